@@ -1,1 +1,43 @@
-export {};
+/**
+ * Durability for any in-memory state: a write-ahead log of opaque entries, checked snapshots, recovery, a directory lock.
+ * README.md says what is promised, FORMAT.md what the files hold.
+ */
+export { crc32 } from "./crc.js";
+export { atomicWriteDurable, type Directory, type OpenMode, realDisk, writeFully } from "./disk.js";
+export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
+export * as fileNames from "./file-names.js";
+export { DirectoryLock, type LockOptions, type LockOwner, lockDirectory, readLockOwner } from "./lock.js";
+export { loadOrCreateManifest, type Manifest, newGeneration } from "./manifest.js";
+export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
+export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
+export {
+  decide,
+  RECOVERY_MODES,
+  type RecoveryAction,
+  type RecoveryMode,
+  type SegmentFindings,
+} from "./recovery-table.js";
+export type { SectionHeader, SnapshotHeader } from "./snapshot-format.js";
+export { MAX_SECTION_BYTES } from "./snapshot-format.js";
+export {
+  readMetadata,
+  readSections,
+  readSnapshotHeader,
+  type SnapshotSection,
+  type VerifiedSnapshot,
+  verifySnapshot,
+  verifySnapshotAsync,
+} from "./snapshot-reader.js";
+export { type PublishedSnapshot, SnapshotWriter } from "./snapshot-writer.js";
+export {
+  ENTRY_HEADER_BYTES,
+  ENTRY_OVERHEAD_BYTES,
+  ENTRY_TRAILER_BYTES,
+  MAX_ENTRY_BYTES,
+  MAX_PAYLOAD_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  sealEntry,
+} from "./wal-format.js";
+export { readSegmentHeader } from "./wal-reader.js";
+export { WAL_MAX_BYTES_DEFAULT, WalWriter, type WalWriterOptions } from "./wal-writer.js";

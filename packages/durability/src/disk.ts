@@ -1,0 +1,211 @@
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { errnoOf, ioError } from "./errors.js";
+import { temporaryName } from "./file-names.js";
+
+/*
+ * One flat directory of files, as narrow as durability needs it, so that tests can put a faulty one underneath.
+ * Everything else in this package reaches files only through it. (The lock is the exception: it needs hard links.)
+ *
+ * The safe order of a file that must be there whole or not at all:
+ *   write tmp -> fdatasync(tmp) -> rename -> fsync(directory)
+ */
+
+/**
+ * "read": existing, read only. "update": existing, read and write. "create": must not exist, read and write.
+ * "append": must not exist, every write goes to the end whatever another thread wrote through the same descriptor.
+ */
+export type OpenMode = "read" | "update" | "create" | "append";
+
+export interface Directory {
+  /** Path that another thread can open with `realDisk`, or null where there is none (tests). */
+  readonly path: string | null;
+  list(): string[];
+  exists(name: string): boolean;
+  /** Bytes. Throws where the file is missing. */
+  size(name: string): number;
+  open(name: string, mode: OpenMode): number;
+  close(fd: number): void;
+  /** Number of bytes read, 0 at the end of the file. */
+  pread(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number;
+  /** Number of bytes written: may be fewer than asked (disk full), without an error. */
+  write(fd: number, buffer: Uint8Array, off: number, len: number): number;
+  /** As `write`, at a position. Not for files opened with "append". */
+  pwrite(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number;
+  fdatasync(fd: number): void;
+  /** The same in another thread, so that the caller's can go on writing. */
+  fdatasyncAsync(fd: number): Promise<void>;
+  truncate(fd: number, length: number): void;
+  rename(from: string, to: string): void;
+  unlink(name: string): void;
+  /** Makes creations, renames and removals durable. */
+  syncDirectory(): void;
+}
+
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
+const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY,
+  update: O_RDWR,
+  create: O_RDWR | O_CREAT | O_EXCL,
+  append: O_RDWR | O_CREAT | O_EXCL | O_APPEND,
+};
+
+/** The directory at `path`, made (mode 0700) where it is missing. Files are 0600. Errors are those of node:fs. */
+export function realDisk(path: string): Directory {
+  fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  return new RealDirectory(path);
+}
+
+class RealDirectory implements Directory {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  list(): string[] {
+    return fs.readdirSync(this.path);
+  }
+
+  exists(name: string): boolean {
+    return fs.existsSync(join(this.path, name));
+  }
+
+  size(name: string): number {
+    return fs.statSync(join(this.path, name)).size;
+  }
+
+  open(name: string, mode: OpenMode): number {
+    return fs.openSync(join(this.path, name), OPEN_FLAGS[mode], FILE_MODE);
+  }
+
+  close(fd: number): void {
+    fs.closeSync(fd);
+  }
+
+  pread(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number {
+    return fs.readSync(fd, buffer, off, len, position);
+  }
+
+  write(fd: number, buffer: Uint8Array, off: number, len: number): number {
+    return fs.writeSync(fd, buffer, off, len);
+  }
+
+  pwrite(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number {
+    return fs.writeSync(fd, buffer, off, len, position);
+  }
+
+  fdatasync(fd: number): void {
+    fs.fdatasyncSync(fd);
+  }
+
+  fdatasyncAsync(fd: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  truncate(fd: number, length: number): void {
+    fs.ftruncateSync(fd, length);
+  }
+
+  rename(from: string, to: string): void {
+    fs.renameSync(join(this.path, from), join(this.path, to));
+  }
+
+  unlink(name: string): void {
+    fs.unlinkSync(join(this.path, name));
+  }
+
+  syncDirectory(): void {
+    const fd = fs.openSync(this.path, O_RDONLY);
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+}
+
+/**
+ * Writes all of `buffer[off, off + len)`, going on after short writes. On an error throws a StorageError whose
+ * `bytesWritten` says how many bytes reached the file.
+ */
+export function writeFully(
+  dir: Directory,
+  fd: number,
+  name: string,
+  buffer: Uint8Array,
+  off: number,
+  len: number,
+): void {
+  let done = 0;
+  while (done < len) {
+    try {
+      const written = dir.write(fd, buffer, off + done, len - done);
+      if (written === 0) throw new Error("the disk took no bytes");
+      done += written;
+    } catch (error) {
+      throw ioError("write failed", name, error, done);
+    }
+  }
+}
+
+/** Reads exactly `len` bytes, or fewer where the file ends; returns how many. */
+export function readFully(
+  dir: Directory,
+  fd: number,
+  buffer: Uint8Array,
+  off: number,
+  len: number,
+  position: number,
+): number {
+  let done = 0;
+  while (done < len) {
+    const count = dir.pread(fd, buffer, off + done, len - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** A whole (small) file. */
+export function readFile(dir: Directory, name: string): Uint8Array {
+  const fd = dir.open(name, "read");
+  try {
+    const bytes = new Uint8Array(dir.size(name));
+    return bytes.subarray(0, readFully(dir, fd, bytes, 0, bytes.length, 0));
+  } finally {
+    dir.close(fd);
+  }
+}
+
+/** Removes a file where it exists. */
+export function removeIfThere(dir: Directory, name: string): void {
+  try {
+    dir.unlink(name);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw ioError("remove failed", name, error);
+  }
+}
+
+/** Makes `name` hold exactly `bytes`, or leaves it as it was: tmp -> fdatasync -> rename -> fsync directory. */
+export function atomicWriteDurable(dir: Directory, name: string, bytes: Uint8Array): void {
+  const temporary = temporaryName(name);
+  removeIfThere(dir, temporary);
+  try {
+    const fd = dir.open(temporary, "create");
+    try {
+      writeFully(dir, fd, temporary, bytes, 0, bytes.length);
+      dir.fdatasync(fd);
+    } finally {
+      dir.close(fd);
+    }
+    dir.rename(temporary, name);
+    dir.syncDirectory();
+  } catch (error) {
+    throw ioError("durable write failed", name, error);
+  }
+}

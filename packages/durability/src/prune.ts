@@ -1,0 +1,40 @@
+import type { Directory } from "./disk.js";
+import { removeIfThere } from "./disk.js";
+import { segmentNames, snapshotNames } from "./file-names.js";
+import { readSnapshotHeader } from "./snapshot-reader.js";
+import { readSegmentHeader } from "./wal-reader.js";
+
+/*
+ * What may go, and only after a publish: all snapshots but the newest `keep`, then the segments that lie wholly below
+ * WalPos of the oldest snapshot kept (so that each one kept can still be replayed to the end of the log). A segment's
+ * last sequence is known from the next one's first. Removals need no fsync: one that a crash undoes is done again.
+ */
+
+/** Names removed, and the log position from which segments are still needed. */
+export interface Pruned {
+  readonly removed: readonly string[];
+  /** WalPos of the oldest snapshot kept; 0 where there is none. */
+  readonly oldestKeptWalPos: number;
+}
+
+/** Removes all but the newest `keep` (at least 1) snapshots. */
+export function pruneSnapshots(dir: Directory, keep: number): Pruned {
+  const names = snapshotNames(dir.list());
+  const removed = names.slice(0, Math.max(0, names.length - Math.max(1, keep)));
+  for (const name of removed) removeIfThere(dir, name);
+  const oldest = names[removed.length];
+  return { removed, oldestKeptWalPos: oldest === undefined ? 0 : readSnapshotHeader(dir, oldest).walPos };
+}
+
+/** Removes the segments whose entries all have sequences up to `oldestKeptWalPos`. The current one always stays. */
+export function pruneSegments(dir: Directory, oldestKeptWalPos: number): string[] {
+  const removed: string[] = [];
+  const names = segmentNames(dir.list());
+  for (let i = 0; i + 1 < names.length; i++) {
+    const next = readSegmentHeader(dir, names[i + 1]!);
+    if (next.state !== "ok" || next.header.firstSequence > oldestKeptWalPos + 1) break;
+    removeIfThere(dir, names[i]!);
+    removed.push(names[i]!);
+  }
+  return removed;
+}

@@ -1,0 +1,198 @@
+import { type Directory, removeIfThere, writeFully } from "./disk.js";
+import { ioError, StorageError } from "./errors.js";
+import { nextRotatedTimestamp, rotatedName, WAL_CURRENT, WAL_NEXT } from "./file-names.js";
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./wal-format.js";
+
+/*
+ * The segment being written. The order that makes a new one safe (nothing in it may be acknowledged before its end):
+ *
+ *   1. the old segment is fdatasynced (rotation only; after a failed fsync it never is again, and the new header says so)
+ *   2. wal-next.tmp: header written, fdatasync
+ *   3. wal-current.log -> wal-{timestamp}.log, fsync directory   (a current one without entries is replaced instead)
+ *   4. wal-next.tmp -> wal-current.log, fsync directory
+ *
+ * The directory is synced between 3 and 4 because a file system may make renames durable in another order than they
+ * were made: the second alone would replace the old segment.
+ */
+export const WAL_MAX_BYTES_DEFAULT = 2 ** 30;
+
+export interface WalWriterOptions {
+  /** Of this run, from `newGeneration()`. */
+  readonly generation: number;
+  /** Sequence of the next entry. */
+  readonly firstSequence: number;
+  readonly segmentNumber: number;
+  /** Size from which `full` is true. Default 1 GiB. */
+  readonly maxBytes?: number;
+  /** Clock in milliseconds. Default Date.now. */
+  readonly now?: () => number;
+  /** Highest sequence known to be durable. Default firstSequence - 1; lower only when an fsync had failed. */
+  readonly syncedSequence?: number;
+}
+
+/**
+ * Appends bytes that hold whole sealed entries. Not thread-safe by itself; another thread may append to `fd` as long
+ * as it tells this one by `noteExternalBytes` and rotation is agreed between them.
+ */
+export class WalWriter {
+  /** Opened for appending. Changes with `rotate`. */
+  fd: number;
+  /** Length of the file. */
+  bytes: number;
+  segmentNumber: number;
+  /** Sequence of the first entry of this segment. */
+  firstSequence: number;
+  /** An fdatasync failed: what the file holds is unknown from then on. Only `rotate` and `close` may follow. */
+  poisoned = false;
+  readonly generation: number;
+  readonly maxBytes: number;
+  readonly #dir: Directory;
+  readonly #now: () => number;
+  #syncing = false;
+
+  /** Starts a new segment in the safe order. Errors: StorageError io; the directory is then as before or one step on, and create may be tried again. */
+  static create(dir: Directory, options: WalWriterOptions): WalWriter {
+    return new WalWriter(dir, options);
+  }
+
+  private constructor(dir: Directory, options: WalWriterOptions) {
+    this.#dir = dir;
+    this.#now = options.now ?? Date.now;
+    this.generation = options.generation;
+    this.maxBytes = options.maxBytes ?? WAL_MAX_BYTES_DEFAULT;
+    this.firstSequence = options.firstSequence;
+    this.segmentNumber = options.segmentNumber;
+    this.fd = this.#openSegment(this.segmentNumber, this.firstSequence, options.syncedSequence);
+    this.bytes = SEGMENT_HEADER_BYTES;
+  }
+
+  /** Time to rotate. */
+  get full(): boolean {
+    return this.bytes >= this.maxBytes;
+  }
+
+  /** An asynchronous sync is under way: `rotate` and `close` must wait for it. */
+  get syncing(): boolean {
+    return this.#syncing;
+  }
+
+  /**
+   * Appends all of `buffer[off, off + len)`, going on after short writes. On an error throws StorageError io with
+   * `bytesWritten`: the caller retries the rest, or cuts back with `truncate`, or rotates.
+   */
+  write(buffer: Uint8Array, off: number, len: number): void {
+    try {
+      writeFully(this.#dir, this.fd, WAL_CURRENT, buffer, off, len);
+      this.bytes += len;
+    } catch (error) {
+      if (error instanceof StorageError) this.bytes += error.bytesWritten ?? 0;
+      throw error;
+    }
+  }
+
+  /** Another thread appended `count` bytes through the same descriptor. */
+  noteExternalBytes(count: number): void {
+    this.bytes += count;
+  }
+
+  /** Cuts the file back to `length` bytes, the end of its last whole entry, after a write that failed for good. */
+  truncate(length: number): void {
+    try {
+      this.#dir.truncate(this.fd, length);
+      this.bytes = length;
+    } catch (error) {
+      throw ioError("truncate failed", WAL_CURRENT, error);
+    }
+  }
+
+  /** fdatasync. When it fails the segment is poisoned and StorageError io is thrown; afterwards StorageError poisoned. */
+  sync(): void {
+    this.#refusePoisoned();
+    try {
+      this.#dir.fdatasync(this.fd);
+    } catch (error) {
+      throw this.#poison(error);
+    }
+  }
+
+  /** As `sync`, in another thread: bytes written before the call are durable when it resolves. One at a time. */
+  async syncAsync(): Promise<void> {
+    this.#refusePoisoned();
+    if (this.#syncing) throw new Error("a sync is under way");
+    this.#syncing = true;
+    try {
+      await this.#dir.fdatasyncAsync(this.fd);
+    } catch (error) {
+      throw this.#poison(error);
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  /**
+   * Syncs this segment and starts the next one, whose first entry will be `nextSequence`. When the sync fails: throws,
+   * and the segment is poisoned. A poisoned segment is left unsynced: then `syncedSequence`, the highest sequence that
+   * is durable, must be given. When the new segment cannot be made this one stays in use, and rotate may be tried again.
+   */
+  rotate(nextSequence: number, syncedSequence?: number): void {
+    if (this.#syncing) throw new Error("rotate while a sync is under way");
+    if (!this.poisoned) this.sync();
+    else if (syncedSequence === undefined) throw new Error("rotate of a poisoned segment needs syncedSequence");
+    const old = this.fd;
+    const synced = this.poisoned ? syncedSequence : nextSequence - 1;
+    this.fd = this.#openSegment(this.segmentNumber + 1, nextSequence, synced);
+    this.bytes = SEGMENT_HEADER_BYTES;
+    this.segmentNumber++;
+    this.firstSequence = nextSequence;
+    this.poisoned = false;
+    this.#dir.close(old);
+  }
+
+  /** Closes the descriptor; does not sync. */
+  close(): void {
+    if (this.#syncing) throw new Error("close while a sync is under way");
+    this.#dir.close(this.fd);
+  }
+
+  #refusePoisoned(): void {
+    if (!this.poisoned) return;
+    throw new StorageError("poisoned", "an earlier fdatasync of this segment failed", {
+      file: WAL_CURRENT,
+      hint: "A new segment and a fresh snapshot are needed",
+    });
+  }
+
+  #poison(error: unknown): StorageError {
+    this.poisoned = true;
+    return ioError("fdatasync failed", WAL_CURRENT, error);
+  }
+
+  #openSegment(segmentNumber: number, firstSequence: number, syncedSequence = firstSequence - 1): number {
+    const dir = this.#dir;
+    const createdMs = this.#now();
+    const { generation } = this;
+    const header = encodeSegmentHeader({ generation, segmentNumber, firstSequence, createdMs, syncedSequence });
+    let fd = -1;
+    try {
+      removeIfThere(dir, WAL_NEXT);
+      fd = dir.open(WAL_NEXT, "append");
+      writeFully(dir, fd, WAL_NEXT, header, 0, header.length);
+      dir.fdatasync(fd);
+      if (hasEntries(dir)) {
+        dir.rename(WAL_CURRENT, rotatedName(nextRotatedTimestamp(dir.list(), createdMs)));
+        dir.syncDirectory();
+      }
+      dir.rename(WAL_NEXT, WAL_CURRENT);
+      dir.syncDirectory();
+      return fd;
+    } catch (error) {
+      if (fd >= 0) dir.close(fd);
+      throw ioError("cannot start a new segment", WAL_NEXT, error);
+    }
+  }
+}
+
+/** A current segment that ends inside its header is damage, for a human to look at: it is kept, too. */
+function hasEntries(dir: Directory): boolean {
+  return dir.exists(WAL_CURRENT) && dir.size(WAL_CURRENT) !== SEGMENT_HEADER_BYTES;
+}
