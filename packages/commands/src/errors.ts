@@ -1,0 +1,167 @@
+/**
+ * Every error reply that a command can give, in the words of Redis 7.2 where Redis has words for it. Clients match on these texts.
+ * A text has no leading "-" and no line end; the reply writer adds both. CR and LF inside user bytes have become spaces.
+ */
+import type { Request } from "@hearthkv/resp";
+
+/** Bytes of a command name, and of its arguments together, that an "unknown command" error repeats. */
+const ECHO_BYTES_MAX = 128;
+
+/** Fixed texts. */
+export const ERR = {
+  // any command
+  syntax: "ERR syntax error",
+  wrongType: "WRONGTYPE Operation against a key holding the wrong kind of value",
+  notInteger: "ERR value is not an integer or out of range",
+  notFloat: "ERR value is not a valid float",
+  outOfRange: "ERR value is out of range",
+  mustBePositive: "ERR value is out of range, must be positive",
+  noSuchKey: "ERR no such key",
+  sameObject: "ERR source and destination objects are the same",
+  dbOutOfRange: "ERR DB index is out of range",
+  invalidCursor: "ERR invalid cursor",
+  indexOutOfRange: "ERR index out of range",
+  noKeyArguments: "ERR The command has no key arguments",
+  // strings
+  overflow: "ERR increment or decrement would overflow",
+  decrementOverflow: "ERR decrement would overflow",
+  nanOrInfinity: "ERR increment would produce NaN or Infinity",
+  valueNanOrInfinity: "ERR value is NaN or Infinity",
+  hashNotInteger: "ERR hash value is not an integer",
+  hashNotFloat: "ERR hash value is not a float",
+  stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+  offsetOutOfRange: "ERR offset is out of range",
+  // expiry
+  expireNxAndOthers: "ERR NX and XX, GT or LT options at the same time are not compatible",
+  expireGtAndLt: "ERR GT and LT options at the same time are not compatible",
+  // blocking
+  timeoutNegative: "ERR timeout is negative",
+  timeoutNotFloat: "ERR timeout is not a float or out of range",
+  timeoutNotInteger: "ERR timeout is not an integer or out of range",
+  timeoutOutOfRange: "ERR timeout is out of range",
+  // sorted sets
+  minMaxNotFloat: "ERR min or max is not a float",
+  minMaxNotLex: "ERR min or max not valid string range item",
+  zaddXxAndNx: "ERR XX and NX options at the same time are not compatible",
+  zaddGtLtNx: "ERR GT, LT, and/or NX options at the same time are not compatible",
+  zaddIncrPairs: "ERR INCR option supports a single increment-element pair",
+  scoreNan: "ERR resulting score is not a number (NaN)",
+  zrangeLimit: "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+  zrangeLexScores: "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+  // connection
+  noAuth: "NOAUTH Authentication required.",
+  noAuthHello:
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+  wrongPassword: "WRONGPASS invalid username-password pair or user is disabled.",
+  noPasswordSet:
+    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+  protocolVersionNotInteger: "ERR Protocol version is not an integer or out of range",
+  noProtocol: "NOPROTO unsupported protocol version",
+  clientName: "ERR Client names cannot contain spaces, newlines or special characters.",
+  clientId: "ERR client-id should be greater than 0",
+  invalidClientId: "ERR Invalid client ID",
+  noSuchClient: "ERR No such client",
+  maxClients: "ERR max number of clients reached",
+  // server
+  loading: "LOADING HearthKV is loading the dataset in memory",
+  noConfigFile: "ERR The server is running without a config file",
+  saveInProgress: "ERR Background save already in progress",
+  noShutdown: "ERR No shutdown in progress.",
+  shutdownFailed: "ERR Errors trying to SHUTDOWN. Check logs.",
+  shutdownNeedsNow: "ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client",
+  waitAofDisabled: "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+  debugDisabled:
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+  debugReloadOptions: "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+  invalidCommand: "ERR Invalid command specified",
+  invalidArgumentCount: "ERR Invalid number of arguments specified for command",
+  outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
+  // transactions
+  nestedMulti: "ERR MULTI calls can not be nested",
+  execWithoutMulti: "ERR EXEC without MULTI",
+  discardWithoutMulti: "ERR DISCARD without MULTI",
+  watchInsideMulti: "ERR WATCH inside MULTI is not allowed",
+  notInMulti: "ERR Command not allowed inside a transaction",
+  execAbort: "EXECABORT Transaction discarded because of previous errors.",
+} as const;
+
+/** `name` as in a row: "get", "config|get". */
+export function wrongArity(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
+/** SET, SETEX, GETEX, EXPIRE, ...: a time that is not positive or overflows. `name` as in a row. */
+export function invalidExpire(name: string): string {
+  return `ERR invalid expire time in '${name}' command`;
+}
+
+/** EXPIRE and its kin. `option` is latin1 as the client sent it. */
+export function unsupportedOption(option: string): string {
+  return `ERR Unsupported option ${oneLine(option)}`;
+}
+
+/** An integer outside [min, max]. */
+export function outsideRange(min: number | bigint, max: number | bigint): string {
+  return `ERR value is out of range, value must between ${min} and ${max}`;
+}
+
+/** HELLO with an option it does not know or that lacks its value. */
+export function helloOption(option: string): string {
+  return `ERR Syntax error in HELLO option '${oneLine(option)}'`;
+}
+
+/** CLIENT SETINFO with an attribute it does not know. */
+export function unrecognizedOption(option: string): string {
+  return `ERR Unrecognized option '${oneLine(option)}'`;
+}
+
+/** CLIENT SETINFO: a value with spaces or control characters. `attribute` as the client sent it. */
+export function invalidAttribute(attribute: string): string {
+  return `ERR ${oneLine(attribute)} cannot contain spaces, newlines or special characters.`;
+}
+
+/** CLIENT LIST and CLIENT KILL: TYPE. */
+export function unknownClientType(type: string): string {
+  return `ERR Unknown client type '${oneLine(type)}'`;
+}
+
+/** CLIENT KILL: USER. */
+export function noSuchUser(user: string): string {
+  return `ERR No such user '${oneLine(user)}'`;
+}
+
+/** A RESP2 connection in subscriber mode runs only a few commands. `name` as in a row. */
+export function subscriberContext(name: string): string {
+  return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+}
+
+/** No such command. The request's own bytes are repeated, cut to a limit. */
+export function unknownCommand(request: Request): string {
+  const name = oneLine(request.str(0).slice(0, ECHO_BYTES_MAX));
+  let args = "";
+  for (let i = 1; i < request.argc && args.length < ECHO_BYTES_MAX; i++) {
+    args += `'${oneLine(request.str(i).slice(0, ECHO_BYTES_MAX - args.length))}' `;
+  }
+  return `ERR unknown command '${name}', with args beginning with: ${args}`;
+}
+
+/** No such subcommand of a command that has some. `container` in lower case. */
+export function unknownSubcommand(container: string, subcommand: string): string {
+  return `ERR unknown subcommand '${oneLine(subcommand.slice(0, ECHO_BYTES_MAX))}'. Try ${upperAscii(container)} HELP.`;
+}
+
+/** The older form of the same, which DEBUG and PUBSUB still give. */
+export function unknownSubcommandOrArity(container: string, subcommand: string): string {
+  const cut = oneLine(subcommand.slice(0, ECHO_BYTES_MAX));
+  return `ERR unknown subcommand or wrong number of arguments for '${cut}'. Try ${upperAscii(container)} HELP.`;
+}
+
+/** CR and LF would end the error line early. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]/g, " ");
+}
+
+/** Names come from our own table, so they are ASCII. */
+function upperAscii(name: string): string {
+  return name.toUpperCase();
+}
