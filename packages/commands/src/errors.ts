@@ -1,6 +1,7 @@
 /**
  * Every error reply that a command can give, in the words of Redis 7.2 where Redis has words for it. Clients match on these texts.
- * A text has no leading "-" and no line end; the reply writer adds both. CR and LF inside user bytes have become spaces.
+ * A text has no leading "-" and no line end; the reply writer adds both, and makes spaces of CR and LF inside user bytes.
+ * User bytes in a text are latin1 strings.
  */
 import type { Request } from "@hearthkv/resp";
 
@@ -97,7 +98,7 @@ export function invalidExpire(name: string): string {
 
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */
 export function unsupportedOption(option: string): string {
-  return `ERR Unsupported option ${oneLine(option)}`;
+  return `ERR Unsupported option ${option}`;
 }
 
 /** An integer outside [min, max]. */
@@ -107,27 +108,27 @@ export function outsideRange(min: number | bigint, max: number | bigint): string
 
 /** HELLO with an option it does not know or that lacks its value. */
 export function helloOption(option: string): string {
-  return `ERR Syntax error in HELLO option '${oneLine(option)}'`;
+  return `ERR Syntax error in HELLO option '${option}'`;
 }
 
 /** CLIENT SETINFO with an attribute it does not know. */
 export function unrecognizedOption(option: string): string {
-  return `ERR Unrecognized option '${oneLine(option)}'`;
+  return `ERR Unrecognized option '${option}'`;
 }
 
 /** CLIENT SETINFO: a value with spaces or control characters. `attribute` as the client sent it. */
 export function invalidAttribute(attribute: string): string {
-  return `ERR ${oneLine(attribute)} cannot contain spaces, newlines or special characters.`;
+  return `ERR ${attribute} cannot contain spaces, newlines or special characters.`;
 }
 
 /** CLIENT LIST and CLIENT KILL: TYPE. */
 export function unknownClientType(type: string): string {
-  return `ERR Unknown client type '${oneLine(type)}'`;
+  return `ERR Unknown client type '${type}'`;
 }
 
 /** CLIENT KILL: USER. */
 export function noSuchUser(user: string): string {
-  return `ERR No such user '${oneLine(user)}'`;
+  return `ERR No such user '${user}'`;
 }
 
 /** A RESP2 connection in subscriber mode runs only a few commands. `name` as in a row. */
@@ -137,31 +138,31 @@ export function subscriberContext(name: string): string {
 
 /** No such command. The request's own bytes are repeated, cut to a limit. */
 export function unknownCommand(request: Request): string {
-  const name = oneLine(request.str(0).slice(0, ECHO_BYTES_MAX));
+  const name = request.str(0).slice(0, ECHO_BYTES_MAX);
   let args = "";
   for (let i = 1; i < request.argc && args.length < ECHO_BYTES_MAX; i++) {
-    args += `'${oneLine(request.str(i).slice(0, ECHO_BYTES_MAX - args.length))}' `;
+    args += `'${request.str(i).slice(0, ECHO_BYTES_MAX - args.length)}' `;
   }
   return `ERR unknown command '${name}', with args beginning with: ${args}`;
 }
 
 /** No such subcommand of a command that has some. `container` in lower case. */
 export function unknownSubcommand(container: string, subcommand: string): string {
-  return `ERR unknown subcommand '${oneLine(subcommand.slice(0, ECHO_BYTES_MAX))}'. Try ${upperAscii(container)} HELP.`;
+  return `ERR unknown subcommand '${subcommand.slice(0, ECHO_BYTES_MAX)}'. Try ${upperAscii(container)} HELP.`;
 }
 
 /** The older form of the same, which DEBUG and PUBSUB still give. */
 export function unknownSubcommandOrArity(container: string, subcommand: string): string {
-  const cut = oneLine(subcommand.slice(0, ECHO_BYTES_MAX));
+  const cut = subcommand.slice(0, ECHO_BYTES_MAX);
   return `ERR unknown subcommand or wrong number of arguments for '${cut}'. Try ${upperAscii(container)} HELP.`;
 }
 
-/** CR and LF would end the error line early. */
-function oneLine(text: string): string {
-  return text.replace(/[\r\n]/g, " ");
+/** Only a-z: Unicode case mapping has no business in the protocol. */
+export function upperAscii(text: string): string {
+  return text.replace(/[a-z]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 32));
 }
 
-/** Names come from our own table, so they are ASCII. */
-function upperAscii(name: string): string {
-  return name.toUpperCase();
+/** Only A-Z. */
+export function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 32));
 }

@@ -1,0 +1,191 @@
+/** What a command may see: the request, where the reply goes, the data, its connection's state, and the server behind it. */
+import type { Database, Keyspace } from "@hearthkv/engine";
+import type { ReplyWriter, Request } from "@hearthkv/resp";
+
+/** Everything a command needs; one reused object, valid only while the command runs. */
+export interface CommandContext {
+  request: Request;
+  reply: ReplyWriter;
+  keyspace: Keyspace;
+  /** The database that the session has selected. */
+  db: Database;
+  session: Session;
+  host: ServerHost;
+  /** The row being run: for error texts that name the command. */
+  row: CommandRow;
+  /** Inside EXEC: a blocking command answers at once as if its time were up. */
+  denyBlocking: boolean;
+}
+
+/** State of one connection that commands read and change. It knows no socket. */
+export interface Session {
+  readonly id: number;
+  dbIndex: number;
+  proto: 2 | 3;
+  authenticated: boolean;
+  name: string;
+  libName: string;
+  libVer: string;
+  /** Between MULTI and EXEC. */
+  inMulti: boolean;
+  /** Number of channels and patterns this connection listens to. */
+  subscriptions: number;
+  /** Close after the replies so far were sent (QUIT, protocol error). */
+  closeAfterReply: boolean;
+}
+
+/** What only the server can do. Commands call it and never import the server. */
+export interface ServerHost {
+  readonly config: ConfigHost;
+  readonly clients: ClientsHost;
+  readonly pubsub: PubSubHost;
+  readonly transactions: TransactionsHost;
+  readonly persistence: PersistenceHost;
+  /** Text of INFO for the named sections (lower case; empty = default ones; "all", "everything" allowed). */
+  info(sections: readonly string[]): string;
+  resetStats(): void;
+  /** Password of the default user, "" when none is required. Compared in constant time. */
+  checkPassword(user: string, password: Buffer): boolean;
+  readonly requiresPassword: boolean;
+  /** Selects a database for the session (bounds were checked). */
+  select(session: Session, index: number): void;
+  /** RESET: back to a fresh connection's state (transaction, subscriptions, name, database, protocol, authentication). */
+  resetSession(session: Session): void;
+  /** Ends the server. `save`: true/false as asked, null = as configured. Returns an error text when it will not. */
+  shutdown(save: boolean | null, now: boolean, force: boolean): string | null;
+  /** DEBUG is off unless the server was started with it. */
+  readonly debugEnabled: boolean;
+  /** DEBUG SLEEP: blocks the whole server for so long. */
+  sleep(ms: number): void;
+  /** DEBUG RELOAD: saves, empties memory and loads what was saved; replies through `done`. */
+  reload(ctx: CommandContext): void;
+  /**
+   * Suspends the session until one of the keys (latin1) of the current database is written, then runs the same request again; when it again has
+   * nothing to give it goes on waiting. On time-out the session gets a null array.
+   * @param timeoutMs 0 = for ever
+   */
+  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void;
+  /**
+   * Suspends the session (no further requests are read from it) until the returned function is called; that function runs `reply` with a writer
+   * whose bytes go to that session.
+   */
+  suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void;
+}
+
+/** CONFIG GET/SET. Names are Redis's; values are strings. */
+export interface ConfigHost {
+  /** Pairs whose name matches one of the glob patterns, each once, sorted as the table is. */
+  get(patterns: readonly string[]): [name: string, value: string][];
+  /** Sets all or none; returns an error text without "ERR ", or null. */
+  set(pairs: readonly [name: string, value: string][]): string | null;
+}
+
+/** Filter of CLIENT LIST and CLIENT KILL; fields that are absent match everything. */
+export interface ClientFilter {
+  ids?: readonly number[];
+  type?: "normal" | "pubsub" | "master" | "replica";
+  address?: string;
+  localAddress?: string;
+  user?: string;
+  maxAgeSeconds?: number;
+  skipId?: number;
+}
+
+export interface ClientsHost {
+  /** One line per client, as CLIENT LIST prints it, without the line end. */
+  describe(filter: ClientFilter): string[];
+  describeOne(session: Session): string;
+  /** Closes the matching connections and returns how many. The caller's own is closed after its reply. */
+  kill(filter: ClientFilter, caller: Session): number;
+}
+
+export interface PubSubHost {
+  /** Each writes its own confirmation pushes into ctx.reply. An empty list of unsubscribe means all. Names are latin1. */
+  subscribe(ctx: CommandContext, channels: readonly string[]): void;
+  unsubscribe(ctx: CommandContext, channels: readonly string[]): void;
+  psubscribe(ctx: CommandContext, patterns: readonly string[]): void;
+  punsubscribe(ctx: CommandContext, patterns: readonly string[]): void;
+  /** Returns the number of receivers. The message is a byte range and copied at once. */
+  publish(channel: string, buf: Uint8Array, off: number, len: number): number;
+  /** Active channels matching the glob pattern (null = all). */
+  channels(pattern: string | null): string[];
+  subscribers(channel: string): number;
+  patternCount(): number;
+}
+
+export interface TransactionsHost {
+  multi(ctx: CommandContext): void;
+  exec(ctx: CommandContext): void;
+  discard(ctx: CommandContext): void;
+  watch(ctx: CommandContext): void;
+  unwatch(ctx: CommandContext): void;
+}
+
+export interface PersistenceHost {
+  /** SAVE: suspends the session until a snapshot is published, then +OK or an error. */
+  save(ctx: CommandContext): void;
+  /** BGSAVE: starts one; an error text when one is running already (or, with `schedule`, queues it). */
+  bgsave(schedule: boolean): { error: string } | { status: string };
+  /** Unix seconds of the last published snapshot, or of the start. */
+  readonly lastSaveSeconds: number;
+  /**
+   * WAITAOF: suspends the session until its writes are synced on `numLocal` (0 or 1) disks and `numReplicas` replicas, or the time is up; replies
+   * [local, replicas]. Answers at once when that is so already or `ctx.denyBlocking`; an error when there is no log to wait for.
+   * @param timeoutMs 0 = for ever
+   */
+  waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number, numReplicas: number): void;
+}
+
+/** Redis command flags (COMMAND INFO prints them), as far as the server acts on them or clients read them. */
+export type CommandFlag =
+  | "write"
+  | "readonly"
+  | "denyoom"
+  | "admin"
+  | "pubsub"
+  | "noscript"
+  | "blocking"
+  | "loading"
+  | "stale"
+  | "skip_monitor"
+  | "skip_slowlog"
+  | "fast"
+  | "no_auth"
+  | "no_async_loading"
+  | "no_multi"
+  | "allow_busy"
+  | "movablekeys";
+
+/** One command: a row of the table from which dispatch, COMMAND, and the command page are made. */
+export interface CommandRow {
+  /** Lower case; a subcommand's is "container|name". */
+  readonly name: string;
+  /** Number of arguments with the name; negative = at least so many. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  /** Position of the first key, 0 = none. */
+  readonly firstKey: number;
+  /** Position of the last key; negative counts from the end. */
+  readonly lastKey: number;
+  readonly keyStep: number;
+  /** ACL categories without "@", as COMMAND INFO prints them; derived ones (read, write, fast, slow, ...) are added by COMMAND. */
+  readonly group: CommandGroup;
+  readonly since: string;
+  readonly summary: string;
+  readonly complexity?: string;
+  readonly subcommands?: readonly CommandRow[];
+  readonly run: (ctx: CommandContext) => void;
+}
+
+export type CommandGroup =
+  | "connection"
+  | "server"
+  | "generic"
+  | "string"
+  | "hash"
+  | "list"
+  | "set"
+  | "sorted-set"
+  | "transactions"
+  | "pubsub"
+  | "lock";
