@@ -4,7 +4,7 @@
  */
 import type { Request } from "@hearthkv/resp";
 import type { CommandContext, CommandFlag, CommandRow } from "./context.js";
-import { errors } from "./errors.js";
+import { unknownCommand, unknownSubcommand, wrongArity } from "./errors.js";
 
 /** What INFO commandstats tells of one command. The dispatcher counts. */
 export interface CommandCounters {
@@ -106,7 +106,7 @@ export class CommandTable {
   /** The error for a request that `resolve` did not find. */
   unknown(request: Request): string {
     const row = this.lookup(request.buf, request.off[0], request.len[0]);
-    return row === undefined ? errors.unknownCommand(request) : errors.unknownSubcommand(row.name, request.str(1));
+    return row === undefined ? unknownCommand(request) : unknownSubcommand(row.name, request.str(1));
   }
 
   /** The row of a lower-case name; of a subcommand's as well ("config|get"). */
@@ -167,14 +167,14 @@ export function arityHolds(row: CommandRow, argc: number): boolean {
 
 /** The error for a request whose number of arguments does not suit the row. */
 export function arityError(row: CommandRow): string {
-  return errors.wrongArity(row.name);
+  return wrongArity(row.name);
 }
 
 /** `run` of a command with subcommands: finds the one that the request names, checks its arity and runs it. */
 export function runSubcommand(rows: readonly CommandRow[]): (ctx: CommandContext) => void {
   return (ctx) => {
     const row = findSubcommand(rows, ctx.request, 1);
-    if (row === undefined) return ctx.reply.error(errors.unknownSubcommand(ctx.row.name, ctx.request.str(1)));
+    if (row === undefined) return ctx.reply.error(unknownSubcommand(ctx.row.name, ctx.request.str(1)));
     ctx.row = row;
     if (!arityHolds(row, ctx.request.argc)) return ctx.reply.error(arityError(row));
     row.run(ctx);

@@ -8,15 +8,15 @@ import type { Request } from "@hearthkv/resp";
 /** Bytes of a command name, and of its arguments together, that an "unknown command" error repeats. */
 const ECHO_BYTES_MAX = 128;
 
-/** The texts, and the functions that make the variable ones. */
-export const errors = {
+/** Fixed texts. */
+export const ERR = {
   // any command
   syntax: "ERR syntax error",
   wrongType: "WRONGTYPE Operation against a key holding the wrong kind of value",
   notInteger: "ERR value is not an integer or out of range",
   notFloat: "ERR value is not a valid float",
   outOfRange: "ERR value is out of range",
-  notPositive: "ERR value is out of range, must be positive",
+  mustBePositive: "ERR value is out of range, must be positive",
   noSuchKey: "ERR no such key",
   sameObject: "ERR source and destination objects are the same",
   dbOutOfRange: "ERR DB index is out of range",
@@ -84,78 +84,78 @@ export const errors = {
   watchInsideMulti: "ERR WATCH inside MULTI is not allowed",
   notInMulti: "ERR Command not allowed inside a transaction",
   execAbort: "EXECABORT Transaction discarded because of previous errors.",
-
-  /** `name` as in a row: "get", "config|get". */
-  wrongArity(name: string): string {
-    return `ERR wrong number of arguments for '${name}' command`;
-  },
-
-  /** SET, SETEX, GETEX, EXPIRE, ...: a time that is not positive or overflows. `name` as in a row. */
-  invalidExpire(name: string): string {
-    return `ERR invalid expire time in '${name}' command`;
-  },
-
-  /** EXPIRE and its kin. `option` is latin1 as the client sent it. */
-  unsupportedOption(option: string): string {
-    return `ERR Unsupported option ${option}`;
-  },
-
-  /** An integer outside [min, max]. */
-  outsideRange(min: number | bigint, max: number | bigint): string {
-    return `ERR value is out of range, value must between ${min} and ${max}`;
-  },
-
-  /** HELLO with an option it does not know or that lacks its value. */
-  helloOption(option: string): string {
-    return `ERR Syntax error in HELLO option '${option}'`;
-  },
-
-  /** CLIENT SETINFO with an attribute it does not know. */
-  unrecognizedOption(option: string): string {
-    return `ERR Unrecognized option '${option}'`;
-  },
-
-  /** CLIENT SETINFO: a value with spaces or control characters. `attribute` as the client sent it. */
-  invalidAttribute(attribute: string): string {
-    return `ERR ${attribute} cannot contain spaces, newlines or special characters.`;
-  },
-
-  /** CLIENT LIST and CLIENT KILL: TYPE. */
-  unknownClientType(type: string): string {
-    return `ERR Unknown client type '${type}'`;
-  },
-
-  /** CLIENT KILL: USER. */
-  noSuchUser(user: string): string {
-    return `ERR No such user '${user}'`;
-  },
-
-  /** A RESP2 connection in subscriber mode runs only a few commands. `name` as in a row. */
-  subscriberContext(name: string): string {
-    return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
-  },
-
-  /** No such command. The request's own bytes are repeated, cut to a limit. */
-  unknownCommand(request: Request): string {
-    const name = request.str(0).slice(0, ECHO_BYTES_MAX);
-    let args = "";
-    for (let i = 1; i < request.argc && args.length < ECHO_BYTES_MAX; i++) {
-      args += `'${request.str(i).slice(0, ECHO_BYTES_MAX - args.length)}' `;
-    }
-    return `ERR unknown command '${name}', with args beginning with: ${args}`;
-  },
-
-  /** No such subcommand of a command that has some. `container` in lower case. */
-  unknownSubcommand(container: string, subcommand: string): string {
-    return `ERR unknown subcommand '${subcommand.slice(0, ECHO_BYTES_MAX)}'. Try ${upperAscii(container)} HELP.`;
-  },
-
-  /** The older form of the same, which DEBUG and PUBSUB still give. */
-  unknownSubcommandOrArity(container: string, subcommand: string): string {
-    const cut = subcommand.slice(0, ECHO_BYTES_MAX);
-    return `ERR unknown subcommand or wrong number of arguments for '${cut}'. Try ${upperAscii(container)} HELP.`;
-  },
 } as const;
+
+/** `name` as in a row: "get", "config|get". */
+export function wrongArity(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
+/** SET, SETEX, GETEX, EXPIRE, ...: a time that is not positive or overflows. `name` as in a row. */
+export function invalidExpire(name: string): string {
+  return `ERR invalid expire time in '${name}' command`;
+}
+
+/** EXPIRE and its kin. `option` is latin1 as the client sent it. */
+export function unsupportedOption(option: string): string {
+  return `ERR Unsupported option ${option}`;
+}
+
+/** An integer outside [min, max]. */
+export function outsideRange(min: number | bigint, max: number | bigint): string {
+  return `ERR value is out of range, value must between ${min} and ${max}`;
+}
+
+/** HELLO with an option it does not know or that lacks its value. */
+export function helloOption(option: string): string {
+  return `ERR Syntax error in HELLO option '${option}'`;
+}
+
+/** CLIENT SETINFO with an attribute it does not know. */
+export function unrecognizedOption(option: string): string {
+  return `ERR Unrecognized option '${option}'`;
+}
+
+/** CLIENT SETINFO: a value with spaces or control characters. `attribute` as the client sent it. */
+export function invalidAttribute(attribute: string): string {
+  return `ERR ${attribute} cannot contain spaces, newlines or special characters.`;
+}
+
+/** CLIENT LIST and CLIENT KILL: TYPE. */
+export function unknownClientType(type: string): string {
+  return `ERR Unknown client type '${type}'`;
+}
+
+/** CLIENT KILL: USER. */
+export function noSuchUser(user: string): string {
+  return `ERR No such user '${user}'`;
+}
+
+/** A RESP2 connection in subscriber mode runs only a few commands. `name` as in a row. */
+export function subscriberContext(name: string): string {
+  return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+}
+
+/** No such command. The request's own bytes are repeated, cut to a limit. */
+export function unknownCommand(request: Request): string {
+  const name = request.str(0).slice(0, ECHO_BYTES_MAX);
+  let args = "";
+  for (let i = 1; i < request.argc && args.length < ECHO_BYTES_MAX; i++) {
+    args += `'${request.str(i).slice(0, ECHO_BYTES_MAX - args.length)}' `;
+  }
+  return `ERR unknown command '${name}', with args beginning with: ${args}`;
+}
+
+/** No such subcommand of a command that has some. `container` in lower case. */
+export function unknownSubcommand(container: string, subcommand: string): string {
+  return `ERR unknown subcommand '${subcommand.slice(0, ECHO_BYTES_MAX)}'. Try ${upperAscii(container)} HELP.`;
+}
+
+/** The older form of the same, which DEBUG and PUBSUB still give. */
+export function unknownSubcommandOrArity(container: string, subcommand: string): string {
+  const cut = subcommand.slice(0, ECHO_BYTES_MAX);
+  return `ERR unknown subcommand or wrong number of arguments for '${cut}'. Try ${upperAscii(container)} HELP.`;
+}
 
 /** Only a-z: Unicode case mapping has no business in the protocol. */
 export function upperAscii(text: string): string {
