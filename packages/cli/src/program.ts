@@ -1,0 +1,54 @@
+/** The command line as a whole: verbs, help, and how each kind of failure ends the process. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { RunError, UsageError } from "./errors.js";
+import { cliCommand } from "./verbs/cli.js";
+import { serveCommand } from "./verbs/serve.js";
+
+/** The version in the package's own manifest, which is the project's. */
+export const version: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
+
+/**
+ * Runs `hearthkv` with the arguments after the program's name and sets process.exitCode:
+ * 0 done, 1 it could not be done, 2 it was asked wrongly. Each failure is one line on stderr.
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = buildProgram();
+  if (args.length === 0) {
+    program.outputHelp();
+    return;
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    const failure = describeFailure(error);
+    if (failure.line !== "") process.stderr.write(`hearthkv: ${failure.line}\n`);
+    process.exitCode = failure.exitCode;
+  }
+}
+
+function buildProgram(): Command {
+  const program = new Command("hearthkv")
+    .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
+    .version(version)
+    .enablePositionalOptions();
+  for (const command of [serveCommand(version), cliCommand()]) program.addCommand(command);
+  for (const command of [program, ...program.commands]) {
+    command
+      .helpOption("--help", "print this help") // -h is the client's host, as in redis-cli
+      .exitOverride()
+      .configureOutput({ outputError: () => {} }); // `main` prints the one line
+  }
+  return program.helpCommand(false);
+}
+
+function describeFailure(error: unknown): { line: string; exitCode: number } {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return { line: "", exitCode: 0 };
+    const line = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    return { line: line.replace("(Did", "(did"), exitCode: 2 };
+  }
+  if (error instanceof UsageError) return { line: error.message, exitCode: 2 };
+  if (error instanceof RunError) return { line: error.message, exitCode: 1 };
+  throw error;
+}

@@ -1,0 +1,88 @@
+/** `hearthkv serve`: starts the server, says where it is, and ends it in order when it is asked to. */
+import { resolve } from "node:path";
+import type { RunningServer, ServerOptions, ShutdownRequest } from "@hearthkv/server";
+import { Command, Option } from "commander";
+import { RunError } from "../errors.js";
+import { configVariable, type Flags, resolveSettings } from "../serve/resolve.js";
+import { type ServeSettings, type Setting, settings, variableName } from "../serve/settings.js";
+
+/** The verb, to be added to the program. */
+export function serveCommand(version: string): Command {
+  const command = new Command("serve")
+    .description("run the server until SIGTERM, SIGINT or SHUTDOWN")
+    .addOption(new Option("--config <file>", `settings file, JSON or in the style of redis.conf [${configVariable}]`));
+  for (const setting of Object.values(settings) as Setting<unknown>[]) command.addOption(toOption(setting));
+  return command
+    .addHelpText(
+      "after",
+      "\nA flag goes before its environment variable [in brackets], that before the settings file, that before the default.",
+    )
+    .action((flags: Flags) => serve(resolveSettings(flags, process.env), version));
+}
+
+function toOption(setting: Setting<unknown>): Option {
+  const shown =
+    setting.fallbackText ??
+    (typeof setting.fallback === "boolean" ? yesNo(setting.fallback) : String(setting.fallback));
+  const help = `${setting.help} (default: ${shown}) [${variableName(setting)}]`;
+  return new Option(`--${setting.name} ${setting.value ?? "[yes|no]"}`, help);
+}
+
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
+
+/** Serves until the process is asked to end; the exit code is 0 after an orderly stop. */
+async function serve(settings: ServeSettings, version: string): Promise<void> {
+  const startedAt = performance.now();
+  let stop: (request: ShutdownRequest) => void = () => {};
+  const server = await start({ ...settings, onShutdownRequested: (request: ShutdownRequest) => stop(request) });
+  let stopping = false;
+  stop = ({ save, error }) => {
+    if (stopping) return;
+    stopping = true;
+    if (error !== undefined) process.stderr.write(`hearthkv: ${error.message}\n`);
+    end(server, save, error === undefined ? 0 : 1);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopping) {
+        process.stderr.write(`hearthkv: second ${signal}: stopped without waiting\n`);
+        process.exit(1);
+      }
+      stop({ save: true });
+    });
+  }
+  process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
+}
+
+async function start(options: ServerOptions): Promise<RunningServer> {
+  const { startServer } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
+  try {
+    return await startServer(options);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // Errors of the system and of the storage carry a code and say all there is to say; others are bugs and keep their stack.
+    if (code === undefined) throw error;
+    const where = `${options.host} port ${options.port}`;
+    throw new RunError(code === "EADDRINUSE" ? `cannot listen on ${where}: it is in use already` : message);
+  }
+}
+
+function end(server: RunningServer, snapshot: boolean, exitCode: number): void {
+  server.close({ snapshot }).then(
+    () => process.exit(exitCode),
+    (error: Error) => {
+      process.stderr.write(`hearthkv: the stop failed: ${error.message}\n`);
+      process.exit(1);
+    },
+  );
+}
+
+/** One line: version, address, data directory, keys, time. Programs that start us wait for it. */
+function banner(settings: ServeSettings, version: string, server: RunningServer, elapsedMs: number): string {
+  const host = settings.host.split(" ")[0]!;
+  const data = settings.disablePersistence ? "in memory only" : `data in ${resolve(settings.dataDir)}`;
+  const loaded = `${server.keysLoaded} keys loaded in ${elapsedMs.toFixed(0)} ms`;
+  return `HearthKV ${version} ready on ${host}:${server.port}, ${data}, ${loaded}, pid ${process.pid}`;
+}

@@ -1,0 +1,13 @@
+/** What the tests of the whole system share. */
+export { launcher, projectRoot, temporaryFolder } from "./folders.js";
+export { debianPython, hasPeer, type PeerName, requirePeer } from "./peers.js";
+export { Child, type ChildOptions, type Exit, runProcess, startProcess, waitUntil } from "./processes.js";
+export { type Arg, encodeRequest, type Reply, RespClient } from "./resp-client.js";
+export {
+  freePort,
+  type HearthOptions,
+  type ServerProcess,
+  startHearth,
+  startRedis,
+  waitForPort,
+} from "./servers.js";

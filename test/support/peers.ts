@@ -1,0 +1,51 @@
+/** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, script. */
+import { spawnSync } from "node:child_process";
+import type { TestContext } from "vitest";
+
+/** A program and the Debian package that brings it. */
+interface Peer {
+  readonly probe: readonly [command: string, ...args: string[]];
+  readonly install: string;
+}
+
+/** Debian's own Python, whatever comes first on the PATH: its celery and redis packages are the ones tested. */
+export const debianPython = "/usr/bin/python3";
+
+const peers = {
+  "redis-server": { probe: ["redis-server", "--version"], install: "redis-server" },
+  "redis-cli": { probe: ["redis-cli", "--version"], install: "redis-tools" },
+  "redis-benchmark": { probe: ["redis-benchmark", "--version"], install: "redis-tools" },
+  celery: { probe: [debianPython, "-c", "import celery, redis"], install: "python3-celery python3-redis" },
+  script: { probe: ["script", "--version"], install: "bsdutils" },
+  strace: { probe: ["strace", "-V"], install: "strace" },
+} as const satisfies Record<string, Peer>;
+
+/** Names that `requirePeer` knows. */
+export type PeerName = keyof typeof peers;
+
+const present = new Map<PeerName, boolean>();
+
+/**
+ * Call it first in a test (or in beforeAll / beforeEach). Where the program is missing the test is skipped with "skipped: install X";
+ * with HEARTHKV_REQUIRE_PEERS=1 it fails instead, so that a run that should be complete cannot be silently less.
+ */
+export function requirePeer(context: Pick<TestContext, "skip">, ...names: PeerName[]): void {
+  for (const name of names) {
+    if (hasPeer(name)) continue;
+    const { install } = peers[name];
+    if (process.env.HEARTHKV_REQUIRE_PEERS === "1") throw new Error(`${name} is missing: install ${install}`);
+    console.log(`skipped: install ${install}`);
+    context.skip(`skipped: install ${install}`);
+  }
+}
+
+/** Whether the program can be run here. */
+export function hasPeer(name: PeerName): boolean {
+  let found = present.get(name);
+  if (found === undefined) {
+    const [command, ...args] = peers[name].probe;
+    found = spawnSync(command, args, { stdio: "ignore" }).status === 0;
+    present.set(name, found);
+  }
+  return found;
+}

@@ -1,0 +1,97 @@
+/** Servers as child processes: HearthKV through its command line, and redis-server beside it for comparison. */
+import net from "node:net";
+import { launcher, temporaryFolder } from "./folders.js";
+import { type Child, type Exit, startProcess, waitUntil } from "./processes.js";
+import { RespClient } from "./resp-client.js";
+
+/** A server process that is listening. */
+export interface ServerProcess {
+  readonly port: number;
+  /** Where its data lies; start another with the same `dataDir` to see what survived. */
+  readonly dataDir: string;
+  readonly child: Child;
+  /** A new connection to it. */
+  connect(): Promise<RespClient>;
+  /** SIGTERM (or another signal), then waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<Exit>;
+  /** kill -9, then waits for the end. */
+  kill(): Promise<Exit>;
+}
+
+/** How to start HearthKV. */
+export interface HearthOptions {
+  /** Default 0: a free one. */
+  readonly port?: number;
+  /** Default a new temporary folder. */
+  readonly dataDir?: string;
+  /** More flags of `hearthkv serve`. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Put before `node`, such as ["strace", "-f"]. */
+  readonly wrapper?: readonly string[];
+  /** Flags of node itself. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** Starts HearthKV and waits for its banner. */
+export async function startHearth(options: HearthOptions = {}): Promise<ServerProcess> {
+  const dataDir = options.dataDir ?? temporaryFolder("data");
+  const serve = ["serve", "--port", String(options.port ?? 0), "--data-dir", dataDir, "--log-level", "warn"];
+  const [command = "", ...args] = [
+    ...(options.wrapper ?? []),
+    process.execPath,
+    ...(options.nodeFlags ?? []),
+    launcher,
+    ...serve,
+    ...(options.flags ?? []),
+  ];
+  const child = startProcess(command, args, { stdin: "", ...(options.env ? { env: options.env } : {}) });
+  const [, port, pid] = await child.waitFor(/^HearthKV \S+ ready on \S+:(\d+), .*pid (\d+)$/m);
+  // Under a wrapper the server is not the process that was started: signals go to the one that it names.
+  return describe(child, Number(port), dataDir, Number(pid));
+}
+
+/** Starts redis-server as the peer: append-only file synced every second, no snapshots, nothing else running on its port. */
+export async function startRedis(flags: readonly string[] = []): Promise<ServerProcess> {
+  const dataDir = temporaryFolder("redis");
+  const port = await freePort();
+  const persistence = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
+  const base = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir, ...persistence];
+  const child = startProcess("redis-server", [...base, ...flags], { stdin: "" });
+  await child.waitFor(/Ready to accept connections/);
+  return describe(child, port, dataDir, child.pid);
+}
+
+function describe(child: Child, port: number, dataDir: string, pid: number): ServerProcess {
+  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It ended by itself.
+    }
+    return child.exited;
+  };
+  return { port, dataDir, child, connect: () => RespClient.connect(port), stop, kill: () => stop("SIGKILL") };
+}
+
+/** A TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const { port } = probe.address() as net.AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+/** Waits until something accepts connections on the port. */
+export async function waitForPort(port: number, timeoutMs = 20_000): Promise<void> {
+  await waitUntil(
+    `a server on port ${port}`,
+    async () => {
+      const client = await RespClient.connect(port).catch(() => null);
+      client?.close();
+      return client !== null;
+    },
+    timeoutMs,
+  );
+}
