@@ -1,1 +1,17 @@
-export {};
+/** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
+export { SIDE_HEAD, SIDE_TAIL } from "./collection-store.js";
+export { Database } from "./database.js";
+export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";
+export { type KeyVisitor, SHARDS } from "./key-store.js";
+export {
+  ALL_DATABASES,
+  DATABASES,
+  Keyspace,
+  type KeyspaceObserver,
+  type KeyspaceOptions,
+  type KeyspaceStats,
+} from "./keyspace.js";
+export * from "./ops.js";
+export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
+export { encodeStringEntries, type ShardCapture } from "./snapshot.js";
+export * from "./types/index.js";

@@ -1,0 +1,95 @@
+/** One database: everything of its stores, and what moves whole values from key to key. */
+import { CollectionStore } from "./collection-store.js";
+import { OP_RESTORE } from "./ops.js";
+import { ByteSink } from "./types/byte-sink.js";
+import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
+import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
+
+export class Database extends CollectionStore {
+  /** Moves the value and expiry of an existing key to another name, replacing what that holds. Logged as a restore and a deletion. */
+  rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): void {
+    this.copyTo(sbuf, soff, slen, this, dbuf, doff, dlen);
+    this.remove(sbuf, soff, slen);
+  }
+
+  /** Copies the value and expiry of an existing key, replacing what the destination holds. The two keys must differ. */
+  copyTo(
+    sbuf: Uint8Array,
+    soff: number,
+    slen: number,
+    target: Database,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+  ): void {
+    const type = this.lookup(sbuf, soff, slen);
+    if (type === TYPE_NONE) return;
+    const expireAt = this.expireAt;
+    if (type === TYPE_STRING) {
+      // A copy: storing it may make room by moving records, and the log's own buffer must not see them move.
+      const value = this.valueBuf.slice(this.valueOff, this.valueOff + this.valueLen);
+      target.restore(dbuf, doff, dlen, type, expireAt, value, 0, value.length);
+      return;
+    }
+    const sink = new ByteSink();
+    this.value.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+    target.restore(dbuf, doff, dlen, type, expireAt, sink.bytes, 0, sink.length);
+  }
+
+  /**
+   * Makes the key hold a value in its encoded form: a string's bytes, or a slice as the type encodes it.
+   * @throws RangeError when a collection's encoding is malformed; nothing was changed then
+   */
+  restore(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    type: number,
+    expireAt: number,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    if (type === TYPE_STRING) {
+      this.replace(kbuf, koff, klen);
+      this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt);
+    } else {
+      const value = newValue(type);
+      value.decodeInto(bytes, off, len);
+      this.replace(kbuf, koff, klen);
+      this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt);
+    }
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_RESTORE, this.index, kbuf, koff, klen, 9 + len);
+      effects.u8(type);
+      effects.i64(expireAt);
+      effects.raw(bytes, off, len);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+  }
+
+  /** Adds a further slice to the collection that the key holds (loading a snapshot). */
+  extendValue(kbuf: Uint8Array, koff: number, klen: number, bytes: Uint8Array, off: number, len: number): void {
+    const ref = this.locate(kbuf, koff, klen);
+    if (ref === 0) throw new RangeError("a further slice of a value that is not there");
+    const value = this.shard.value(ref);
+    const before = value.bytes;
+    value.decodeInto(bytes, off, len);
+    this.shard.valueBytes += value.bytes - before;
+  }
+
+  /** Locates the key and removes what it holds. */
+  private replace(kbuf: Uint8Array, koff: number, klen: number): void {
+    const ref = this.locate(kbuf, koff, klen);
+    if (ref !== 0) this.shard.unlink(ref);
+  }
+}
+
+function newValue(type: number): AnyValue {
+  if (type === TYPE_HASH) return new HashValue();
+  if (type === TYPE_LIST) return new ListValue();
+  if (type === TYPE_SET) return new SetValue();
+  return new ZsetValue();
+}

@@ -1,0 +1,180 @@
+/**
+ * The mutations of one log entry, written as bytes at the place from which they are logged.
+ *
+ *   one mutation      [ body ]                                   the entry's operation type is the mutation's
+ *   several           [ op:1 | bodyBytes:4 | body ]*             the entry's operation type is OP_BATCH
+ *   every body        [ db:1 | keyBytes:4 | key | ... ]          little endian (OP_MSET, OP_MDEL, OP_FLUSH: see mutations.ts)
+ *
+ * The owner (the server's log channel) lends a target: a region of its ring with room before `start` and behind `limit` for the
+ * entry's frame, so a SET is encoded once, where it is read from. What does not fit moves to a private buffer (`spilled`).
+ * A frame is put around the mutations of one command only when it turned out to have more than one.
+ */
+import { OP_BATCH } from "./ops.js";
+
+/** Room kept free before the first byte in a spilled buffer, and behind the last: the log entry's frame fits in both. */
+export const EFFECT_HEADROOM_BYTES = 64;
+
+const FRAME_BYTES = 5;
+const SHORT_COPY_BYTES = 100;
+const SPILL_KEEP_BYTES = 1 << 20;
+/** Until an owner lends a target everything spills. */
+const NO_TARGET = new Uint8Array(0);
+
+/** Collects the log bytes of the running command. Not reentrant: there is one per keyspace. */
+export class EffectLog {
+  /** Off: mutators change memory and log nothing (replay, or persistence disabled). */
+  enabled = false;
+  /** Where the bytes are: the lent target, or the private buffer when `spilled`. */
+  bytes: Uint8Array = NO_TARGET;
+  /** Offset of the first byte of the entry's payload. */
+  start = 0;
+  /** Offset behind the last byte written. */
+  pos = 0;
+  /** How many mutations the open entry has; 0 = nothing to log. */
+  count = 0;
+  /** True when the entry outgrew the lent target and lies in a private buffer, EFFECT_HEADROOM_BYTES from its start. */
+  spilled = false;
+
+  #limit = 0;
+  #firstOp = 0;
+  #frameAt = 0;
+  #spill: Uint8Array = NO_TARGET;
+
+  /** Operation type of the entry. */
+  get op(): number {
+    return this.count === 1 ? this.#firstOp : OP_BATCH;
+  }
+
+  /** Lends the region [start, limit) of `bytes` for the next entry and forgets the last one. */
+  target(bytes: Uint8Array, start: number, limit: number): void {
+    if (this.spilled) {
+      this.spilled = false;
+      if (this.#spill.length > SPILL_KEEP_BYTES) this.#spill = NO_TARGET;
+    }
+    this.bytes = bytes;
+    this.start = start;
+    this.pos = start;
+    this.#limit = limit;
+    this.count = 0;
+  }
+
+  /** Opens a mutation; `bodyBytes` is at least what will be written until end(). */
+  begin(op: number, bodyBytes: number): void {
+    if (this.count === 0) {
+      this.#firstOp = op;
+      this.#reserve(bodyBytes);
+    } else {
+      if (this.count === 1) this.#frameFirst();
+      this.#reserve(bodyBytes + FRAME_BYTES);
+      this.#frameAt = this.pos;
+      this.bytes[this.pos] = op;
+      this.pos += FRAME_BYTES;
+    }
+    this.count++;
+  }
+
+  /** Opens a mutation of one key: its body begins with the database and the key. `extraBytes` follow. */
+  beginKey(op: number, db: number, kbuf: Uint8Array, koff: number, klen: number, extraBytes: number): void {
+    this.begin(op, 5 + klen + extraBytes);
+    this.bytes[this.pos++] = db;
+    this.blob(kbuf, koff, klen);
+  }
+
+  /** Closes the mutation. */
+  end(): void {
+    if (this.count > 1) putU32(this.bytes, this.#frameAt + 1, this.pos - this.#frameAt - FRAME_BYTES);
+  }
+
+  u8(value: number): void {
+    this.bytes[this.pos++] = value;
+  }
+
+  u32(value: number): void {
+    putU32(this.bytes, this.pos, value);
+    this.pos += 4;
+  }
+
+  /** A safe integer from -2^53 to 2^53, as a signed 64-bit value. */
+  i64(value: number): void {
+    putU32(this.bytes, this.pos, value);
+    putU32(this.bytes, this.pos + 4, Math.floor(value / 4294967296));
+    this.pos += 8;
+  }
+
+  big64(value: bigint): void {
+    const v = BigInt.asUintN(64, value);
+    this.u32(Number(v & 0xffffffffn));
+    this.u32(Number(v >> 32n));
+  }
+
+  f64(value: number): void {
+    F64[0] = value;
+    for (let i = 0; i < 8; i++) this.bytes[this.pos + i] = F64_BYTES[i];
+    this.pos += 8;
+  }
+
+  /** Bytes without a length: the rest of the body. */
+  raw(buf: Uint8Array, off: number, len: number): void {
+    const bytes = this.bytes;
+    const pos = this.pos;
+    if (len < SHORT_COPY_BYTES) for (let i = 0; i < len; i++) bytes[pos + i] = buf[off + i];
+    else bytes.set(buf.subarray(off, off + len), pos);
+    this.pos = pos + len;
+  }
+
+  /** Bytes behind their length. */
+  blob(buf: Uint8Array, off: number, len: number): void {
+    this.u32(len);
+    this.raw(buf, off, len);
+  }
+
+  /** A latin1 string behind its length. */
+  text(value: string): void {
+    const n = value.length;
+    this.u32(n);
+    if (n < SHORT_COPY_BYTES) for (let i = 0; i < n; i++) this.bytes[this.pos + i] = value.charCodeAt(i);
+    else Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.pos, n).write(value, "latin1");
+    this.pos += n;
+  }
+
+  /** The first of several mutations gets its frame: its body moves up by the frame's bytes. */
+  #frameFirst(): void {
+    this.#reserve(FRAME_BYTES);
+    this.bytes.copyWithin(this.start + FRAME_BYTES, this.start, this.pos);
+    this.bytes[this.start] = this.#firstOp;
+    putU32(this.bytes, this.start + 1, this.pos - this.start);
+    this.pos += FRAME_BYTES;
+  }
+
+  #reserve(n: number): void {
+    if (this.pos + n > this.#limit) this.#moveToSpill(n);
+  }
+
+  #moveToSpill(n: number): void {
+    const used = this.pos - this.start;
+    const need = EFFECT_HEADROOM_BYTES * 2 + used + n;
+    if (this.#spill.length < need) {
+      const grown = new Uint8Array(Math.max(need, this.spilled ? this.#spill.length * 2 : 65536));
+      grown.set(this.bytes.subarray(this.start, this.pos), EFFECT_HEADROOM_BYTES);
+      this.#spill = grown;
+    } else if (!this.spilled) {
+      this.#spill.set(this.bytes.subarray(this.start, this.pos), EFFECT_HEADROOM_BYTES);
+    }
+    this.bytes = this.#spill;
+    this.start = EFFECT_HEADROOM_BYTES;
+    this.pos = this.start + used;
+    this.#limit = this.#spill.length - EFFECT_HEADROOM_BYTES;
+    this.spilled = true;
+  }
+}
+
+const F64 = new Float64Array(1);
+const F64_BYTES = new Uint8Array(F64.buffer);
+
+/** Little-endian, modulo 2^32. */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}

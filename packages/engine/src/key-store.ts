@@ -1,0 +1,308 @@
+/** Keys of one database, whatever their type: lookup, expiry, deletion and iteration. */
+
+import { putU32 } from "./effects.js";
+import { hashKey } from "./hash.js";
+import type { Keyspace } from "./keyspace.js";
+import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
+import { META_EXPIRES, metaType } from "./record.js";
+import { Shard } from "./shard.js";
+import type { AnyValue } from "./types/index.js";
+import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
+
+/** Number of shards of a database. */
+export const SHARDS = 256;
+/** SCAN looks at no more than so many buckets for each key asked for: sparse shards must not make one call long. */
+const SCAN_BUCKETS_PER_KEY = 10;
+const RANDOM_TRIES = 100;
+
+/** What a visitor of keys is given: a byte range that is valid during the call, the type code, and the expiry (ms, 0 = none). */
+export type KeyVisitor = (buf: Uint8Array, off: number, len: number, type: number, expireAt: number) => void;
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Lookups leave a cursor behind (`shard`, `ref`, and for a string its value's byte range): no object is made for a key that was found.
+ * The cursor is valid until the next lookup or change.
+ */
+export class KeyStore {
+  readonly index: number;
+  readonly keyspace: Keyspace;
+  shards: Shard[];
+  /** Shard of the last key looked up. */
+  shard: Shard;
+  /** Record of the last key looked up, 0 = none. */
+  ref = 0;
+  hash = 0;
+  /** Range of the last string looked up, or of the last random key. */
+  valueBuf: Uint8Array = NO_BYTES;
+  valueOff = 0;
+  valueLen = 0;
+
+  constructor(keyspace: Keyspace, index: number) {
+    this.keyspace = keyspace;
+    this.index = index;
+    this.shards = newShards();
+    this.shard = this.shards[0];
+  }
+
+  /** Number of keys; expired ones count until they are found. */
+  get size(): number {
+    let n = 0;
+    for (const shard of this.shards) n += shard.count;
+    return n;
+  }
+
+  /** Number of keys with an expiry. */
+  get volatileCount(): number {
+    let n = 0;
+    for (const shard of this.shards) n += shard.expiring;
+    return n;
+  }
+
+  /** Expiry of the key found last, in ms since 1970; 0 = none. */
+  get expireAt(): number {
+    return this.ref === 0 ? 0 : this.shard.expireAt(this.ref);
+  }
+
+  /** The collection found last. Only after a lookup that returned one of the collection types. */
+  get value(): AnyValue {
+    return this.shard.value(this.ref);
+  }
+
+  /** Finds a key and returns its TYPE_* code, TYPE_NONE when there is none. An expired key is deleted, and that is logged. */
+  lookup(buf: Uint8Array, off: number, len: number): number {
+    const hash = hashKey(this.keyspace.seed, buf, off, len);
+    const shard = this.shards[hash & 255];
+    const ref = shard.find(hash, buf, off, len);
+    this.shard = shard;
+    this.hash = hash;
+    this.ref = ref;
+    if (ref === 0) return TYPE_NONE;
+    const meta = shard.meta(ref);
+    if ((meta & META_EXPIRES) !== 0 && shard.expireAt(ref) < this.keyspace.nowMs) {
+      this.expireRecord(shard, ref);
+      this.ref = 0;
+      return TYPE_NONE;
+    }
+    const type = metaType(meta);
+    if (type === TYPE_STRING) {
+      this.valueBuf = shard.bytesOf(ref);
+      this.valueOff = shard.valueOffset(ref);
+      this.valueLen = shard.size(ref);
+    }
+    return type;
+  }
+
+  /** The same, counted as a hit or a miss. */
+  lookupRead(buf: Uint8Array, off: number, len: number): number {
+    const type = this.lookup(buf, off, len);
+    if (type === TYPE_NONE) this.keyspace.stats.keyspaceMisses++;
+    else this.keyspace.stats.keyspaceHits++;
+    return type;
+  }
+
+  /** Deletes a key; false when there is none. */
+  remove(buf: Uint8Array, off: number, len: number): boolean {
+    if (this.lookup(buf, off, len) === TYPE_NONE) return false;
+    this.dropRecord(this.shard, this.ref);
+    return true;
+  }
+
+  /** Deletes `count` keys of an argument list from `first` on, as one mutation; returns how many there were. */
+  removeMany(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number, count: number): number {
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let bytes = 5;
+    let found = 0;
+    // Expired keys go in this pass, so that nothing else is logged while the one mutation is open.
+    for (let i = first; i < end; i++) {
+      if (this.lookup(buf, off[i], len[i]) === TYPE_NONE) continue;
+      bytes += 4 + len[i];
+      found++;
+    }
+    if (found === 0) return 0;
+    if (effects.enabled) {
+      effects.begin(OP_MDEL, bytes);
+      effects.u8(this.index);
+    }
+    const countAt = effects.pos;
+    if (effects.enabled) effects.u32(0);
+    let removed = 0;
+    for (let i = first; i < end; i++) {
+      const ref = this.locate(buf, off[i], len[i]);
+      // A key named twice is gone the second time.
+      if (ref === 0) continue;
+      if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      this.shard.unlink(ref);
+      this.modified(buf, off[i], len[i]);
+      removed++;
+    }
+    if (effects.enabled) {
+      putU32(effects.bytes, countAt, removed);
+      effects.end();
+    }
+    return removed;
+  }
+
+  /** Sets the expiry of an existing key, ms since 1970; 0 takes it away. */
+  setExpire(buf: Uint8Array, off: number, len: number, atMs: number): void {
+    const ref = this.locate(buf, off, len);
+    if (ref === 0) return;
+    this.shard.setExpiry(ref, atMs);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_EXPIRE, this.index, buf, off, len, 8);
+      effects.i64(atMs);
+      effects.end();
+    }
+    this.modified(buf, off, len);
+  }
+
+  /**
+   * Visits at least `count` keys where there are so many and returns the next cursor, 0 at the end. A key that exists from the first call to
+   * the last is visited at least once, however the index grows or shrinks meanwhile: the cursor counts buckets with its bits reversed
+   * (Redis's dictScan, by P. Noordhuis). Cursor = bucket cursor * 256 + shard.
+   */
+  scan(cursor: number, count: number, visit: KeyVisitor): number {
+    let shardIndex = cursor % SHARDS;
+    let v = Math.floor(cursor / SHARDS) >>> 0;
+    let buckets = count * SCAN_BUCKETS_PER_KEY;
+    let visited = 0;
+    do {
+      const shard = this.shards[shardIndex];
+      const mask = shard.level - 1;
+      const low = v & mask;
+      visited += this.#visitBucket(shard, low, visit);
+      if (low + shard.level < shard.bucketCount) visited += this.#visitBucket(shard, low + shard.level, visit);
+      v = nextReversed(v, mask);
+      if (v === 0 && ++shardIndex === SHARDS) return 0;
+      // Empty shards cost next to nothing; only buckets with keys count in full.
+      if (shard.count > 0) buckets--;
+    } while (visited < count && buckets > 0);
+    return v * SHARDS + shardIndex;
+  }
+
+  /** Visits every key that is not expired. */
+  forEachKey(visit: KeyVisitor): void {
+    for (const shard of this.shards) {
+      for (let b = 0; b < shard.bucketCount; b++) this.#visitBucket(shard, b, visit);
+    }
+  }
+
+  /** Chooses a key that is not expired; its bytes are in valueBuf, valueOff, valueLen. False when there is none. */
+  randomKey(): boolean {
+    const size = this.size;
+    for (let tries = 0; tries < RANDOM_TRIES && size > 0; tries++) {
+      let n = Math.floor(this.keyspace.random() * size);
+      const shard = this.shards.find((s) => {
+        n -= s.count;
+        return n < 0;
+      });
+      if (shard !== undefined && this.#randomIn(shard)) return true;
+    }
+    return false;
+  }
+
+  /** Deletes the first expired key of a bucket; false when it has none. */
+  expireOne(shard: Shard, bucket: number): boolean {
+    const now = this.keyspace.nowMs;
+    for (let ref = shard.bucketHead(bucket); ref !== 0; ref = shard.next(ref)) {
+      const at = shard.expireAt(ref);
+      if (at === 0 || at >= now) continue;
+      this.expireRecord(shard, ref);
+      return true;
+    }
+    return false;
+  }
+
+  /** Forgets everything. The old shards stay as they are for a snapshot that is still copying one. */
+  clear(): void {
+    this.shards = newShards();
+    this.shard = this.shards[0];
+    this.ref = 0;
+  }
+
+  /** Forgets one shard (replaying a flush). */
+  clearShard(index: number): void {
+    this.shards[index] = new Shard();
+    this.ref = 0;
+  }
+
+  /** Finds a record without judging its expiry (mutators: whoever called has looked the key up). Sets shard, hash and ref. */
+  protected locate(buf: Uint8Array, off: number, len: number): number {
+    const hash = hashKey(this.keyspace.seed, buf, off, len);
+    this.hash = hash;
+    this.shard = this.shards[hash & 255];
+    this.ref = this.shard.find(hash, buf, off, len);
+    return this.ref;
+  }
+
+  /** Tells who watches or waits for the key. */
+  protected modified(buf: Uint8Array, off: number, len: number): void {
+    const { observer } = this.keyspace;
+    if (observer !== null) observer.modified(this.index, buf, off, len);
+  }
+
+  /** Removes a record and logs it as a deletion. */
+  protected dropRecord(shard: Shard, ref: number): void {
+    const bytes = shard.bytesOf(ref);
+    const koff = shard.keyOffset(ref);
+    const klen = shard.keyLength(ref);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_DELETE, this.index, bytes, koff, klen, 0);
+      effects.end();
+    }
+    shard.unlink(ref);
+    this.modified(bytes, koff, klen);
+  }
+
+  protected expireRecord(shard: Shard, ref: number): void {
+    this.keyspace.stats.expiredKeys++;
+    this.dropRecord(shard, ref);
+  }
+
+  #visitBucket(shard: Shard, bucket: number, visit: KeyVisitor): number {
+    const now = this.keyspace.nowMs;
+    let visited = 0;
+    for (let ref = shard.bucketHead(bucket); ref !== 0; ref = shard.next(ref)) {
+      const at = shard.expireAt(ref);
+      if (at !== 0 && at < now) continue;
+      visit(shard.bytesOf(ref), shard.keyOffset(ref), shard.keyLength(ref), metaType(shard.meta(ref)), at);
+      visited++;
+    }
+    return visited;
+  }
+
+  #randomIn(shard: Shard): boolean {
+    let ref = 0;
+    while (ref === 0) ref = shard.bucketHead(Math.floor(this.keyspace.random() * shard.bucketCount));
+    let length = 0;
+    for (let r = ref; r !== 0; r = shard.next(r)) length++;
+    for (let n = Math.floor(this.keyspace.random() * length); n > 0; n--) ref = shard.next(ref);
+    const at = shard.expireAt(ref);
+    if (at !== 0 && at < this.keyspace.nowMs) return false;
+    this.valueBuf = shard.bytesOf(ref);
+    this.valueOff = shard.keyOffset(ref);
+    this.valueLen = shard.keyLength(ref);
+    return true;
+  }
+}
+
+function newShards(): Shard[] {
+  return Array.from({ length: SHARDS }, () => new Shard());
+}
+
+/** The cursor behind `v`: one is added to its bits in reversed order, as many bits as `mask` has. */
+function nextReversed(v: number, mask: number): number {
+  return reverseBits((reverseBits((v | ~mask) >>> 0) + 1) >>> 0);
+}
+
+function reverseBits(x: number): number {
+  let v = x;
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
+  return ((v >>> 16) | (v << 16)) >>> 0;
+}

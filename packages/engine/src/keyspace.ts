@@ -1,0 +1,235 @@
+/** All databases of a process, with their clock, their log and their upkeep. */
+import { Database } from "./database.js";
+import { digestKeyspace } from "./digest.js";
+import { EffectLog } from "./effects.js";
+import { type HashSeed, hashKey, hashSeed } from "./hash.js";
+import { SHARDS } from "./key-store.js";
+import { Replayer } from "./mutations.js";
+import { OP_FLUSH } from "./ops.js";
+import { ENTRY_CONTINUES, ENTRY_EXPIRES, ENTRY_HEADER_BYTES, ShardCapture } from "./snapshot.js";
+
+/** Default number of databases. */
+export const DATABASES = 16;
+/** In a logged flush: every database. */
+export const ALL_DATABASES = 255;
+
+/** Told of every change, also of deletions and expiries. It must not change data itself. */
+export interface KeyspaceObserver {
+  modified(db: number, buf: Uint8Array, off: number, len: number): void;
+  /** Every key of the database is gone. */
+  flushed(db: number): void;
+}
+
+export interface KeyspaceOptions {
+  /** 8 random bytes, the same for the life of a data directory. */
+  hashSeed: Uint8Array;
+  /** Uniform in [0, 1): chooses random keys. */
+  random: () => number;
+  /** Number of databases, at most 255. */
+  databases?: number;
+}
+
+/** Counters since the start or the last reset. */
+export interface KeyspaceStats {
+  expiredKeys: number;
+  keyspaceHits: number;
+  keyspaceMisses: number;
+}
+
+export class Keyspace {
+  readonly seed: HashSeed;
+  readonly random: () => number;
+  readonly effects = new EffectLog();
+  readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
+  /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
+  nowMs = 0;
+  observer: KeyspaceObserver | null = null;
+  /** Last fencing token given. */
+  lastFence = 0;
+  readonly databaseCount: number;
+
+  readonly #databases: (Database | undefined)[] = [];
+  readonly #stamps: Float64Array;
+  readonly #replayer: Replayer;
+  #captureEpoch = 0;
+  #expireDb = 0;
+  #expireShard = 0;
+  #expireBucket = 0;
+  #evacuateDb = 0;
+  #evacuateShard = 0;
+
+  constructor(options: KeyspaceOptions) {
+    this.seed = hashSeed(options.hashSeed);
+    this.random = options.random;
+    this.databaseCount = options.databases ?? DATABASES;
+    this.#stamps = new Float64Array(this.databaseCount * SHARDS);
+    this.#replayer = new Replayer(this);
+  }
+
+  /** The database with this number, made at its first use. */
+  db(index: number): Database {
+    const found = this.#databases[index];
+    if (found !== undefined) return found;
+    if (!(index >= 0 && index < this.databaseCount)) throw new RangeError(`no database ${index}`);
+    const made = new Database(this, index);
+    this.#databases[index] = made;
+    return made;
+  }
+
+  /** The databases that were used. */
+  databases(): Database[] {
+    return this.#databases.filter((db) => db !== undefined);
+  }
+
+  /** The next fencing token: larger than any before it, also after a restart that lost the last ones (it follows the clock). */
+  nextFence(): number {
+    this.lastFence = Math.max(this.lastFence + 1, this.nowMs);
+    return this.lastFence;
+  }
+
+  /** Bytes held by keys, values and indexes; collections are estimated. */
+  usedBytes(): number {
+    let bytes = 0;
+    for (const db of this.databases()) for (const shard of db.shards) bytes += shard.usedBytes;
+    return bytes;
+  }
+
+  /** Bytes of the arenas' chunks, used or not. */
+  arenaBytes(): number {
+    let bytes = 0;
+    for (const db of this.databases()) for (const shard of db.shards) bytes += shard.arena.totalBytes;
+    return bytes;
+  }
+
+  /** Empties one database, or all (-1). */
+  flush(index: number): void {
+    for (const db of this.databases()) {
+      if (index >= 0 && db.index !== index) continue;
+      db.clear();
+      if (this.observer !== null) this.observer.flushed(db.index);
+    }
+    if (!this.effects.enabled) return;
+    this.effects.begin(OP_FLUSH, 1);
+    this.effects.u8(index < 0 ? ALL_DATABASES : index);
+    this.effects.end();
+  }
+
+  /** Goes on with the endless sweep for expired keys: looks at about `maxBuckets` buckets, deletes and logs; returns how many keys expired. */
+  activeExpire(maxBuckets: number): number {
+    let expired = 0;
+    let shardsWithout = 0;
+    let budget = maxBuckets;
+    const end = this.#databases.length * SHARDS;
+    while (budget > 0 && shardsWithout < end) {
+      const db = this.#databases[this.#expireDb];
+      const shard = db?.shards[this.#expireShard];
+      if (db === undefined || shard === undefined || shard.expiring === 0) {
+        shardsWithout++;
+        this.#nextExpireShard();
+        continue;
+      }
+      shardsWithout = 0;
+      budget--;
+      while (budget > 0 && this.#expireBucket < shard.bucketCount && db.expireOne(shard, this.#expireBucket)) {
+        expired++;
+        budget--;
+      }
+      if (++this.#expireBucket >= shard.bucketCount) this.#nextExpireShard();
+    }
+    return expired;
+  }
+
+  /** Goes on with emptying chunks that are mostly dead: looks at up to `maxRecords` records; returns how many it looked at. */
+  evacuate(maxRecords: number): number {
+    let done = 0;
+    const end = this.#databases.length * SHARDS;
+    for (let visited = 0; visited < end && done < maxRecords; visited++) {
+      const shard = this.#databases[this.#evacuateDb]?.shards[this.#evacuateShard];
+      if (shard?.arena.sparse) done += shard.evacuate(maxRecords - done);
+      if (++this.#evacuateShard < SHARDS) continue;
+      this.#evacuateShard = 0;
+      this.#evacuateDb = (this.#evacuateDb + 1) % this.#databases.length;
+    }
+    return done;
+  }
+
+  /** Section numbers (database * 256 + shard) of everything that a snapshot must hold. */
+  shardSections(): number[] {
+    const sections: number[] = [];
+    for (const db of this.databases()) for (let s = 0; s < SHARDS; s++) sections.push(db.index * SHARDS + s);
+    return sections;
+  }
+
+  /** Copies a shard for a snapshot. It must be stepped to its end, or closed, before the next one is made. */
+  captureShard(dbIndex: number, shardIndex: number): ShardCapture {
+    return new ShardCapture(this.db(dbIndex).shards[shardIndex], ++this.#captureEpoch);
+  }
+
+  /** Loads whole snapshot entries of one section; returns how many. Throws RangeError where they are malformed. */
+  loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number): number {
+    const db = this.db(Math.floor(sectionId / SHARDS));
+    const end = off + len;
+    let at = off;
+    let entries = 0;
+    while (at < end) {
+      if (at + ENTRY_HEADER_BYTES > end) throw new RangeError("a snapshot entry is cut short");
+      const flags = bytes[at + 1];
+      const klen = u32(bytes, at + 2);
+      const vlen = u32(bytes, at + 6);
+      let p = at + ENTRY_HEADER_BYTES;
+      let expireAt = 0;
+      if ((flags & ENTRY_EXPIRES) !== 0) {
+        expireAt = u32(bytes, p) + u32(bytes, p + 4) * 4294967296;
+        p += 8;
+      }
+      const next = p + klen + vlen;
+      if (next > end) throw new RangeError("a snapshot entry is cut short");
+      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, p, klen, bytes, p + klen, vlen);
+      else db.restore(bytes, p, klen, bytes[at], expireAt, bytes, p + klen, vlen);
+      at = next;
+      entries++;
+    }
+    return entries;
+  }
+
+  /** Sections that the snapshot does not have stand at this sequence. */
+  setDefaultStamp(sequence: number): void {
+    this.#stamps.fill(sequence);
+  }
+
+  /** The loaded state of a section includes everything up to this sequence. */
+  setStamp(sectionId: number, sequence: number): void {
+    this.#stamps[sectionId] = sequence;
+  }
+
+  /** Sequence up to which the shard of a key is already complete. */
+  stampOf(db: number, buf: Uint8Array, off: number, len: number): number {
+    return this.#stamps[db * SHARDS + (hashKey(this.seed, buf, off, len) & 255)];
+  }
+
+  /** Sequence up to which a section is already complete. */
+  sectionStamp(sectionId: number): number {
+    return this.#stamps[sectionId];
+  }
+
+  /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */
+  replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
+    this.#replayer.apply(op, sequence, bytes, off, len);
+  }
+
+  /** Digest of all data, 40 hex digits: equal data gives equal digests, whatever the order, the hash seed or the history. */
+  digest(): string {
+    return digestKeyspace(this);
+  }
+
+  #nextExpireShard(): void {
+    this.#expireBucket = 0;
+    if (++this.#expireShard < SHARDS) return;
+    this.#expireShard = 0;
+    this.#expireDb = (this.#expireDb + 1) % this.#databases.length;
+  }
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}

@@ -1,0 +1,29 @@
+/**
+ * Operation codes of logged mutations. 1-10 are fixed for ever by the log's contract; the rest are ours and only ever grow.
+ * They are part of the on-disk format: never renumber.
+ */
+export const OP_SET = 1;
+export const OP_DELETE = 2;
+export const OP_INCR = 3;
+export const OP_DECR = 4;
+export const OP_MSET = 5;
+export const OP_MDEL = 6;
+export const OP_SETNX = 7;
+export const OP_LOCK = 8;
+export const OP_UNLOCK = 9;
+export const OP_EXTEND_LOCK = 10;
+/** Several mutations of one command or one MULTI/EXEC, replayed all or none. */
+export const OP_BATCH = 11;
+export const OP_EXPIRE = 12;
+export const OP_APPEND = 13;
+export const OP_SETRANGE = 14;
+export const OP_RESTORE = 15;
+export const OP_FLUSH = 16;
+export const OP_HASH_SET = 20;
+export const OP_HASH_DELETE = 21;
+export const OP_LIST_PUSH = 30;
+export const OP_LIST_POP = 31;
+export const OP_SET_ADD = 40;
+export const OP_SET_REMOVE = 41;
+export const OP_ZSET_ADD = 50;
+export const OP_ZSET_REMOVE = 51;

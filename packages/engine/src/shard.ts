@@ -1,0 +1,418 @@
+/**
+ * One of 256 parts of a database: records in an arena, found through a linear hash index (W. Litwin, 1980).
+ *
+ * The index has `bucketCount` chains. It grows by one bucket when there are more records than buckets and shrinks by one when there are fewer
+ * than a quarter, so no step ever rehashes more than one chain. `level` is the power of two at or below bucketCount: a hash goes to
+ * bucket hash mod 2*level, or mod level where that bucket does not exist yet.
+ */
+import { Arena, CHUNK_BYTES, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
+import {
+  META_DEAD,
+  META_EXPIRES,
+  META_KEY_MASK,
+  META_TYPE_SHIFT,
+  metaType,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+} from "./record.js";
+import type { ShardCapture } from "./snapshot.js";
+import type { AnyValue } from "./types/index.js";
+import { TYPE_STRING } from "./types/type-codes.js";
+
+const FIRST_BUCKETS = 4;
+/** Copying fewer bytes than this by a loop is faster than by TypedArray.set with its subarray. */
+const LOOP_COPY_MAX = 100;
+/** Records moved out of sparse chunks by each write that allocates. */
+const EVACUATE_PER_WRITE = 4;
+const TWO_32 = 4294967296;
+
+/** Copies `len` bytes; short ones without making a view. */
+export function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: number, len: number): void {
+  if (len < LOOP_COPY_MAX) for (let i = 0; i < len; i++) to[at + i] = from[off + i];
+  else to.set(from.subarray(off, off + len), at);
+}
+
+export class Shard {
+  readonly arena = new Arena();
+  /** Live records. */
+  count = 0;
+  /** Live records with an expiry. */
+  expiring = 0;
+  /** Collections of this shard; a record's size word is an index into it. */
+  readonly values: (AnyValue | null)[] = [];
+  /** Estimated heap bytes of the collections. */
+  valueBytes = 0;
+  /** The snapshot that is copying this shard now, if any. */
+  capture: ShardCapture | null = null;
+
+  bucketCount = FIRST_BUCKETS;
+  #level = FIRST_BUCKETS;
+  #buckets = new Int32Array(FIRST_BUCKETS);
+  #freeValues: number[] = [];
+
+  /** Bucket of a hash. */
+  bucketOf(hash: number): number {
+    const h = hash >>> 8;
+    const bucket = h & (this.#level * 2 - 1);
+    return bucket < this.bucketCount ? bucket : h & (this.#level - 1);
+  }
+
+  /** First record of a bucket's chain, 0 = none. */
+  bucketHead(bucket: number): number {
+    return this.#buckets[bucket];
+  }
+
+  /** Largest power of two at or below bucketCount; SCAN's cursor counts in it. */
+  get level(): number {
+    return this.#level;
+  }
+
+  /** Reference of the record with this key, 0 = none. */
+  find(hash: number, buf: Uint8Array, off: number, len: number): number {
+    const words = this.arena.words;
+    let ref = this.#buckets[this.bucketOf(hash)];
+    while (ref !== 0) {
+      const w = (ref & UNIT_MASK) << 1;
+      const m = words[ref >>> CHUNK_SHIFT];
+      if (m[w + 1] === hash && (m[w + 2] & META_KEY_MASK) === len) {
+        const bytes = this.arena.bytes[ref >>> CHUNK_SHIFT];
+        const p = (w << 2) + RECORD_HEADER_BYTES + ((m[w + 2] & META_EXPIRES) === 0 ? 0 : 8);
+        let i = 0;
+        while (i < len && bytes[p + i] === buf[off + i]) i++;
+        if (i === len) return ref;
+      }
+      ref = m[w];
+    }
+    return 0;
+  }
+
+  meta(ref: number): number {
+    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 2];
+  }
+
+  /** Bytes of a string's value, or number of a collection in `values`. */
+  size(ref: number): number {
+    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
+  }
+
+  hash(ref: number): number {
+    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 1];
+  }
+
+  /** Next record of the chain. */
+  next(ref: number): number {
+    return this.arena.words[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1];
+  }
+
+  /** Bytes of the chunk in which the record lies; keyOffset and valueOffset count in it. */
+  bytesOf(ref: number): Uint8Array {
+    return this.arena.bytes[ref >>> CHUNK_SHIFT];
+  }
+
+  keyOffset(ref: number): number {
+    return ((ref & UNIT_MASK) << 3) + RECORD_HEADER_BYTES + ((this.meta(ref) & META_EXPIRES) === 0 ? 0 : 8);
+  }
+
+  keyLength(ref: number): number {
+    return this.meta(ref) & META_KEY_MASK;
+  }
+
+  valueOffset(ref: number): number {
+    return this.keyOffset(ref) + this.keyLength(ref);
+  }
+
+  /** Milliseconds since 1970, 0 = none. */
+  expireAt(ref: number): number {
+    const m = this.arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    return (m[w + 2] & META_EXPIRES) === 0 ? 0 : m[w + 5] * TWO_32 + (m[w + 4] >>> 0);
+  }
+
+  /** The collection of a record that is not a string. */
+  value(ref: number): AnyValue {
+    // A collection's record always names a filled slot: insertValue fills it and unlink empties it.
+    return this.values[this.size(ref)] as AnyValue;
+  }
+
+  /** Adds a string. The key must not exist; the value's bytes are written by the caller at valueOffset, or copied from `vbuf` when given. */
+  insertString(
+    hash: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array | null,
+    voff: number,
+    vlen: number,
+    expireAt: number,
+    slack = 0,
+  ): number {
+    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, expireAt, slack);
+    if (vbuf !== null) copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
+    this.#linked();
+    return ref;
+  }
+
+  /** Adds a collection. The key must not exist. */
+  insertValue(hash: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue, expireAt: number): void {
+    const slot = this.#freeValues.pop() ?? this.values.length;
+    this.values[slot] = value;
+    this.valueBytes += value.bytes;
+    if (this.capture !== null) value.snapshotEpoch = this.capture.epoch;
+    value.ref = this.#insert(hash, value.type, kbuf, koff, klen, slot, expireAt, 0);
+    this.#linked();
+  }
+
+  /** Overwrites a string's value in place when the record's bytes stay the same; false when it must be inserted anew. */
+  overwrite(ref: number, vbuf: Uint8Array, voff: number, vlen: number): boolean {
+    const m = this.arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    const meta = m[w + 2];
+    const old = m[w + 3];
+    const before = (meta & META_KEY_MASK) + ((meta & META_EXPIRES) === 0 ? 0 : 8) + RECORD_HEADER_BYTES;
+    if (((before + old + 7) & ~7) !== ((before + vlen + 7) & ~7)) return false;
+    m[w + 3] = vlen;
+    copyBytes(vbuf, voff, this.arena.bytes[ref >>> CHUNK_SHIFT], (w << 2) + before, vlen);
+    return true;
+  }
+
+  /** Grows a string's value in place; false when its record has no room. The new bytes are zero. */
+  extend(ref: number, vlen: number): boolean {
+    const c = ref >>> CHUNK_SHIFT;
+    const meta = this.meta(ref);
+    const before = recordBytes(meta, this.size(ref));
+    const after = recordBytes(meta, vlen);
+    const bytes = this.arena.bytes[c];
+    const own = before > CHUNK_BYTES;
+    if (after !== before && !(own && after <= bytes.length)) return false;
+    const valueAt = this.valueOffset(ref);
+    bytes.fill(0, valueAt + this.size(ref), valueAt + vlen);
+    this.arena.words[c][((ref & UNIT_MASK) << 1) + 3] = vlen;
+    if (own) this.arena.resizeOwn(c, after);
+    return true;
+  }
+
+  /** To be called before a collection of this shard changes: a snapshot being made may still need it as it is. */
+  beforeChange(value: AnyValue): void {
+    if (this.capture !== null) this.capture.beforeChange(value);
+  }
+
+  /** Changes the expiry of a record (0 = none). */
+  setExpiry(ref: number, expireAt: number): void {
+    if (metaType(this.meta(ref)) !== TYPE_STRING) this.beforeChange(this.value(ref));
+    if (expireAt === 0 || !this.rewriteExpiry(ref, expireAt)) this.#reinsert(ref, expireAt);
+  }
+
+  /** Changes the expiry of a string's record that has one; false when it has none. `expireAt` is not 0. */
+  rewriteExpiry(ref: number, expireAt: number): boolean {
+    const m = this.arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    if ((m[w + 2] & META_EXPIRES) === 0) return false;
+    m[w + 4] = expireAt;
+    m[w + 5] = Math.floor(expireAt / TWO_32);
+    return true;
+  }
+
+  /** Gives a record another expiry (0 = none) by writing it anew; its value stays. */
+  #reinsert(ref: number, expireAt: number): void {
+    const key = this.bytesOf(ref);
+    const koff = this.keyOffset(ref);
+    const klen = this.keyLength(ref);
+    const hash = this.hash(ref);
+    const meta = this.meta(ref);
+    const size = this.size(ref);
+    const value = metaType(meta) === TYPE_STRING ? null : this.value(ref);
+    // The old chunk's bytes stay readable through `key` even if removing the record drops the chunk.
+    this.#detach(ref);
+    if (value === null) this.insertString(hash, key, koff, klen, key, koff + klen, size, expireAt);
+    else {
+      value.ref = this.#insert(hash, value.type, key, koff, klen, size, expireAt, 0);
+      this.#linked();
+    }
+  }
+
+  /** Removes a record and its collection. */
+  unlink(ref: number): void {
+    if (metaType(this.meta(ref)) !== TYPE_STRING) {
+      const slot = this.size(ref);
+      const value = this.value(ref);
+      this.beforeChange(value);
+      this.valueBytes -= value.bytes;
+      this.values[slot] = null;
+      this.#freeValues.push(slot);
+    }
+    this.#detach(ref);
+    if (this.count === 0) this.#reset();
+    else if (this.bucketCount > FIRST_BUCKETS && this.count < this.bucketCount >>> 2) this.#merge();
+  }
+
+  /** Looks at up to `max` records of chunks that are mostly dead and moves out the live ones; returns how many it looked at. */
+  evacuate(max: number): number {
+    const arena = this.arena;
+    let done = 0;
+    while (done < max && (arena.evacuating >= 0 || arena.nextSparse())) {
+      this.#evacuateOne(arena.evacuating);
+      done++;
+    }
+    return done;
+  }
+
+  /** Bytes of arena in use by records (dead ones included), index and collections. */
+  get usedBytes(): number {
+    let used = this.#buckets.length * 4 + this.valueBytes;
+    for (const n of this.arena.used) used += n;
+    return used;
+  }
+
+  /** Moving the last live record drops the chunk, and that ends its evacuation. */
+  #evacuateOne(c: number): void {
+    const at = this.arena.evacuateAt;
+    const m = this.arena.words[c];
+    const w = at >>> 2;
+    const meta = m[w + 2];
+    const bytes = recordBytes(meta, m[w + 3]);
+    this.arena.evacuateAt = at + bytes;
+    if ((meta & META_DEAD) !== 0) return;
+    const from = (c << CHUNK_SHIFT) | (at >>> 3);
+    const to = this.arena.alloc(bytes);
+    const target = this.arena.words[to >>> CHUNK_SHIFT];
+    target.set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
+    this.#relink(from, to);
+    if (metaType(meta) !== TYPE_STRING) this.value(to).ref = to;
+    m[w + 2] = meta | META_DEAD;
+    this.arena.free(c, bytes);
+  }
+
+  /** Puts `to` where `from` stands in its chain. */
+  #relink(from: number, to: number): void {
+    const words = this.arena.words;
+    const bucket = this.bucketOf(this.hash(from));
+    let ref = this.#buckets[bucket];
+    if (ref === from) {
+      this.#buckets[bucket] = to;
+      return;
+    }
+    for (;;) {
+      const m = words[ref >>> CHUNK_SHIFT];
+      const w = (ref & UNIT_MASK) << 1;
+      if (m[w] === from) {
+        m[w] = to;
+        return;
+      }
+      ref = m[w];
+    }
+  }
+
+  /** Takes a record out of its chain and counts its bytes as dead. */
+  #detach(ref: number): void {
+    const c = ref >>> CHUNK_SHIFT;
+    const m = this.arena.words[c];
+    const w = (ref & UNIT_MASK) << 1;
+    this.#relink(ref, m[w]);
+    const meta = m[w + 2];
+    m[w + 2] = meta | META_DEAD;
+    this.count--;
+    if ((meta & META_EXPIRES) !== 0) this.expiring--;
+    this.arena.free(c, recordBytes(meta, m[w + 3]));
+  }
+
+  #insert(
+    hash: number,
+    type: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    size: number,
+    expireAt: number,
+    slack: number,
+  ): number {
+    const meta = klen | (type << META_TYPE_SHIFT) | (expireAt === 0 ? 0 : META_EXPIRES);
+    const ref = this.arena.alloc(recordBytes(meta, size), slack);
+    const c = ref >>> CHUNK_SHIFT;
+    const m = this.arena.words[c];
+    const w = (ref & UNIT_MASK) << 1;
+    const bucket = this.bucketOf(hash);
+    m[w] = this.#buckets[bucket];
+    m[w + 1] = hash;
+    m[w + 2] = meta;
+    m[w + 3] = size;
+    let p = (w << 2) + RECORD_HEADER_BYTES;
+    if (expireAt !== 0) {
+      m[w + 4] = expireAt;
+      m[w + 5] = Math.floor(expireAt / TWO_32);
+      p += 8;
+      this.expiring++;
+    }
+    copyBytes(kbuf, koff, this.arena.bytes[c], p, klen);
+    this.#buckets[bucket] = ref;
+    this.count++;
+    return ref;
+  }
+
+  /** After a record was written completely: the steps that may move records. */
+  #linked(): void {
+    if (this.count > this.bucketCount) this.#split();
+    if (this.arena.sparse) this.evacuate(EVACUATE_PER_WRITE);
+  }
+
+  /** Adds the bucket behind the last one and moves into it what now belongs there. */
+  #split(): void {
+    const target = this.bucketCount;
+    const source = target - this.#level;
+    if (target >= this.#buckets.length) {
+      const larger = new Int32Array(this.#buckets.length * 2);
+      larger.set(this.#buckets);
+      this.#buckets = larger;
+    }
+    const words = this.arena.words;
+    let ref = this.#buckets[source];
+    let stay = 0;
+    let move = 0;
+    while (ref !== 0) {
+      const m = words[ref >>> CHUNK_SHIFT];
+      const w = (ref & UNIT_MASK) << 1;
+      const next = m[w];
+      if (((m[w + 1] >>> 8) & this.#level) === 0) {
+        m[w] = stay;
+        stay = ref;
+      } else {
+        m[w] = move;
+        move = ref;
+      }
+      ref = next;
+    }
+    this.#buckets[source] = stay;
+    this.#buckets[target] = move;
+    this.bucketCount = target + 1;
+    if (this.bucketCount === this.#level * 2) this.#level = this.bucketCount;
+  }
+
+  /** Undoes the last split. */
+  #merge(): void {
+    const source = this.bucketCount - 1;
+    if (source < this.#level) this.#level >>>= 1;
+    const target = source - this.#level;
+    this.bucketCount = source;
+    const chain = this.#buckets[source];
+    this.#buckets[source] = 0;
+    if (chain !== 0) {
+      const words = this.arena.words;
+      let last = chain;
+      for (let n = this.next(last); n !== 0; n = this.next(last)) last = n;
+      words[last >>> CHUNK_SHIFT][(last & UNIT_MASK) << 1] = this.#buckets[target];
+      this.#buckets[target] = chain;
+    }
+    if (this.#buckets.length >= 64 && source <= this.#buckets.length >>> 2) {
+      this.#buckets = this.#buckets.slice(0, this.#buckets.length >>> 1);
+    }
+  }
+
+  /** The last record is gone: give everything back. */
+  #reset(): void {
+    this.arena.clear();
+    this.#buckets = new Int32Array(FIRST_BUCKETS);
+    this.bucketCount = FIRST_BUCKETS;
+    this.#level = FIRST_BUCKETS;
+    this.values.length = 0;
+    this.#freeValues = [];
+  }
+}

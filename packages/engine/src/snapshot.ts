@@ -1,0 +1,185 @@
+/**
+ * Copies of one shard for a snapshot, and the entries a snapshot is made of.
+ *
+ *   entry   [ type:1 | flags:1 | keyBytes:4 | valueBytes:4 | expireAt:8 ? | key | value ]      little endian
+ *
+ *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has
+ *   value   a string's bytes; a slice of a collection: count:4, then elements as its type writes them (types/)
+ *
+ * The strings of a shard are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
+ * (encodeStringEntries, in the thread that writes). Collections are encoded here, a slice at a time. A write to a collection that was not
+ * encoded yet, or only half, first completes its encoding: so all entries show the shard as it was at the moment of the copy.
+ */
+import { META_DEAD, META_EXPIRES, META_KEY_MASK, metaType, RECORD_HEADER_BYTES, recordBytes } from "./record.js";
+import type { Shard } from "./shard.js";
+import { ByteSink } from "./types/byte-sink.js";
+import type { AnyValue } from "./types/index.js";
+import { TYPE_STRING } from "./types/type-codes.js";
+
+/** Bytes of an entry before its optional expiry. */
+export const ENTRY_HEADER_BYTES = 10;
+export const ENTRY_EXPIRES = 1;
+export const ENTRY_CONTINUES = 2;
+
+/** Largest slice of one collection, about. */
+const SLICE_BYTES_MAX = 256 * 1024;
+/** Size of the blocks that encodeStringEntries emits, about. */
+const BLOCK_BYTES = 256 * 1024;
+
+/** One shard as it was when the capture was made. */
+export class ShardCapture {
+  /** Copies of the arena's chunks: whole records, dead ones marked. They may be transferred to another thread. */
+  readonly chunks: Uint8Array[] = [];
+  readonly epoch: number;
+  readonly #shard: Shard;
+  readonly #values: AnyValue[] = [];
+  #next = 0;
+  #current: AnyValue | null = null;
+  #cursor = 0;
+  /** Entries that a write made necessary between two steps. */
+  readonly #early = new ByteSink(64);
+  #earlyCount = 0;
+  #finished = false;
+
+  constructor(shard: Shard, epoch: number) {
+    this.epoch = epoch;
+    this.#shard = shard;
+    const { bytes, used } = shard.arena;
+    for (let c = 0; c < bytes.length; c++) if (used[c] > 0) this.chunks.push(bytes[c].slice(0, used[c]));
+    for (const value of shard.values) if (value !== null) this.#values.push(value);
+    if (this.#values.length === 0) this.#finished = true;
+    else shard.capture = this;
+  }
+
+  /** True when every collection was handed out by step(). */
+  get done(): boolean {
+    return this.#finished;
+  }
+
+  /** Appends entries of collections to `sink` until about `maxBytes` were added; returns how many entries. */
+  step(sink: ByteSink, maxBytes: number): number {
+    const end = sink.length + maxBytes;
+    let entries = this.#earlyCount;
+    if (entries > 0) {
+      sink.raw(this.#early.bytes, 0, this.#early.length);
+      this.#early.reset();
+      this.#earlyCount = 0;
+    }
+    while (sink.length < end && this.#advance()) entries += this.#slice(sink);
+    if (this.#current === null && this.#next === this.#values.length) this.close();
+    return entries;
+  }
+
+  /** Ends the capture early (the snapshot was given up) or at its end: writes go their normal way again. */
+  close(): void {
+    this.#finished = true;
+    if (this.#shard.capture === this) this.#shard.capture = null;
+  }
+
+  /** Called before a collection of the shard changes or goes: encodes what is missing of it. */
+  beforeChange(value: AnyValue): void {
+    if (value.snapshotEpoch === this.epoch) return;
+    const current = this.#current;
+    const cursor = this.#cursor;
+    if (value !== current) {
+      this.#current = value;
+      this.#cursor = 0;
+    }
+    while (this.#current === value) this.#earlyCount += this.#slice(this.#early);
+    if (value !== current) {
+      this.#current = current;
+      this.#cursor = cursor;
+    }
+  }
+
+  /** Makes the next value that still needs encoding the current one; false at the end. */
+  #advance(): boolean {
+    while (this.#current === null) {
+      if (this.#next === this.#values.length) return false;
+      const value = this.#values[this.#next++];
+      if (value.snapshotEpoch === this.epoch) continue;
+      this.#current = value;
+      this.#cursor = 0;
+    }
+    return true;
+  }
+
+  #slice(sink: ByteSink): number {
+    // Only called with a current value.
+    const value = this.#current as AnyValue;
+    const first = this.#cursor === 0;
+    const at = beginEntry(sink, this.#shard, value, first ? 0 : ENTRY_CONTINUES);
+    this.#cursor = value.encodeSlice(this.#cursor, sink, SLICE_BYTES_MAX);
+    endEntry(sink, at);
+    if (this.#cursor < 0) {
+      value.snapshotEpoch = this.epoch;
+      this.#current = null;
+    }
+    return 1;
+  }
+}
+
+/** Writes an entry's header and key; returns where it began. */
+function beginEntry(sink: ByteSink, shard: Shard, value: AnyValue, flags: number): number {
+  const at = sink.length;
+  const ref = value.ref;
+  const expireAt = shard.expireAt(ref);
+  const klen = shard.keyLength(ref);
+  sink.u8(value.type);
+  sink.u8(flags | (expireAt === 0 ? 0 : ENTRY_EXPIRES));
+  sink.u32(klen);
+  sink.u32(0);
+  if (expireAt !== 0) {
+    sink.u32(expireAt % 4294967296);
+    sink.u32(Math.floor(expireAt / 4294967296));
+  }
+  sink.raw(shard.bytesOf(ref), shard.keyOffset(ref), klen);
+  return at;
+}
+
+/** Fills in the length of the value that was written behind the key. */
+function endEntry(sink: ByteSink, at: number): void {
+  const bytes = sink.bytes;
+  const klen = bytes.readUInt32LE(at + 2);
+  const head = ENTRY_HEADER_BYTES + klen + ((bytes[at + 1] & ENTRY_EXPIRES) === 0 ? 0 : 8);
+  sink.setU32(at + 6, sink.length - at - head);
+}
+
+/**
+ * Turns copied chunks into entries of the strings in them and hands them out in blocks (each a fresh buffer, whole entries).
+ * @returns the number of entries
+ */
+export function encodeStringEntries(chunks: readonly Uint8Array[], emit: (block: Uint8Array) => void): number {
+  let entries = 0;
+  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let length = 0;
+  for (const chunk of chunks) {
+    const words = new Int32Array(chunk.buffer, chunk.byteOffset, chunk.byteLength >>> 2);
+    for (let w = 0; w < words.length; ) {
+      const meta = words[w + 2];
+      const size = words[w + 3];
+      const from = w;
+      w += recordBytes(meta, size) >>> 2;
+      if ((meta & META_DEAD) !== 0 || metaType(meta) !== TYPE_STRING) continue;
+      const klen = meta & META_KEY_MASK;
+      const expires = (meta & META_EXPIRES) === 0 ? 0 : 8;
+      // Expiry, key and value lie in an entry in the same order as in a record.
+      const tail = expires + klen + size;
+      if (length + ENTRY_HEADER_BYTES + tail > block.length) {
+        if (length > 0) emit(block.subarray(0, length));
+        block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, ENTRY_HEADER_BYTES + tail));
+        length = 0;
+      }
+      block[length] = TYPE_STRING;
+      block[length + 1] = expires === 0 ? 0 : ENTRY_EXPIRES;
+      block.writeUInt32LE(klen, length + 2);
+      block.writeUInt32LE(size, length + 6);
+      const start = from * 4 + RECORD_HEADER_BYTES;
+      block.set(chunk.subarray(start, start + tail), length + ENTRY_HEADER_BYTES);
+      length += ENTRY_HEADER_BYTES + tail;
+      entries++;
+    }
+  }
+  if (length > 0) emit(block.subarray(0, length));
+  return entries;
+}

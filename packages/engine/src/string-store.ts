@@ -1,0 +1,364 @@
+/** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
+import { KeyStore } from "./key-store.js";
+import {
+  OP_APPEND,
+  OP_DECR,
+  OP_EXTEND_LOCK,
+  OP_INCR,
+  OP_LOCK,
+  OP_MSET,
+  OP_SET,
+  OP_SETRANGE,
+  OP_UNLOCK,
+} from "./ops.js";
+import { META_EXPIRES, metaType } from "./record.js";
+import { copyBytes } from "./shard.js";
+import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
+
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+/** Digits that always fit a safe integer. */
+const SAFE_DIGITS = 15;
+/** "-9223372036854775808" */
+const INT64_TEXT_BYTES = 20;
+
+export class StringStore extends KeyStore {
+  readonly #digits = new Uint8Array(32);
+
+  /**
+   * Makes `key` hold the string, whatever it held; any value it had is gone.
+   * @param expireAtMs 0 = no expiry
+   * @param op OP_SET or OP_SETNX: how it is logged
+   */
+  setString(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    expireAtMs: number,
+    op: number = OP_SET,
+  ): void {
+    this.#put(kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
+    this.#logSet(op, kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
+    this.modified(kbuf, koff, klen);
+  }
+
+  /** The same, and an expiry that the key has stays. */
+  setStringKeepTtl(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): void {
+    const ref = this.locate(kbuf, koff, klen);
+    const expireAt = ref === 0 ? 0 : this.shard.expireAt(ref);
+    this.setString(kbuf, koff, klen, vbuf, voff, vlen, expireAt);
+  }
+
+  /** Sets `pairs` keys of an argument list (key, value, key, value, ... from `first` on) as one mutation. */
+  mset(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number, pairs: number): void {
+    const { effects } = this.keyspace;
+    const end = first + pairs * 2;
+    if (effects.enabled) {
+      let bytes = 5;
+      for (let i = first; i < end; i++) bytes += 4 + len[i];
+      effects.begin(OP_MSET, bytes);
+      effects.u8(this.index);
+      effects.u32(pairs);
+    }
+    for (let i = first; i < end; i += 2) {
+      this.#put(buf, off[i], len[i], buf, off[i + 1], len[i + 1], 0);
+      if (effects.enabled) {
+        effects.blob(buf, off[i], len[i]);
+        effects.blob(buf, off[i + 1], len[i + 1]);
+      }
+      this.modified(buf, off[i], len[i]);
+    }
+    if (effects.enabled) effects.end();
+  }
+
+  /**
+   * Adds `delta` (a safe integer) to the integer that the key holds (0 when it does not exist) and returns the sum; its expiry stays.
+   * NaN: the value is no integer, or one too large for this fast way; nothing was changed, and incrByBig tells which.
+   */
+  incrBy(kbuf: Uint8Array, koff: number, klen: number, delta: number): number {
+    const ref = this.locate(kbuf, koff, klen);
+    const before = ref === 0 ? 0 : this.#safeInteger(ref);
+    const sum = before + delta;
+    if (!Number.isSafeInteger(sum)) return Number.NaN;
+    this.#storeDigits(kbuf, koff, klen, this.#formatInteger(sum));
+    this.#logIncr(kbuf, koff, klen, delta < 0 ? OP_DECR : OP_INCR, Math.abs(delta));
+    return sum;
+  }
+
+  /** The same for all of 64 bits. */
+  incrByBig(kbuf: Uint8Array, koff: number, klen: number, delta: bigint): bigint | "notint" | "overflow" {
+    const ref = this.locate(kbuf, koff, klen);
+    let before: bigint | null = 0n;
+    if (ref !== 0) before = parseInt64(this.shard.bytesOf(ref), this.shard.valueOffset(ref), this.shard.size(ref));
+    if (before === null) return "notint";
+    const sum = before + delta;
+    if (sum < INT64_MIN || sum > INT64_MAX) return "overflow";
+    const text = sum.toString();
+    for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);
+    this.#storeDigits(kbuf, koff, klen, text.length);
+    this.#logIncr(kbuf, koff, klen, delta < 0n ? OP_DECR : OP_INCR, delta < 0n ? -delta : delta);
+    return sum;
+  }
+
+  /** Appends to the key's string (made when there is none) and returns its new length. The caller has checked the limit. */
+  append(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): number {
+    const length = this.#writeAt(kbuf, koff, klen, -1, vbuf, voff, vlen);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_APPEND, this.index, kbuf, koff, klen, vlen);
+      effects.raw(vbuf, voff, vlen);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+    return length;
+  }
+
+  /** Writes into the key's string from `offset` on, filling a gap with zero bytes; returns its new length. The caller has checked the limit. */
+  setRange(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    offset: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): number {
+    const length = this.#writeAt(kbuf, koff, klen, offset, vbuf, voff, vlen);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_SETRANGE, this.index, kbuf, koff, klen, 4 + vlen);
+      effects.u32(offset);
+      effects.raw(vbuf, voff, vlen);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+    return length;
+  }
+
+  /** Takes a free lock for `owner`: its fencing token, or 0 when it is held. The key must be free or a string. */
+  lock(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    obuf: Uint8Array,
+    ooff: number,
+    olen: number,
+    expireAtMs: number,
+  ): number {
+    if (this.lookup(kbuf, koff, klen) !== TYPE_NONE) return 0;
+    const token = this.keyspace.nextFence();
+    this.putLock(kbuf, koff, klen, obuf, ooff, olen, expireAtMs, token);
+    return token;
+  }
+
+  /** The mutation behind lock(); replay calls it with the token that was given. */
+  putLock(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    obuf: Uint8Array,
+    ooff: number,
+    olen: number,
+    expireAtMs: number,
+    token: number,
+  ): void {
+    this.#put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_LOCK, this.index, kbuf, koff, klen, 16 + olen);
+      effects.i64(expireAtMs);
+      effects.i64(token);
+      effects.raw(obuf, ooff, olen);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+  }
+
+  /** Frees a lock that `owner` holds: 1, else 0. */
+  unlock(kbuf: Uint8Array, koff: number, klen: number, obuf: Uint8Array, ooff: number, olen: number): number {
+    if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
+    this.shard.unlink(this.ref);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_UNLOCK, this.index, kbuf, koff, klen, 0);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+    return 1;
+  }
+
+  /** Gives a lock that `owner` holds a new end: 1, else 0. */
+  extendLock(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    obuf: Uint8Array,
+    ooff: number,
+    olen: number,
+    expireAtMs: number,
+  ): number {
+    if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
+    this.shard.setExpiry(this.ref, expireAtMs);
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_EXTEND_LOCK, this.index, kbuf, koff, klen, 8);
+      effects.i64(expireAtMs);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+    return 1;
+  }
+
+  #holds(kbuf: Uint8Array, koff: number, klen: number, obuf: Uint8Array, ooff: number, olen: number): boolean {
+    if (this.lookup(kbuf, koff, klen) !== TYPE_STRING || this.valueLen !== olen) return false;
+    for (let i = 0; i < olen; i++) if (this.valueBuf[this.valueOff + i] !== obuf[ooff + i]) return false;
+    return true;
+  }
+
+  /** Stores without logging. */
+  #put(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    expireAt: number,
+  ): void {
+    const ref = this.locate(kbuf, koff, klen);
+    const shard = this.shard;
+    if (ref !== 0) {
+      const meta = shard.meta(ref);
+      const sameForm = metaType(meta) === TYPE_STRING && ((meta & META_EXPIRES) !== 0) === (expireAt !== 0);
+      if (sameForm && shard.overwrite(ref, vbuf, voff, vlen)) {
+        if (expireAt !== 0) shard.rewriteExpiry(ref, expireAt);
+        return;
+      }
+      shard.unlink(ref);
+    }
+    shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt);
+  }
+
+  #logSet(
+    op: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    expireAt: number,
+  ): void {
+    const { effects } = this.keyspace;
+    if (!effects.enabled) return;
+    effects.beginKey(op, this.index, kbuf, koff, klen, 9 + vlen);
+    if (expireAt === 0) {
+      effects.u8(0);
+    } else {
+      effects.u8(1);
+      effects.i64(expireAt);
+    }
+    effects.raw(vbuf, voff, vlen);
+    effects.end();
+  }
+
+  #logIncr(kbuf: Uint8Array, koff: number, klen: number, op: number, magnitude: number | bigint): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(op, this.index, kbuf, koff, klen, 8);
+      if (typeof magnitude === "number") effects.i64(magnitude);
+      else effects.big64(magnitude);
+      effects.end();
+    }
+    this.modified(kbuf, koff, klen);
+  }
+
+  /** Stores the first `length` digits as the value; the expiry stays. The key was located. */
+  #storeDigits(kbuf: Uint8Array, koff: number, klen: number, length: number): void {
+    const shard = this.shard;
+    const ref = this.ref;
+    if (ref !== 0 && shard.overwrite(ref, this.#digits, 0, length)) return;
+    const expireAt = ref === 0 ? 0 : shard.expireAt(ref);
+    if (ref !== 0) shard.unlink(ref);
+    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, 0, length, expireAt);
+  }
+
+  /** Writes at `offset`, -1 = behind the end; returns the new length. */
+  #writeAt(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    offset: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): number {
+    let ref = this.locate(kbuf, koff, klen);
+    const shard = this.shard;
+    const before = ref === 0 ? 0 : shard.size(ref);
+    const at = offset < 0 ? before : offset;
+    const length = Math.max(before, at + vlen);
+    if (ref === 0) {
+      ref = shard.insertString(this.hash, kbuf, koff, klen, null, 0, length, 0);
+    } else if (length > before && !shard.extend(ref, length)) {
+      const old = shard.bytesOf(ref);
+      const oldAt = shard.valueOffset(ref);
+      const expireAt = shard.expireAt(ref);
+      // Room for a quarter more, so that a large value that grows by small steps is not copied at each of them.
+      const slack = (length >>> 2) & ~7;
+      shard.unlink(ref);
+      ref = shard.insertString(this.hash, kbuf, koff, klen, null, 0, length, expireAt, slack);
+      copyBytes(old, oldAt, shard.bytesOf(ref), shard.valueOffset(ref), before);
+    }
+    copyBytes(vbuf, voff, shard.bytesOf(ref), shard.valueOffset(ref) + at, vlen);
+    return length;
+  }
+
+  /** The integer of a string of at most 15 digits, else NaN. */
+  #safeInteger(ref: number): number {
+    const bytes = this.shard.bytesOf(ref);
+    const len = this.shard.size(ref);
+    let at = this.shard.valueOffset(ref);
+    const negative = len > 0 && bytes[at] === 45;
+    const digits = negative ? len - 1 : len;
+    if (digits < 1 || digits > SAFE_DIGITS) return Number.NaN;
+    if (negative) at++;
+    // No leading zero, and no "-0".
+    if (bytes[at] === 48 && (digits > 1 || negative)) return Number.NaN;
+    let n = 0;
+    for (let i = 0; i < digits; i++) {
+      const d = bytes[at + i] - 48;
+      if (d < 0 || d > 9) return Number.NaN;
+      n = n * 10 + d;
+    }
+    return negative ? -n : n;
+  }
+
+  /** Writes a safe integer into #digits and returns its length. */
+  #formatInteger(value: number): number {
+    const digits = this.#digits;
+    let n = Math.abs(value);
+    let at = INT64_TEXT_BYTES;
+    do {
+      const q = Math.floor(n / 10);
+      digits[at--] = 48 + (n - q * 10);
+      n = q;
+    } while (n > 0);
+    if (value < 0) digits[at--] = 45;
+    const length = INT64_TEXT_BYTES - at;
+    digits.copyWithin(0, at + 1, INT64_TEXT_BYTES + 1);
+    return length;
+  }
+}
+
+/** A strict signed 64-bit decimal, as Redis reads one; null when it is none. */
+function parseInt64(bytes: Uint8Array, off: number, len: number): bigint | null {
+  if (len < 1 || len > INT64_TEXT_BYTES) return null;
+  const text = String.fromCharCode(...bytes.subarray(off, off + len));
+  if (!/^(0|-?[1-9][0-9]*)$/.test(text)) return null;
+  const n = BigInt(text);
+  return n < INT64_MIN || n > INT64_MAX ? null : n;
+}
