@@ -38,6 +38,8 @@ export interface StorageErrorDetails {
 export class StorageError extends Error {
   override readonly name = "StorageError";
   readonly code: StorageErrorCode;
+  /** The message without the details. */
+  readonly what: string;
   readonly file: string | undefined;
   readonly offset: number | undefined;
   readonly sequence: number | undefined;
@@ -50,6 +52,7 @@ export class StorageError extends Error {
   constructor(code: StorageErrorCode, what: string, details: StorageErrorDetails = {}) {
     super(describe(what, details), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
+    this.what = what;
     this.file = details.file;
     this.offset = details.offset;
     this.sequence = details.sequence;

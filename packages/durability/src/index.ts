@@ -39,5 +39,12 @@ export {
   type SegmentHeader,
   sealEntry,
 } from "./wal-format.js";
-export { readSegmentHeader } from "./wal-reader.js";
+export {
+  type EntryVisitor,
+  type Hole,
+  type ReadOptions,
+  readSegment,
+  readSegmentHeader,
+  type SegmentScan,
+} from "./wal-reader.js";
 export { WAL_MAX_BYTES_DEFAULT, WalWriter, type WalWriterOptions } from "./wal-writer.js";

@@ -1,6 +1,29 @@
 import type { Document } from "bson";
-import type { Directory } from "./disk.js";
+import { type Directory, realDisk, removeIfThere } from "./disk.js";
+import { ioError, StorageError } from "./errors.js";
+import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
+import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
+import { cutTail, setAside } from "./repair.js";
+import { readMetadata, readSections, type VerifiedSnapshot } from "./snapshot-reader.js";
+import { type Found, survey } from "./survey.js";
+import { inlineVerifier, parallelVerifier, type Verifier } from "./verifier.js";
+import { readSegment, type SegmentScan } from "./wal-reader.js";
+
+/*
+ * From a directory to the state it holds. The directory's lock must be held.
+ *
+ *   1. leftover temporary files are removed
+ *   2. the newest snapshot whose SHA-256 holds is chosen, else the one before it
+ *   3. the segments from its WalPos on are scanned: every CRC, every sequence (large directories: in several threads)
+ *   4. plan or refusal (recovery-plan.ts); until here nothing was delivered, and no data file touched
+ *   5. the snapshot's sections and the entries above WalPos are delivered
+ *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept); the last segment is fdatasynced,
+ *      so that what was recovered, and may be acknowledged from now on, is as durable as what follows
+ *
+ * The caller then opens a NEW segment (WalWriter.create): nothing is ever appended to one of an earlier run.
+ */
+const PARALLEL_FROM_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /** What `recover` tells about: at level "warn" something was lost, repaired or set aside. */
 export type RecoveryLog = (level: "info" | "warn", message: string) => void;
@@ -56,7 +79,176 @@ export interface RecoveryResult {
   readonly durationMs: number;
 }
 
-/** Brings a directory's content back. */
-export async function recover(_dir: string | Directory, _options: RecoveryOptions): Promise<RecoveryResult> {
-  throw new Error("in the making");
+/**
+ * Brings a directory's content back through the callbacks of `options`. Refuses with a StorageError (code, file, offset,
+ * sequence, expected, found, hint) where something is missing that had been made durable. A directory without data
+ * gives lastSequence 0. After an unclean stop, and after mode skip-corrupt, a fresh snapshot should be written soon.
+ */
+export async function recover(where: string | Directory, options: RecoveryOptions): Promise<RecoveryResult> {
+  const dir = typeof where === "string" ? realDisk(where) : where;
+  return await new Recovery(dir, options).run();
+}
+
+class Recovery {
+  readonly #dir: Directory;
+  readonly #options: RecoveryOptions;
+  readonly #log: RecoveryLog;
+  readonly #now: () => number;
+  readonly #started = performance.now();
+  #workBytes = 0;
+  #doneBytes = 0;
+
+  constructor(dir: Directory, options: RecoveryOptions) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#log = options.log ?? (() => {});
+    this.#now = options.now ?? Date.now;
+  }
+
+  async run(): Promise<RecoveryResult> {
+    for (const name of this.#dir.list().filter(isTemporary)) {
+      removeIfThere(this.#dir, name);
+      this.#log("info", `removed the leftover ${name}`);
+    }
+    const found = await this.#survey();
+    const { snapshot, scans } = found;
+    const plan = planRecovery(
+      this.#options.mode,
+      snapshot && { walPos: snapshot.header.walPos, highestStamp: snapshot.highestStamp },
+      scans,
+    );
+    if (snapshot !== null) this.#loadSnapshot(snapshot);
+    const walEntries = this.#replay(plan, snapshot?.header.walPos ?? 0);
+    const bytesCut = this.#repair(plan, found);
+    this.#options.onProgress?.(1);
+    const numbers = found.headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
+    return {
+      lastSequence: plan.lastSequence,
+      nextSegmentNumber: Math.max(0, ...numbers) + 1,
+      snapshot: snapshot && {
+        name: snapshot.name,
+        createdMs: snapshot.header.createdMs,
+        walPos: snapshot.header.walPos,
+      },
+      snapshotEntries: snapshot?.header.totalEntries ?? 0,
+      walEntries,
+      segments: plan.steps.length,
+      corruptedEntries: plan.corruptedEntries,
+      bytesCut,
+      bytes: (snapshot?.fileBytes ?? 0) + plan.steps.reduce((sum, step) => sum + step.endOffset, 0),
+      durationMs: performance.now() - this.#started,
+    };
+  }
+
+  async #survey(): Promise<Found> {
+    const names = this.#dir.list();
+    const segments = segmentNames(names);
+    const snapshots = snapshotNames(names).reverse();
+    const sizes = new Map([...segments, ...snapshots].map((name) => [name, this.#dir.size(name)]));
+    const verifier = this.#verifier([...segments, ...snapshots.slice(0, 1)], sizes);
+    try {
+      return await survey(this.#dir, verifier, segments, snapshots, this.#options.mode, this.#log, {
+        // Each file is read twice: once to check it, once to deliver it.
+        expect: (name) => {
+          this.#workBytes += 2 * (sizes.get(name) ?? 0);
+        },
+        done: (name) => this.#progress(sizes.get(name) ?? 0),
+      });
+    } finally {
+      await verifier.close();
+    }
+  }
+
+  #verifier(files: readonly string[], sizes: ReadonlyMap<string, number>): Verifier {
+    const bytes = files.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    const { path } = this.#dir;
+    const parallel = bytes >= (this.#options.parallelFromBytes ?? PARALLEL_FROM_BYTES_DEFAULT);
+    return parallel && path !== null ? parallelVerifier(path, files.length) : inlineVerifier(this.#dir);
+  }
+
+  #loadSnapshot(snapshot: VerifiedSnapshot): void {
+    const { onMetadata, beginSection, onSnapshotEntries } = this.#options;
+    onMetadata(readMetadata(this.#dir, snapshot));
+    readSections(this.#dir, snapshot, (section, bytes) => {
+      beginSection(section.id, section.sequence, section.entryCount);
+      if (section.entryCount > 0) onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount);
+      this.#progress(section.bytes);
+    });
+  }
+
+  #replay(plan: RecoveryPlan, walPos: number): number {
+    const { onEntry } = this.#options;
+    let delivered = walPos;
+    let count = 0;
+    for (const step of plan.steps) {
+      const scan = readSegment(
+        this.#dir,
+        step.name,
+        (opType, sequence, timestampMs, bytes, off, len) => {
+          count++;
+          onEntry(opType, sequence, timestampMs, bytes, off, len);
+        },
+        {
+          afterSequence: delivered,
+          endOffset: step.endOffset,
+          visitAfterHole: step.skipBad,
+          onBytes: (bytes) => this.#progress(bytes),
+        },
+      );
+      if (scan.header.state !== "ok" || (scan.hole !== null && !step.skipBad)) throw changed(step.name, scan);
+      delivered = Math.max(delivered, scan.lastSequence);
+    }
+    return count;
+  }
+
+  #repair(plan: RecoveryPlan, found: Found): number {
+    const nowMs = this.#now();
+    for (const name of found.unusable) {
+      this.#log("warn", `set the damaged ${name} aside as ${setAside(this.#dir, name, nowMs)}`);
+    }
+    let bytesCut = 0;
+    // From the end: should this be interrupted, what is left still ends in the same hole.
+    for (const name of plan.setAside.toReversed()) {
+      bytesCut += this.#dir.size(name);
+      const aside = setAside(this.#dir, name, nowMs);
+      this.#log("warn", `${name} follows entries that were never synced and are lost: set aside as ${aside}`);
+    }
+    if (plan.cut !== null) {
+      const { name, offset, reason } = plan.cut;
+      const bytes = this.#dir.size(name) - offset;
+      const copy = cutTail(this.#dir, name, offset, nowMs);
+      this.#log("warn", `cut the torn tail of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
+      bytesCut += bytes;
+    }
+    const last = plan.steps.at(-1);
+    if (last !== undefined) this.#sync(last.name);
+    return bytesCut;
+  }
+
+  #sync(name: string): void {
+    try {
+      const fd = this.#dir.open(name, "update");
+      try {
+        this.#dir.fdatasync(fd);
+      } finally {
+        this.#dir.close(fd);
+      }
+    } catch (error) {
+      throw ioError("fdatasync failed", name, error);
+    }
+  }
+
+  #progress(bytes: number): void {
+    this.#doneBytes += bytes;
+    this.#options.onProgress?.(Math.min(1, this.#doneBytes / Math.max(1, this.#workBytes)));
+  }
+}
+
+function changed(file: string, scan: SegmentScan): StorageError {
+  return new StorageError("corrupt-entry", "the segment changed between two readings", {
+    file,
+    offset: scan.hole?.offset,
+    sequence: scan.hole?.sequence,
+    hint: "The disk or the memory of this machine is faulty, or another process writes here",
+  });
 }

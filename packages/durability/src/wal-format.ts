@@ -1,5 +1,5 @@
 import { getU32, getU64, putU32, putU64 } from "./bytes.js";
-import { crc32 } from "./crc.js";
+import { crc32, crc32Bits } from "./crc.js";
 
 /*
  * Segment:  header | entry | entry | ...                                                     (all little endian)
@@ -70,8 +70,8 @@ export function sealEntry(
   putU64(bytes, start + 4, sequence);
   putU64(bytes, start + 12, timestampMs);
   bytes[start + 20] = opType;
-  putU32(bytes, start + 21, syncedLag < LAG_MAX ? syncedLag : LAG_MAX);
-  putU32(bytes, crcAt, crc32(generation, bytes, start, crcAt));
+  putU32(bytes, start + 21, Math.min(syncedLag, LAG_MAX));
+  putU32(bytes, crcAt, crc32Bits(generation, bytes, start, crcAt));
   return crcAt + ENTRY_TRAILER_BYTES;
 }
 

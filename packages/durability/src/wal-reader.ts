@@ -1,13 +1,267 @@
+import { getU32 } from "./bytes.js";
+import { crc32 } from "./crc.js";
 import { type Directory, readFully } from "./disk.js";
-import { type DecodedHeader, decodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./wal-format.js";
+import { SegmentWindow } from "./segment-window.js";
+import {
+  type DecodedHeader,
+  decodeSegmentHeader,
+  ENTRY_HEADER_BYTES,
+  ENTRY_OVERHEAD_BYTES,
+  ENTRY_TRAILER_BYTES,
+  entryLength,
+  entryOpType,
+  entrySequence,
+  entryTimestamp,
+  entryWatermark,
+  hex,
+  MAX_ENTRY_BYTES,
+  SEGMENT_HEADER_BYTES,
+} from "./wal-format.js";
+
+/** Gets one entry; the bytes are valid only during the call. */
+export type EntryVisitor = (
+  opType: number,
+  sequence: number,
+  timestampMs: number,
+  bytes: Uint8Array,
+  payloadOff: number,
+  payloadLength: number,
+) => void;
+
+export interface ReadOptions {
+  /** Entries up to this sequence are checked but not visited. Default: none. */
+  readonly afterSequence?: number;
+  /** Read no further than this offset. Default: the end of the file. */
+  readonly endOffset?: number;
+  /** Visit the valid entries after a bad place, too. Default: only those before the first one. */
+  readonly visitAfterHole?: boolean;
+  /** Called with the number of bytes passed, now and then. */
+  readonly onBytes?: (count: number) => void;
+}
+
+/** The first place where an entry should be and is not. */
+export interface Hole {
+  readonly offset: number;
+  /** Sequence of the entry that should be there. */
+  readonly sequence: number;
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** What one pass over a segment found. Plain data: it may cross threads. */
+export interface SegmentScan {
+  readonly name: string;
+  readonly fileBytes: number;
+  readonly header: DecodedHeader;
+  /** Valid entries, those after a hole included. */
+  readonly entries: number;
+  /** Sequence of the last valid entry; FirstSequence - 1 where there is none. */
+  readonly lastSequence: number;
+  /** End of the last entry before the first hole. */
+  readonly validEnd: number;
+  /** Sequence of the entry that ends at `validEnd`; FirstSequence - 1 where there is none. */
+  readonly validLastSequence: number;
+  /** clean: no hole. torn: no valid entry after it. bad: valid entries after it. */
+  readonly tail: "clean" | "torn" | "bad";
+  readonly hole: Hole | null;
+  /** Highest watermark of all valid entries: up to it, everything had been synced. */
+  readonly watermark: number;
+  /** Sequences missing between valid entries. */
+  readonly missing: number;
+}
+
+/** A jump of more than this is not taken for a later entry: it is chance, or damage. */
+const RESYNC_SEQUENCE_SPAN = 2 ** 32;
+const PROGRESS_BYTES = 4 * 1024 * 1024;
 
 /** Only the header of a segment. */
 export function readSegmentHeader(dir: Directory, name: string): DecodedHeader {
   const fd = dir.open(name, "read");
   try {
-    const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-    return decodeSegmentHeader(bytes.subarray(0, readFully(dir, fd, bytes, 0, bytes.length, 0)));
+    return headerAt(dir, fd);
   } finally {
     dir.close(fd);
+  }
+}
+
+/**
+ * Reads a segment once, in windows of some megabytes, checks every entry and visits the valid ones. Damage is told in
+ * the result, not thrown; only the operating system's errors are thrown.
+ */
+export function readSegment(
+  dir: Directory,
+  name: string,
+  visit: EntryVisitor | null,
+  options: ReadOptions = {},
+): SegmentScan {
+  const fileBytes = dir.size(name);
+  const fd = dir.open(name, "read");
+  try {
+    const header = headerAt(dir, fd);
+    if (header.state !== "ok") return unreadable(name, fileBytes, header);
+    const end = Math.min(fileBytes, options.endOffset ?? fileBytes);
+    const { generation, firstSequence } = header.header;
+    const pass = new Pass(new SegmentWindow(dir, fd, end), generation, firstSequence, visit, options);
+    pass.run();
+    return { name, fileBytes, header, ...pass.result() };
+  } finally {
+    dir.close(fd);
+  }
+}
+
+function headerAt(dir: Directory, fd: number): DecodedHeader {
+  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
+  return decodeSegmentHeader(bytes.subarray(0, readFully(dir, fd, bytes, 0, bytes.length, 0)));
+}
+
+function unreadable(name: string, fileBytes: number, header: DecodedHeader): SegmentScan {
+  return {
+    name,
+    fileBytes,
+    header,
+    entries: 0,
+    lastSequence: 0,
+    validEnd: 0,
+    validLastSequence: 0,
+    tail: "clean",
+    hole: null,
+    watermark: 0,
+    missing: 0,
+  };
+}
+
+/** State of one pass over the entries of a segment. */
+class Pass {
+  readonly #window: SegmentWindow;
+  readonly #generation: number;
+  readonly #visit: EntryVisitor | null;
+  readonly #options: ReadOptions;
+  #entries = 0;
+  #expected: number;
+  #validEnd = SEGMENT_HEADER_BYTES;
+  #validLast: number;
+  #hole: Hole | null = null;
+  #afterHole = 0;
+  #watermark = 0;
+  #missing = 0;
+
+  constructor(
+    window: SegmentWindow,
+    generation: number,
+    firstSequence: number,
+    visit: EntryVisitor | null,
+    options: ReadOptions,
+  ) {
+    this.#window = window;
+    this.#generation = generation;
+    this.#expected = firstSequence;
+    this.#validLast = firstSequence - 1;
+    this.#visit = visit;
+    this.#options = options;
+  }
+
+  run(): void {
+    let at = SEGMENT_HEADER_BYTES;
+    let reported = at;
+    while (at < this.#window.end) {
+      const length = this.#validLength(at, this.#expected, this.#expected);
+      if (length > 0) {
+        this.#take(at, length);
+        at += length;
+      } else {
+        this.#hole ??= this.#describe(at);
+        at = this.#nextValid(at);
+      }
+      if (at - reported >= PROGRESS_BYTES) {
+        this.#options.onBytes?.(at - reported);
+        reported = at;
+      }
+    }
+    this.#options.onBytes?.(at - reported);
+  }
+
+  result(): Omit<SegmentScan, "name" | "fileBytes" | "header"> {
+    const tail = this.#hole === null ? "clean" : this.#afterHole === 0 ? "torn" : "bad";
+    return {
+      entries: this.#entries,
+      lastSequence: this.#expected - 1,
+      validEnd: this.#validEnd,
+      validLastSequence: this.#validLast,
+      tail,
+      hole: this.#hole,
+      watermark: this.#watermark,
+      missing: this.#missing,
+    };
+  }
+
+  #take(at: number, length: number): void {
+    const window = this.#window;
+    const p = window.index(at, length);
+    const bytes = window.bytes;
+    const sequence = entrySequence(bytes, p);
+    this.#missing += sequence - this.#expected;
+    this.#expected = sequence + 1;
+    this.#watermark = Math.max(this.#watermark, entryWatermark(bytes, p));
+    this.#entries++;
+    if (this.#hole === null) {
+      this.#validEnd = at + length;
+      this.#validLast = sequence;
+    } else {
+      this.#afterHole++;
+      if (this.#options.visitAfterHole !== true) return;
+    }
+    if (this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
+    const payloadLength = length - ENTRY_OVERHEAD_BYTES;
+    const opType = entryOpType(bytes, p);
+    this.#visit(opType, sequence, entryTimestamp(bytes, p), bytes, p + ENTRY_HEADER_BYTES, payloadLength);
+  }
+
+  /** Length of the valid entry at `at` with a sequence from `lowest` to `highest`, or 0. */
+  #validLength(at: number, lowest: number, highest: number): number {
+    const window = this.#window;
+    let p = window.index(at, ENTRY_OVERHEAD_BYTES);
+    if (p < 0) return 0;
+    const length = entryLength(window.bytes, p);
+    if (length < ENTRY_OVERHEAD_BYTES || length > MAX_ENTRY_BYTES || at + length > window.end) return 0;
+    const sequence = entrySequence(window.bytes, p);
+    if (sequence < lowest || sequence > highest) return 0;
+    p = window.index(at, length);
+    const crcAt = p + length - ENTRY_TRAILER_BYTES;
+    return crc32(this.#generation, window.bytes, p, crcAt) === getU32(window.bytes, crcAt) ? length : 0;
+  }
+
+  /** Offset of the next valid entry at or after `from` with a sequence still to come; the end where there is none. */
+  #nextValid(from: number): number {
+    const { end } = this.#window;
+    const highest = this.#expected + RESYNC_SEQUENCE_SPAN;
+    for (let at = from; at + ENTRY_OVERHEAD_BYTES <= end; at++) {
+      if (this.#validLength(at, this.#expected, highest) === 0) continue;
+      const p = this.#window.index(at, ENTRY_OVERHEAD_BYTES);
+      this.#missing += entrySequence(this.#window.bytes, p) - this.#expected;
+      this.#expected = entrySequence(this.#window.bytes, p);
+      return at;
+    }
+    return end;
+  }
+
+  #describe(at: number): Hole {
+    const window = this.#window;
+    const left = window.end - at;
+    const hole = (expected: string, found: string): Hole => {
+      return { offset: at, sequence: this.#expected, expected, found };
+    };
+    const p = window.index(at, ENTRY_OVERHEAD_BYTES);
+    if (p < 0) return hole(`an entry of at least ${ENTRY_OVERHEAD_BYTES} bytes`, `${left} bytes before the end`);
+    const length = entryLength(window.bytes, p);
+    if (length < ENTRY_OVERHEAD_BYTES || length > MAX_ENTRY_BYTES) {
+      return hole(`a length of ${ENTRY_OVERHEAD_BYTES} to ${MAX_ENTRY_BYTES}`, `length ${length}`);
+    }
+    const sequence = entrySequence(window.bytes, p);
+    if (sequence !== this.#expected) return hole(`sequence ${this.#expected}`, `sequence ${sequence}`);
+    if (length > left) return hole(`an entry of ${length} bytes`, `${left} bytes before the end`);
+    const q = window.index(at, length);
+    const crcAt = q + length - ENTRY_TRAILER_BYTES;
+    const crc = hex(crc32(this.#generation, window.bytes, q, crcAt));
+    return hole(`CRC ${crc}`, hex(getU32(window.bytes, crcAt)));
   }
 }

@@ -1,0 +1,212 @@
+import { StorageError, type StorageErrorCode } from "./errors.js";
+import { decide, type RecoveryAction, type RecoveryMode } from "./recovery-table.js";
+import type { DecodedHeader } from "./wal-format.js";
+import type { SegmentScan } from "./wal-reader.js";
+
+/*
+ * From what was found to what is done, without touching a file: which segments are read and how far, what is cut or
+ * set aside, or the refusal. The table (recovery-table.ts) decides on each segment; this walks them in order.
+ */
+
+/** A snapshot's part in it: replay starts after `walPos`, and the log must reach `highestStamp`. */
+export interface SnapshotPosition {
+  readonly walPos: number;
+  readonly highestStamp: number;
+}
+
+/** A segment to replay. */
+export interface ReplayStep {
+  readonly name: string;
+  readonly endOffset: number;
+  readonly skipBad: boolean;
+}
+
+export interface RecoveryPlan {
+  readonly steps: readonly ReplayStep[];
+  /** Where the tail is cut. */
+  readonly cut: { readonly name: string; readonly offset: number; readonly reason: string } | null;
+  /** Segments after the cut: they go aside whole. */
+  readonly setAside: readonly string[];
+  readonly lastSequence: number;
+  readonly corruptedEntries: number;
+}
+
+/**
+ * Index of the segment at which replay after `walPos` starts: the last one that begins at or below the sequence after
+ * it. Earlier ones are not needed and not looked at. 0 where none qualifies.
+ */
+export function firstNeededSegment(headers: readonly DecodedHeader[], walPos: number): number {
+  for (let i = headers.length - 1; i > 0; i--) {
+    const header = headers[i]!;
+    if (header.state === "ok" && header.header.firstSequence <= walPos + 1) return i;
+  }
+  return 0;
+}
+
+/** Makes the plan for `scans`, the segments from the first needed one on. Throws the refusal as a StorageError. */
+export function planRecovery(
+  mode: RecoveryMode,
+  snapshot: SnapshotPosition | null,
+  scans: readonly SegmentScan[],
+): RecoveryPlan {
+  const planner = new Planner(mode, snapshot, scans);
+  for (let i = 0; i < scans.length && !planner.stopped; i++) planner.segment(i);
+  return planner.finish();
+}
+
+class Planner {
+  stopped = false;
+  readonly #mode: RecoveryMode;
+  readonly #snapshot: SnapshotPosition | null;
+  readonly #scans: readonly SegmentScan[];
+  readonly #steps: ReplayStep[] = [];
+  #cut: RecoveryPlan["cut"] = null;
+  #setAside: string[] = [];
+  #last: number;
+  #corrupted = 0;
+
+  constructor(mode: RecoveryMode, snapshot: SnapshotPosition | null, scans: readonly SegmentScan[]) {
+    this.#mode = mode;
+    this.#snapshot = snapshot;
+    this.#scans = scans;
+    this.#last = snapshot?.walPos ?? 0;
+  }
+
+  segment(i: number): void {
+    const scan = this.#scans[i]!;
+    const gapBefore = this.#gapBefore(i);
+    const hole = gapBefore ? this.#last + 1 : (scan.hole?.sequence ?? 0);
+    const action = decide({
+      mode: this.#mode,
+      header: scan.header.state,
+      gapBefore,
+      tail: scan.tail,
+      isLastSegment: i === this.#scans.length - 1,
+      proven: (gapBefore && this.#mustFollow(i)) || this.#provenUpTo(i, gapBefore) >= hole,
+    });
+    this.#apply(i, action, gapBefore);
+  }
+
+  finish(): RecoveryPlan {
+    const stamp = this.#snapshot?.highestStamp ?? 0;
+    const logMissing = this.#snapshot !== null && this.#scans.length === 0;
+    if (this.#last < stamp || logMissing) {
+      if (this.#mode !== "skip-corrupt") throw this.#endsEarly(stamp);
+      this.#corrupted += stamp - this.#last;
+      this.#last = stamp;
+    }
+    return {
+      steps: this.#steps,
+      cut: this.#cut,
+      setAside: this.#setAside,
+      lastSequence: this.#last,
+      corruptedEntries: this.#corrupted,
+    };
+  }
+
+  #gapBefore(i: number): boolean {
+    const { header } = this.#scans[i]!;
+    if (header.state !== "ok") return false;
+    const first = header.header.firstSequence;
+    return i === 0 ? first > this.#last + 1 : first !== this.#last + 1;
+  }
+
+  /** What lies before the first segment was removed under a snapshot, or lost; and no run ever writes a sequence twice. */
+  #mustFollow(i: number): boolean {
+    const { header } = this.#scans[i]!;
+    return i === 0 || (header.state === "ok" && header.header.firstSequence <= this.#last);
+  }
+
+  /** Highest sequence that snapshot, valid entries and later headers show to have been synced. */
+  #provenUpTo(i: number, gapBefore: boolean): number {
+    let proof = this.#snapshot?.highestStamp ?? 0;
+    for (let j = i; j < this.#scans.length; j++) {
+      const { header, watermark } = this.#scans[j]!;
+      proof = Math.max(proof, watermark);
+      if (header.state === "ok" && (j > i || gapBefore)) proof = Math.max(proof, header.header.syncedSequence);
+    }
+    return proof;
+  }
+
+  #apply(i: number, action: RecoveryAction, gapBefore: boolean): void {
+    const scan = this.#scans[i]!;
+    switch (action) {
+      case "refuse":
+        throw this.#refusal(scan, gapBefore, i === 0);
+      case "accept":
+        this.#steps.push({ name: scan.name, endOffset: scan.fileBytes, skipBad: false });
+        this.#last = Math.max(this.#last, scan.lastSequence);
+        return;
+      case "skip":
+        this.#skip(scan);
+        return;
+      case "cutTail":
+        this.#cutAt(i, gapBefore);
+        return;
+    }
+  }
+
+  #skip(scan: SegmentScan): void {
+    if (scan.header.state !== "ok") return;
+    const first = scan.header.header.firstSequence;
+    this.#corrupted += Math.max(0, first - this.#last - 1) + scan.missing;
+    if (scan.tail === "torn") this.#corrupted++;
+    this.#steps.push({ name: scan.name, endOffset: scan.fileBytes, skipBad: true });
+    this.#last = Math.max(this.#last, scan.lastSequence);
+  }
+
+  #cutAt(i: number, gapBefore: boolean): void {
+    const scan = this.#scans[i]!;
+    this.stopped = true;
+    this.#setAside = this.#scans.slice(gapBefore ? i : i + 1).map((later) => later.name);
+    if (gapBefore || scan.hole === null) return;
+    const { expected, found } = scan.hole;
+    this.#cut = { name: scan.name, offset: scan.validEnd, reason: `expected ${expected}, found ${found}` };
+    this.#steps.push({ name: scan.name, endOffset: scan.validEnd, skipBad: false });
+    this.#last = Math.max(this.#last, scan.validLastSequence);
+  }
+
+  #refusal(scan: SegmentScan, gapBefore: boolean, isFirst: boolean): StorageError {
+    const { header, hole, name: file } = scan;
+    if (header.state === "newer") {
+      return new StorageError("newer-format", "the segment was written by a newer version", {
+        file,
+        found: `version ${header.version}`,
+        hint: "Start a newer HearthKV",
+      });
+    }
+    if (header.state === "bad") {
+      const { expected, found } = header;
+      return refused("corrupt-header", "the segment's header is damaged", { file, offset: 0, expected, found });
+    }
+    if (!gapBefore && hole !== null) {
+      return refused("corrupt-entry", "the log is damaged", { file, ...hole });
+    }
+    const sequence = this.#last + 1;
+    const found = `sequence ${header.header.firstSequence}`;
+    const where = { file, offset: 0, sequence, expected: `sequence ${sequence}`, found };
+    if (!isFirst) return refused("sequence-gap", "a part of the log is missing", where);
+    if (this.#snapshot === null) {
+      return refused("missing-snapshot", "the log does not begin at its start, and no snapshot is usable", where);
+    }
+    return refused("missing-segment", "the log between the snapshot and the first segment is missing", where);
+  }
+
+  #endsEarly(stamp: number): StorageError {
+    return refused("missing-segment", "the log ends before the snapshot", {
+      file: this.#scans.at(-1)?.name,
+      sequence: this.#last + 1,
+      expected: `entries up to sequence ${stamp}, which had been synced`,
+      found: this.#scans.length === 0 ? "no segment" : `the last one is ${this.#last}`,
+    });
+  }
+}
+
+function refused(
+  code: StorageErrorCode,
+  what: string,
+  details: { file?: string | undefined; offset?: number; sequence?: number; expected: string; found: string },
+): StorageError {
+  const hint = "Restore a backup, or salvage what is valid with recovery mode skip-corrupt";
+  return new StorageError(code, what, { ...details, hint });
+}

@@ -1,0 +1,59 @@
+import { type Directory, readFully, removeIfThere, writeFully } from "./disk.js";
+import { ioError } from "./errors.js";
+import { brokenName } from "./file-names.js";
+
+/*
+ * Nothing is taken away without a copy:
+ *
+ *   cut:       copy the tail to X.at-{offset}.{timestamp}.broken -> fdatasync -> fsync directory -> truncate -> fdatasync
+ *   set aside: rename X to X.{timestamp}.broken -> fsync directory
+ */
+const COPY_BYTES = 1024 * 1024;
+
+/** Cuts a segment at `offset`. Returns the name of the copy of what was cut. */
+export function cutTail(dir: Directory, name: string, offset: number, nowMs: number): string {
+  const copy = brokenName(name, nowMs, offset);
+  try {
+    const from = dir.open(name, "update");
+    try {
+      copyTail(dir, from, offset, copy);
+      dir.syncDirectory();
+      dir.truncate(from, offset);
+      dir.fdatasync(from);
+    } finally {
+      dir.close(from);
+    }
+  } catch (error) {
+    throw ioError("cannot cut the torn tail", name, error);
+  }
+  return copy;
+}
+
+/** Moves a file out of recovery's sight. Returns its new name. */
+export function setAside(dir: Directory, name: string, nowMs: number): string {
+  const aside = brokenName(name, nowMs);
+  try {
+    dir.rename(name, aside);
+    dir.syncDirectory();
+  } catch (error) {
+    throw ioError("cannot set the file aside", name, error);
+  }
+  return aside;
+}
+
+function copyTail(dir: Directory, from: number, offset: number, copy: string): void {
+  removeIfThere(dir, copy);
+  const to = dir.open(copy, "create");
+  try {
+    const buffer = new Uint8Array(COPY_BYTES);
+    for (let at = offset; ; ) {
+      const count = readFully(dir, from, buffer, 0, COPY_BYTES, at);
+      if (count === 0) break;
+      writeFully(dir, to, copy, buffer, 0, count);
+      at += count;
+    }
+    dir.fdatasync(to);
+  } finally {
+    dir.close(to);
+  }
+}
