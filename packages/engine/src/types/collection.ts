@@ -1,0 +1,39 @@
+import type { ByteSink } from "./byte-sink.js";
+
+/**
+ * What the shard needs to know of a value that is not a string.
+ *
+ * Elements are latin1 strings, one char per byte. They should be flat strings made from bytes: a slice of a longer
+ * string would keep that longer string alive.
+ */
+export interface Collection {
+  /** One of the TYPE_* codes. */
+  readonly type: number;
+  /** Number of elements. A key whose collection is empty is deleted by its owner. */
+  readonly size: number;
+  /** Estimate of the memory held, in bytes. Kept up to date by every change, never recounted. */
+  readonly bytes: number;
+  /** Reference of the record that owns this value. Written and read by the shard only. */
+  ref: number;
+  /** Last snapshot this value was encoded for. Written and read by the shard only. */
+  snapshotEpoch: number;
+  /**
+   * Writes elements from `cursor` (0 at the start) until about `maxBytes` are written, at least one; returns the next
+   * cursor, or -1 after the last element. A slice is `count:u32` and then `count` elements. The value must not change
+   * between the slices of one encoding.
+   */
+  encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number;
+  /**
+   * Adds the elements of one slice. All slices in their order, given to an empty value, rebuild the encoded one.
+   * @throws RangeError when the slice ends before its count says so
+   */
+  decodeInto(bytes: Uint8Array, off: number, len: number): void;
+}
+
+/** Estimated cost of an empty collection: the objects that every value has. */
+export const COLLECTION_BYTES = 200;
+
+/** Estimated memory of one string on the V8 heap: a header of 16 bytes, then the characters in whole words. */
+export function stringBytes(s: string): number {
+  return 16 + ((s.length + 7) & ~7);
+}

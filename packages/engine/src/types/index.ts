@@ -1,0 +1,18 @@
+import type { HashValue } from "./hash.js";
+import type { ListValue } from "./list.js";
+import type { SetValue } from "./set.js";
+import type { ZsetValue } from "./zset.js";
+
+export { ByteSink, ByteSource } from "./byte-sink.js";
+export { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
+export { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
+export { DenseMap } from "./dense-map.js";
+export { HashValue } from "./hash.js";
+export { ListValue } from "./list.js";
+export { ScoreTree } from "./score-tree.js";
+export { SetValue } from "./set.js";
+export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./type-codes.js";
+export { ZSET_NEW, ZSET_SAME, ZSET_UPDATED, ZsetValue } from "./zset.js";
+
+/** Any value that is not a string; `type` tells which. */
+export type AnyValue = HashValue | ListValue | SetValue | ZsetValue;

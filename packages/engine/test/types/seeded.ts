@@ -1,0 +1,22 @@
+/** A repeatable random source. */
+export interface Seeded {
+  /** [0, 1), as the engine is given it. */
+  random: () => number;
+  /** An integer in 0 .. below-1. */
+  below: (below: number) => number;
+}
+
+/** Random source of a test; prints its seed. HEARTHKV_TEST_SEED repeats a run. */
+export function seeded(name: string): Seeded {
+  const seed = Number(process.env.HEARTHKV_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32));
+  console.log(`${name}: HEARTHKV_TEST_SEED=${seed}`);
+  let state = seed >>> 0;
+  const random = () => {
+    // mulberry32
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { random, below: (below) => Math.floor(random() * below) };
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { type AnyValue, ByteSink, HashValue, ListValue, SetValue, ZsetValue } from "../../src/types/index.js";
+
+const COUNT = 700;
+const text = (i: number) => `\x00\xff${i}`.padEnd(i % 60, "\xe9");
+
+function filled<T extends AnyValue>(value: T, add: (value: T, i: number) => void): T {
+  for (let i = 0; i < COUNT; i++) add(value, i);
+  return value;
+}
+
+function entries(value: AnyValue): string[] {
+  const out: string[] = [];
+  if (value instanceof HashValue) value.scan(0, COUNT, (field, v) => out.push(`${field}=${v}`));
+  else if (value instanceof SetValue) value.scan(0, COUNT, (member) => out.push(member));
+  else if (value instanceof ListValue) value.iterate(0, value.size, (v) => out.push(v));
+  else value.iterate(0, value.size, (member, score) => out.push(`${member}@${Object.is(score, -0) ? "-0" : score}`));
+  return out;
+}
+
+const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
+  {
+    name: "hash",
+    make: () => new HashValue(),
+    fill: () => filled(new HashValue(), (hash, i) => hash.set(text(i), text(i * 7))),
+  },
+  { name: "set", make: () => new SetValue(), fill: () => filled(new SetValue(), (set, i) => set.add(text(i))) },
+  {
+    name: "list",
+    make: () => new ListValue(),
+    // Inserted in the middle, so that its blocks are not all full.
+    fill: () => filled(new ListValue(), (list, i) => list.insertAt(list.size >> 1, text(i % 9))),
+  },
+  {
+    name: "zset",
+    make: () => new ZsetValue(),
+    fill: () =>
+      filled(new ZsetValue(), (zset, i) => zset.add(text(i), i === 0 ? -0 : i % 10 === 1 ? -Infinity : i / 3)),
+  },
+];
+
+describe.each(kinds)("$name", ({ make, fill }) => {
+  test.each([0, 1, 100, 1000, 1_000_000])("is rebuilt from slices of about %i bytes", (maxBytes) => {
+    const value = fill();
+    const rebuilt = make();
+    const sink = new ByteSink(1);
+    let cursor = 0;
+    let slices = 0;
+    do {
+      sink.reset();
+      sink.str("something before it");
+      const at = sink.length;
+      cursor = value.encodeSlice(cursor, sink, maxBytes);
+      // A slice passes its limit by one element at most; the longest pair here has some 140 bytes.
+      expect(sink.length - at).toBeLessThanOrEqual(maxBytes + 150);
+      rebuilt.decodeInto(sink.bytes, at, sink.length - at);
+      slices++;
+    } while (cursor >= 0);
+    expect(slices).toBe(maxBytes <= 1 ? COUNT : maxBytes > 100_000 ? 1 : slices);
+    expect(entries(rebuilt)).toEqual(entries(value));
+    expect([rebuilt.size, rebuilt.bytes]).toEqual([value.size, value.bytes]);
+  });
+
+  test("an empty value is one slice", () => {
+    const sink = new ByteSink();
+    expect(make().encodeSlice(0, sink, 100)).toBe(-1);
+    const rebuilt = make();
+    rebuilt.decodeInto(sink.bytes, 0, sink.length);
+    expect([sink.length, rebuilt.size]).toEqual([4, 0]);
+  });
+
+  test("a slice cut short is refused", () => {
+    const sink = new ByteSink();
+    fill().encodeSlice(0, sink, 1000);
+    expect(() => make().decodeInto(sink.bytes, 0, sink.length - 1)).toThrow(RangeError);
+  });
+});
