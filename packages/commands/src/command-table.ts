@@ -174,16 +174,37 @@ export function arityError(row: CommandRow): string {
 export function runSubcommand(rows: readonly CommandRow[]): (ctx: CommandContext) => void {
   return (ctx) => {
     const row = findSubcommand(rows, ctx.request, 1);
-    if (row === undefined) return ctx.reply.error(unknownSubcommand(ctx.row.name, ctx.request.str(1)));
+    if (row === undefined) {
+      ctx.reply.error(unknownSubcommand(ctx.row.name, ctx.request.str(1)));
+      return;
+    }
     ctx.row = row;
-    if (!arityHolds(row, ctx.request.argc)) return ctx.reply.error(arityError(row));
+    if (!arityHolds(row, ctx.request.argc)) {
+      ctx.reply.error(arityError(row));
+      return;
+    }
     row.run(ctx);
   };
 }
 
+/** Every field is written out so that all rows have one shape for the compiler of the dispatcher. */
 function tableRow(row: CommandRow): TableRow {
-  const bits = row.flags.reduce((sum, flag) => sum | flagBit(flag), 0);
-  return { ...row, subcommands: row.subcommands?.map(tableRow), counters: newCounters(), bits };
+  return {
+    name: row.name,
+    arity: row.arity,
+    flags: row.flags,
+    firstKey: row.firstKey,
+    lastKey: row.lastKey,
+    keyStep: row.keyStep,
+    group: row.group,
+    since: row.since,
+    summary: row.summary,
+    complexity: row.complexity,
+    subcommands: row.subcommands?.map(tableRow),
+    run: row.run,
+    counters: newCounters(),
+    bits: row.flags.reduce((sum, flag) => sum | flagBit(flag), 0),
+  };
 }
 
 function newCounters(): CommandCounters {

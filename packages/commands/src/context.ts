@@ -172,8 +172,8 @@ export interface CommandRow {
   readonly group: CommandGroup;
   readonly since: string;
   readonly summary: string;
-  readonly complexity?: string;
-  readonly subcommands?: readonly CommandRow[];
+  readonly complexity?: string | undefined;
+  readonly subcommands?: readonly CommandRow[] | undefined;
   readonly run: (ctx: CommandContext) => void;
 }
 

@@ -32,6 +32,8 @@ export const ERR = {
   hashNotFloat: "ERR hash value is not a float",
   stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
   offsetOutOfRange: "ERR offset is out of range",
+  lfuNotSelected:
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
   // expiry
   expireNxAndOthers: "ERR NX and XX, GT or LT options at the same time are not compatible",
   expireGtAndLt: "ERR GT and LT options at the same time are not compatible",

@@ -1,0 +1,208 @@
+/** CLIENT: what a connection tells of itself, and what it may do to others. */
+import { parseSafeInt } from "@hearthkv/resp";
+import { validClientText } from "./client-text.js";
+import { runSubcommand } from "./command-table.js";
+import type { ClientFilter, CommandContext, CommandFlag, CommandRow } from "./context.js";
+import { ERR, invalidAttribute, lowerAscii, noSuchUser, unknownClientType, unrecognizedOption } from "./errors.js";
+import { helpRow } from "./help.js";
+import { NO_KEY, rowMaker } from "./rows.js";
+
+const HELP = [
+  "GETNAME",
+  "    Return the name of the current connection.",
+  "ID",
+  "    Return the ID of the current connection.",
+  "INFO",
+  "    Return information about the current client connection.",
+  "KILL <ip:port>",
+  "    Kill connection made from <ip:port>.",
+  "KILL <option> <value> [<option> <value> [...]]",
+  "    Kill connections. Options are:",
+  "    * ADDR (<ip:port>|<unixsocket>:0)",
+  "      Kill connections made from the specified address",
+  "    * LADDR (<ip:port>|<unixsocket>:0)",
+  "      Kill connections made to specified local address",
+  "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+  "      Kill connections by type.",
+  "    * USER <username>",
+  "      Kill connections authenticated by <username>.",
+  "    * SKIPME (YES|NO)",
+  "      Skip killing current connection (default: yes).",
+  "LIST [options ...]",
+  "    Return information about client connections. Options:",
+  "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+  "      Return clients of specified type.",
+  "SETNAME <name>",
+  "    Assign the name <name> to the current connection.",
+  "SETINFO <option> <value>",
+  "    Set client meta attr. Options are:",
+  "    * LIB-NAME: the client lib name.",
+  "    * LIB-VER: the client lib version.",
+];
+const DEFAULT_USER = "default";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+function getName({ reply, session }: CommandContext): void {
+  if (session.name === "") reply.nil();
+  else reply.bulkString(session.name);
+}
+
+function setName({ request, reply, session }: CommandContext): void {
+  const name = request.str(2);
+  if (!validClientText(name)) {
+    reply.error(ERR.clientName);
+    return;
+  }
+  session.name = name;
+  reply.ok();
+}
+
+function setInfo({ request, reply, session }: CommandContext): void {
+  const value = request.str(3);
+  const isName = request.is(2, "lib-name");
+  if (!isName && !request.is(2, "lib-ver")) {
+    reply.error(unrecognizedOption(request.str(2)));
+    return;
+  }
+  if (!validClientText(value)) {
+    reply.error(invalidAttribute(request.str(2)));
+    return;
+  }
+  if (isName) session.libName = value;
+  else session.libVer = value;
+  reply.ok();
+}
+
+function info({ reply, session, host }: CommandContext): void {
+  reply.verbatim("txt", `${host.clients.describeOne(session)}\n`);
+}
+
+/** The type that argument `at` names; undefined after an error reply. */
+function clientType({ request, reply }: CommandContext, at: number): ClientFilter["type"] | undefined {
+  const type = lowerAscii(request.str(at));
+  if (type === "normal" || type === "pubsub" || type === "master" || type === "replica") return type;
+  if (type === "slave") return "replica";
+  reply.error(unknownClientType(request.str(at)));
+  return undefined;
+}
+
+function list(ctx: CommandContext): void {
+  const { request, reply } = ctx;
+  const filter: Writable<ClientFilter> = {};
+  if (request.argc === 4 && request.is(2, "type")) {
+    const type = clientType(ctx, 3);
+    if (type === undefined) return;
+    filter.type = type;
+  } else if (request.argc > 3 && request.is(2, "id")) {
+    const ids: number[] = [];
+    for (let i = 3; i < request.argc; i++) ids.push(parseSafeInt(request.buf, request.off[i], request.len[i]));
+    if (ids.some(Number.isNaN)) {
+      reply.error(ERR.invalidClientId);
+      return;
+    }
+    filter.ids = ids;
+  } else if (request.argc !== 2) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  reply.verbatim(
+    "txt",
+    ctx.host.clients
+      .describe(filter)
+      .map((line) => `${line}\n`)
+      .join(""),
+  );
+}
+
+/** CLIENT KILL address answers OK or an error; with options it answers a count. */
+function kill(ctx: CommandContext): void {
+  const { request, reply, session, host } = ctx;
+  if (request.argc === 3) {
+    const killed = host.clients.kill({ address: request.str(2) }, session);
+    if (killed === 0) reply.error(ERR.noSuchClient);
+    else reply.ok();
+    return;
+  }
+  const filter = killFilter(ctx);
+  if (filter !== null) reply.int(host.clients.kill(filter, session));
+}
+
+/** Reads the options of CLIENT KILL; null after an error reply. */
+function killFilter(ctx: CommandContext): ClientFilter | null {
+  const { request, reply, session } = ctx;
+  const filter: Writable<ClientFilter> = {};
+  let skipMe = true;
+  for (let i = 2; i < request.argc; i += 2) {
+    let error: string | null = ERR.syntax;
+    if (i + 1 < request.argc) {
+      if (request.is(i, "skipme")) {
+        skipMe = request.is(i + 1, "yes");
+        error = skipMe || request.is(i + 1, "no") ? null : ERR.syntax;
+      } else if (request.is(i, "type")) {
+        const type = clientType(ctx, i + 1);
+        if (type === undefined) return null;
+        filter.type = type;
+        error = null;
+      } else {
+        error = killOption(ctx, i, filter);
+      }
+    }
+    if (error !== null) {
+      reply.error(error);
+      return null;
+    }
+  }
+  if (skipMe) filter.skipId = session.id;
+  return filter;
+}
+
+/** Options of CLIENT KILL that take a plain value. Returns an error text or null. */
+function killOption({ request }: CommandContext, i: number, filter: Writable<ClientFilter>): string | null {
+  const value = request.str(i + 1);
+  if (request.is(i, "id")) {
+    const id = parseSafeInt(request.buf, request.off[i + 1], request.len[i + 1]);
+    if (!(id > 0)) return ERR.clientId;
+    filter.ids = [id];
+  } else if (request.is(i, "addr")) {
+    filter.address = value;
+  } else if (request.is(i, "laddr")) {
+    filter.localAddress = value;
+  } else if (request.is(i, "user")) {
+    if (value !== DEFAULT_USER) return noSuchUser(value);
+    filter.user = value;
+  } else {
+    return ERR.syntax;
+  }
+  return null;
+}
+
+const row = rowMaker("connection");
+const OWN: readonly CommandFlag[] = ["noscript", "loading", "stale"];
+const OTHERS: readonly CommandFlag[] = ["admin", "noscript", "loading", "stale"];
+const sub = (
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  since: string,
+  summary: string,
+  run: (ctx: CommandContext) => void,
+) => row(`client|${name}`, arity, flags, since, summary, run, NO_KEY);
+
+const subcommands: readonly CommandRow[] = [
+  sub("getname", 2, OWN, "2.6.9", "Returns the name of the connection.", getName),
+  helpRow("connection", "client", "5.0.0", HELP),
+  sub("id", 2, OWN, "5.0.0", "Returns the unique client ID of the connection.", (ctx) => ctx.reply.int(ctx.session.id)),
+  sub("info", 2, OWN, "6.2.0", "Returns information about the connection.", info),
+  sub("kill", -3, OTHERS, "2.4.0", "Terminates open connections.", kill),
+  sub("list", -2, OTHERS, "2.4.0", "Lists open connections.", list),
+  sub("setinfo", 4, OWN, "7.2.0", "Sets information specific to the client or connection.", setInfo),
+  sub("setname", 3, OWN, "2.6.9", "Sets the connection name.", setName),
+];
+
+const summary = "A container for client connection commands.";
+/** CLIENT with its subcommands. */
+export const clientRow: CommandRow = {
+  ...row("client", -2, [], "2.4.0", summary, runSubcommand(subcommands), NO_KEY),
+  subcommands,
+};
