@@ -30,8 +30,8 @@ export interface Collection {
   decodeInto(bytes: Uint8Array, off: number, len: number): void;
 }
 
-/** Estimated cost of an empty collection: the objects that every value has. */
-export const COLLECTION_BYTES = 200;
+/** Estimated cost of a collection without elements: its objects, and what arrays reserve on their first push. */
+export const COLLECTION_BYTES = 400;
 
 /** Estimated memory of one string on the V8 heap: a header of 16 bytes, then the characters in whole words. */
 export function stringBytes(s: string): number {

@@ -315,7 +315,6 @@ export class ListValue implements Collection {
       block.remove(offset, here);
       left -= here;
     }
-    this.#ragged = this.#ring.count > 1;
     // One block changed: look at its neighbours only. Several: the walk over all blocks costs no more than the cut.
     if (count === 1) this.#settle(first);
     else this.#joinBlocks();

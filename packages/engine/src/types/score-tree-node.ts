@@ -45,8 +45,9 @@ export class ScoreLeaf {
 
 /**
  * Children in order, with the number of entries below each. For every child but the first, (score, member) at its
- * place separates: it is above all entries of the child before and not above those of the child itself. What stands at
- * place 0 means nothing; the separator of the first child is the one this node has in its parent.
+ * place separates: it is above all entries of the child before and not above those of the child itself. Place 0 repeats
+ * the separator that this node has in its parent (on the left edge it means nothing), so that joining two nodes keeps
+ * every separator. It stays so because a first child is never removed while it has siblings.
  */
 export class ScoreInner {
   readonly isLeaf = false;
@@ -73,7 +74,7 @@ export class ScoreInner {
     removeReference(this.members, at);
   }
 
-  /** Cuts off the children from `at` on; the separator of the new node then stands at its place 0. */
+  /** Cuts off the children from `at` on; its separator in the parent is the one at its place 0. */
   cut(at: number): ScoreInner {
     const upper = new ScoreInner();
     upper.children = cutArray(this.children, at);
@@ -83,10 +84,8 @@ export class ScoreInner {
     return upper;
   }
 
-  /** Adds the children of the node behind this one; (score, member) is the separator between the two. */
-  absorb(next: ScoreInner, score: number, member: string): void {
-    next.scores[0] = score;
-    next.members[0] = member;
+  /** Adds the children of the node behind this one. */
+  absorb(next: ScoreInner): void {
     pushAll(this.children, next.children);
     pushAll(this.counts, next.counts);
     pushAll(this.scores, next.scores);

@@ -165,6 +165,7 @@ function removeBelow(node: ScoreNode, score: number, member: string): boolean {
   const child = node.children[at];
   if (!removeBelow(child, score, member)) return false;
   node.counts[at]--;
+  // Only the right edge has nodes small enough to become empty before they are joined, and then it is an only child.
   if (child.length === 0) node.remove(at);
   else if (child.length < NODE_MIN && node.length > 1) rebalance(node, at > 0 ? at - 1 : 0);
   return true;
@@ -175,14 +176,13 @@ function rebalance(node: ScoreInner, at: number): void {
   const left = node.children[at];
   const right = node.children[at + 1];
   const total = left.length + right.length;
+  join(left, right);
   if (total <= NODE_JOIN_MAX) {
-    join(left, right, node, at);
     node.counts[at] += node.counts[at + 1];
     node.remove(at + 1);
     return;
   }
   const both = node.counts[at] + node.counts[at + 1];
-  join(left, right, node, at);
   const upper = left.cut(total >> 1);
   node.children[at + 1] = upper;
   node.counts[at + 1] = countOf(upper);
@@ -191,9 +191,9 @@ function rebalance(node: ScoreInner, at: number): void {
   node.members[at + 1] = upper.members[0];
 }
 
-function join(left: ScoreNode, right: ScoreNode, parent: ScoreInner, at: number): void {
+function join(left: ScoreNode, right: ScoreNode): void {
   if (left.isLeaf && right.isLeaf) left.absorb(right);
-  else if (!left.isLeaf && !right.isLeaf) left.absorb(right, parent.scores[at + 1], parent.members[at + 1]);
+  else if (!left.isLeaf && !right.isLeaf) left.absorb(right);
 }
 
 function visitUp(node: ScoreNode, from: number, to: number, visit: (member: string, score: number) => void): void {

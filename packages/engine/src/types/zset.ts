@@ -12,6 +12,7 @@ export const ZSET_SAME = 0;
 /** Result of {@link ZsetValue.add}: it had another score. */
 export const ZSET_UPDATED = 1;
 
+const ZSET_BYTES = 2 * COLLECTION_BYTES; // a map and a tree
 const PAIR_BYTES = DENSE_KEY_BYTES + 8 + 24; // its score in the map; score, member and slack in the tree
 
 /**
@@ -23,7 +24,7 @@ const PAIR_BYTES = DENSE_KEY_BYTES + 8 + 24; // its score in the map; score, mem
  */
 export class ZsetValue implements Collection {
   readonly type = TYPE_ZSET;
-  bytes = COLLECTION_BYTES;
+  bytes = ZSET_BYTES;
   ref = 0;
   snapshotEpoch = 0;
   #scores = new DenseMap<number>();

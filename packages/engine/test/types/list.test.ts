@@ -87,6 +87,30 @@ test("removes by value from either end up to a limit", () => {
   for (let i = 0; i < 5000; i++) long.pushTail(i % 50 === 0 ? "keep" : "drop");
   expect(long.removeValue("drop", 4900)).toBe(4900);
   expect(toArray(long)).toEqual(new Array(100).fill("keep"));
+
+  const thinned = new ListValue();
+  for (let i = 0; i < 5000; i++) thinned.pushTail(i % 3 === 0 ? "drop" : String(i));
+  const kept = toArray(thinned).filter((value) => value !== "drop");
+  thinned.removeValue("drop", 5000);
+  check(thinned, kept);
+  thinned.removeRange(1000, 1700);
+  kept.splice(1000, 700);
+  check(thinned, kept);
+});
+
+test("blocks emptied one element at a time disappear", () => {
+  const list = new ListValue();
+  const model: string[] = [];
+  for (let i = 0; i < 640; i++) {
+    list.pushTail(String(i));
+    model.push(String(i));
+  }
+  // The whole second block, between two full ones.
+  for (let i = 0; i < 128; i++) list.removeAt(128);
+  model.splice(128, 128);
+  check(list, model);
+  while (model.length > 0) if (list.popHead() !== model.shift()) throw new Error(`${model.length} left`);
+  expect(list.size).toBe(0);
 });
 
 test("a queue far longer than a block keeps its order while it wanders", () => {

@@ -36,6 +36,8 @@ function validate(tree: ScoreTree): number {
     }
     if (node.length === 0 || (level === 1 && node.length < 2)) fail("an inner node too small");
     if (node.counts.length !== node.length || node.scores.length !== node.length) fail("arrays differ in length");
+    if (separator !== null && below({ score: node.scores[0], member: node.members[0] }, separator)) fail("place 0");
+    if (separator !== null && below(separator, { score: node.scores[0], member: node.members[0] })) fail("place 0");
     for (let i = 0; i < node.length; i++) {
       const own = i === 0 ? separator : { score: node.scores[i], member: node.members[i] };
       if (i > 0 && last !== null && own !== null && !below(last, own)) fail("separator not above the child before");
@@ -92,6 +94,37 @@ test.each(["ascending", "descending", "random"])("depth stays logarithmic when f
     if (left % 5000 === 0 || left < 70) expect(validate(tree)).toBeLessThanOrEqual(depthMax(left));
   }
   expect([tree.size, validate(tree)]).toEqual([0, 1]);
+});
+
+test("a lone entry on the right edge goes without leaving empty nodes", () => {
+  const tree = new ScoreTree();
+  for (const size of [NODE_MAX + 1, NODE_MAX ** 2 + 1, NODE_MAX ** 3 + 1]) {
+    for (let i = tree.size; i < size; i++) tree.add(i, "m");
+    const depth = validate(tree);
+    expect(tree.delete(size - 1, "m")).toBe(true);
+    expect(validate(tree)).toBe(depth - 1);
+    tree.add(size - 1, "m");
+    tree.delete(0, "m");
+    tree.add(0, "m");
+    validate(tree);
+  }
+});
+
+test("prop: keeps its invariants when whole ranges go and new ones come", () => {
+  const { below: pick } = seeded("score-tree ranges");
+  const tree = new ScoreTree();
+  for (let round = 0; round < 60; round++) {
+    // A dense bunch of scores somewhere, then a bite out of the middle, as wide as many nodes.
+    const base = pick(1000);
+    for (let n = pick(6000); n > 0; n--) tree.add(base + pick(2 ** 30) / 2 ** 24, `${round} ${n}`);
+    validate(tree);
+    const from = pick(tree.size + 1);
+    for (let n = Math.min(tree.size - from, pick(8000)); n > 0; n--) {
+      tree.at(from);
+      if (!tree.delete(tree.outScore, tree.outMember)) throw new Error(`delete in round ${round}`);
+    }
+    expect(validate(tree)).toBeLessThanOrEqual(depthMax(tree.size));
+  }
 });
 
 test("prop: behaves as a sorted array, and keeps its invariants", () => {
