@@ -1,1 +1,13 @@
-export {};
+/** HearthKV as a library: a server in this process. */
+export {
+  type Ack,
+  defaultOptions,
+  type LogLevel,
+  OptionsError,
+  type Recovery,
+  type ResolvedOptions,
+  resolveOptions,
+  type ServerOptions,
+  type ShutdownRequest,
+} from "./options.js";
+export { type RunningServer, startServer } from "./start-server.js";

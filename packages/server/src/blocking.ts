@@ -1,0 +1,153 @@
+/**
+ * Blocked calls (BLPOP, ...): a call waits for its keys, in the order of arrival, and is run again when one of them was written.
+ *
+ *   command writes key -> changed(key) -> key is ready
+ *   command has ended and is in the log -> serve(): for each ready key, each call waiting for it in order, while the key exists
+ *
+ * A call that finds nothing simply goes on waiting. Serving happens before the next command, so nobody can come between.
+ */
+import type { CommandRow } from "@hearthkv/commands";
+import { type Keyspace, TYPE_LIST, TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine";
+import type { Request } from "@hearthkv/resp";
+import type { ClientState } from "./client-state.js";
+import { HALT_BLOCKED } from "./client-state.js";
+import { type KeyListener, watchKey } from "./key-observer.js";
+
+/** The longest delay that setTimeout keeps; longer ones are taken in several. */
+const TIMER_MS_MAX = 0x7fff_ffff;
+
+/** A call that waits. */
+export interface BlockedCall {
+  readonly client: ClientState;
+  readonly row: CommandRow;
+  /** With bytes of its own. */
+  readonly request: Request;
+  readonly keys: readonly string[];
+  /** Against performance.now(); 0 = waits for ever. */
+  readonly deadlineMs: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** What blocking needs of the one who runs commands. */
+export interface BlockingRunner {
+  /** Runs the call again, logs it, and sends the reply if there is one; true when the call got what it waited for. */
+  rerun(call: BlockedCall): boolean;
+  /** Sends the null array of a call whose time is up. */
+  timedOut(call: BlockedCall): void;
+}
+
+interface ReadyKey {
+  readonly id: string;
+  readonly db: number;
+  readonly key: Buffer;
+}
+
+/** All calls that wait for keys. */
+export class Blocking implements KeyListener {
+  readonly #keyspace: Keyspace;
+  readonly #runner: () => BlockingRunner;
+  readonly #interestChanged: () => void;
+  readonly #waiting = new Map<string, Set<BlockedCall>>();
+  #ready: ReadyKey[] = [];
+  #readyIds = new Set<string>();
+  /** Number of blocked clients. */
+  size = 0;
+
+  constructor(keyspace: Keyspace, runner: () => BlockingRunner, interestChanged: () => void) {
+    this.#keyspace = keyspace;
+    this.#runner = runner;
+    this.#interestChanged = interestChanged;
+  }
+
+  get interested(): boolean {
+    return this.size > 0;
+  }
+
+  /** Whether serve() has something to do. */
+  get hasReady(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** Lets the client wait. @param timeoutMs 0 = for ever; fractions allowed. */
+  add(client: ClientState, row: CommandRow, request: Request, keys: readonly string[], timeoutMs: number): void {
+    const deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : 0;
+    const ids = keys.map((key) => watchKey(client.dbIndex, key));
+    const call: BlockedCall = { client, row, request: request.copy(), keys: ids, deadlineMs, timer: undefined };
+    for (const id of ids) {
+      const calls = this.#waiting.get(id);
+      if (calls === undefined) this.#waiting.set(id, new Set([call]));
+      else calls.add(call);
+    }
+    client.blocked = call;
+    client.halt |= HALT_BLOCKED;
+    if (deadlineMs > 0) this.#arm(call);
+    if (++this.size === 1) this.#interestChanged();
+  }
+
+  /** Ends the waiting; the caller sends what is to be sent. Does nothing for a client that is not blocked. */
+  remove(client: ClientState): void {
+    const call = client.blocked;
+    if (call === null) return;
+    clearTimeout(call.timer);
+    for (const id of call.keys) {
+      const calls = this.#waiting.get(id);
+      calls?.delete(call);
+      if (calls?.size === 0) this.#waiting.delete(id);
+    }
+    client.blocked = null;
+    if (--this.size === 0) this.#interestChanged();
+    client.release(HALT_BLOCKED);
+  }
+
+  changed(id: string): void {
+    if (!this.#waiting.has(id) || this.#readyIds.has(id)) return;
+    const colon = id.indexOf(":");
+    this.#readyIds.add(id);
+    this.#ready.push({ id, db: Number(id.slice(0, colon)), key: Buffer.from(id.slice(colon + 1), "latin1") });
+  }
+
+  /** Nothing that anybody waits for comes with a flush. */
+  flushed(): void {}
+
+  /** Serves the calls whose keys were written. Serving may write further keys; those are served, too. */
+  serve(): void {
+    for (let i = 0; i < this.#ready.length; i++) {
+      const ready = this.#ready[i] as ReadyKey;
+      this.#readyIds.delete(ready.id);
+      this.#serveKey(ready);
+    }
+    this.#ready.length = 0;
+  }
+
+  #serveKey(ready: ReadyKey): void {
+    const calls = this.#waiting.get(ready.id);
+    if (calls === undefined) return;
+    const db = this.#keyspace.db(ready.db);
+    // A served call leaves the set, which a loop over a Set allows; none joins it meanwhile.
+    for (const call of calls) {
+      const type = db.lookup(ready.key, 0, ready.key.length);
+      if (type === TYPE_NONE) return;
+      if (type === awaitedType(call.row) && this.#runner().rerun(call)) this.remove(call.client);
+    }
+  }
+
+  #arm(call: BlockedCall): void {
+    const leftMs = call.deadlineMs - performance.now();
+    call.timer = setTimeout(() => this.#tick(call), Math.min(Math.max(Math.ceil(leftMs), 1), TIMER_MS_MAX));
+  }
+
+  #tick(call: BlockedCall): void {
+    if (call.client.blocked !== call) return;
+    if (performance.now() < call.deadlineMs) {
+      this.#arm(call);
+      return;
+    }
+    this.#runner().timedOut(call);
+    this.remove(call.client);
+  }
+}
+
+/** The type of value that lets a call go on: writing another type to its key does not wake it. */
+function awaitedType(row: CommandRow): number {
+  return row.group === "sorted-set" ? TYPE_ZSET : TYPE_LIST;
+}

@@ -1,0 +1,127 @@
+/** One client as the commands, transactions, subscriptions and blocking calls know it: no socket in sight. */
+import type { CommandRow, Session } from "@hearthkv/commands";
+import type { Database } from "@hearthkv/engine";
+import type { Request } from "@hearthkv/resp";
+import type { BlockedCall } from "./blocking.js";
+import type { WatchedKey } from "./watches.js";
+
+/** Reasons why no further request of a client is run just now; bits of `ClientState.halt`. */
+export const HALT_BLOCKED = 1;
+/** An answer is on its way that a promise will give (SAVE, WAITAOF). */
+export const HALT_SUSPENDED = 2;
+/** The log is behind: the whole server stands. */
+export const HALT_CONGESTED = 4;
+/** It does not read its replies. */
+export const HALT_SLOW = 8;
+/** No further request is run ever. */
+export const HALT_CLOSING = 16;
+
+/** A command between MULTI and EXEC. */
+export interface QueuedCommand {
+  readonly row: CommandRow;
+  /** With bytes of its own. */
+  readonly request: Request;
+}
+
+/** State of one client; what carries it (a socket, a program in the same process) implements the abstract part. */
+export abstract class ClientState implements Session {
+  readonly id: number;
+  /** "address:port" of the client, and the one it connected to. */
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdMs: number;
+  /** When its last bytes arrived. */
+  lastActiveMs: number;
+  /** For CLIENT LIST; null before the first command. */
+  lastRow: CommandRow | null = null;
+
+  dbIndex = 0;
+  /** The selected database; host.select keeps it in step with `dbIndex`. */
+  db: Database;
+  proto: 2 | 3 = 2;
+  name = "";
+  libName = "";
+  libVer = "";
+  closeAfterReply = false;
+
+  inMulti = false;
+  queued: QueuedCommand[] = [];
+  queuedBytes = 0;
+  /** A command was refused while queueing: EXEC will refuse, too. */
+  queueFailed = false;
+  watched: WatchedKey[] = [];
+  /** A watched key was changed. */
+  watchFailed = false;
+
+  subscriptions = 0;
+  channels: Set<string> | null = null;
+  patterns: Set<string> | null = null;
+
+  blocked: BlockedCall | null = null;
+  /** HALT_* bits; 0 = requests are run. */
+  halt = 0;
+  /** Gone: nothing may be delivered any more. */
+  closed = false;
+  /** Sequence of the last log entry that this client caused; 0 = none. */
+  lastSequence = 0;
+
+  constructor(id: number, address: string, localAddress: string, nowMs: number, db: Database) {
+    this.id = id;
+    this.address = address;
+    this.localAddress = localAddress;
+    this.createdMs = nowMs;
+    this.lastActiveMs = nowMs;
+    this.db = db;
+  }
+
+  abstract get authenticated(): boolean;
+  abstract set authenticated(value: boolean);
+
+  /** Sends bytes that are not written by its own running command; they are not copied and must not change any more. */
+  abstract deliver(bytes: Buffer): void;
+  /** A halt bit was cleared: goes on with requests that have arrived, soon. */
+  abstract wake(): void;
+  /** Closes at once; replies not yet sent are lost. */
+  abstract kill(): void;
+  /** Closes after what was delivered so far has left. */
+  abstract closeSoon(): void;
+  /** The log is behind: nothing is read or run until goOn(). */
+  abstract stand(): void;
+  abstract goOn(): void;
+  /** Looks after what depends on time (limits, idle clients); called now and then. */
+  abstract check(nowMs: number): void;
+  /** Request bytes that wait, and output bytes that wait (for the log or for the client to read). */
+  abstract get inputBytes(): number;
+  abstract get outputBytes(): number;
+
+  /** Clears a halt bit and goes on when it was the last one. */
+  release(bit: number): void {
+    if ((this.halt & bit) === 0) return;
+    this.halt &= ~bit;
+    if (this.halt === 0) this.wake();
+  }
+
+  /** Whether RESP2's subscriber mode is on: only a few commands are allowed then. */
+  get subscriberMode(): boolean {
+    return this.subscriptions > 0 && this.proto === 2;
+  }
+}
+
+/** The client of the time before the first one. */
+export class Nobody extends ClientState {
+  readonly authenticated = false;
+  readonly inputBytes = 0;
+  readonly outputBytes = 0;
+
+  constructor(db: Database) {
+    super(0, "", "", 0, db);
+  }
+
+  deliver(): void {}
+  wake(): void {}
+  stand(): void {}
+  goOn(): void {}
+  check(): void {}
+  kill(): void {}
+  closeSoon(): void {}
+}

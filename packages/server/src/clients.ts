@@ -1,0 +1,117 @@
+/** All clients: CLIENT LIST and CLIENT KILL. */
+import type { ClientFilter, ClientsHost, Session } from "@hearthkv/commands";
+import type { ClientState } from "./client-state.js";
+
+/** The clients that are connected, by number, oldest first. */
+export class Clients implements ClientsHost {
+  readonly #clients = new Map<number, ClientState>();
+  readonly #drop: (client: ClientState) => void;
+
+  /** @param drop ends subscriptions, watches and waiting of a client that has gone. */
+  constructor(drop: (client: ClientState) => void) {
+    this.#drop = drop;
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  all(): IterableIterator<ClientState> {
+    return this.#clients.values();
+  }
+
+  add(client: ClientState): void {
+    this.#clients.set(client.id, client);
+  }
+
+  remove(client: ClientState): void {
+    if (this.#clients.delete(client.id)) this.#drop(client);
+  }
+
+  describe(filter: ClientFilter): string[] {
+    const nowMs = Date.now();
+    return this.#matching(filter, nowMs).map((client) => describeClient(client, nowMs));
+  }
+
+  describeOne(session: Session): string {
+    return describeClient(session as ClientState, Date.now());
+  }
+
+  kill(filter: ClientFilter, caller: Session): number {
+    const victims = this.#matching(filter, Date.now());
+    for (const client of victims) {
+      if (client.id === caller.id) caller.closeAfterReply = true;
+      else client.kill();
+    }
+    return victims.length;
+  }
+
+  #matching(filter: ClientFilter, nowMs: number): ClientState[] {
+    return [...this.#clients.values()].filter((client) => matches(client, filter, nowMs));
+  }
+}
+
+function matches(client: ClientState, filter: ClientFilter, nowMs: number): boolean {
+  const { ids, type, address, localAddress, user, maxAgeSeconds, skipId } = filter;
+  if (ids !== undefined && !ids.includes(client.id)) return false;
+  if (type !== undefined && type !== (client.subscriptions > 0 ? "pubsub" : "normal")) return false;
+  if (address !== undefined && address !== client.address) return false;
+  if (localAddress !== undefined && localAddress !== client.localAddress) return false;
+  if (user !== undefined && (user !== "default" || !client.authenticated)) return false;
+  if (maxAgeSeconds !== undefined && (nowMs - client.createdMs) / 1000 < maxAgeSeconds) return false;
+  return skipId === undefined || skipId !== client.id;
+}
+
+/** The line of CLIENT LIST. Fields that have no meaning here (file descriptor, sharded channels, tracking) have Redis's neutral value. */
+export function describeClient(client: ClientState, nowMs: number): string {
+  const outputBytes = client.outputBytes;
+  const fields = {
+    id: client.id,
+    addr: client.address,
+    laddr: client.localAddress,
+    fd: -1,
+    name: client.name,
+    age: seconds(nowMs - client.createdMs),
+    idle: seconds(nowMs - client.lastActiveMs),
+    flags: flagLetters(client),
+    db: client.dbIndex,
+    sub: client.channels?.size ?? 0,
+    psub: client.patterns?.size ?? 0,
+    ssub: 0,
+    multi: client.inMulti ? client.queued.length : -1,
+    qbuf: client.inputBytes,
+    "qbuf-free": 0,
+    "argv-mem": 0,
+    "multi-mem": client.queuedBytes,
+    rbs: 0,
+    rbp: 0,
+    obl: 0,
+    oll: outputBytes > 0 ? 1 : 0,
+    omem: outputBytes,
+    "tot-mem": client.inputBytes + client.queuedBytes + outputBytes,
+    events: outputBytes > 0 ? "rw" : "r",
+    cmd: client.lastRow?.name ?? "NULL",
+    user: "default",
+    redir: -1,
+    resp: client.proto,
+    "lib-name": client.libName,
+    "lib-ver": client.libVer,
+  };
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}
+
+function flagLetters(client: ClientState): string {
+  let letters = "";
+  if (client.subscriptions > 0) letters += "P";
+  if (client.inMulti) letters += "x";
+  if (client.blocked !== null) letters += "b";
+  if (client.watchFailed) letters += "d";
+  if (client.closeAfterReply) letters += "c";
+  return letters === "" ? "N" : letters;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.floor(ms / 1000));
+}

@@ -1,0 +1,339 @@
+/**
+ * One client on a socket.
+ *
+ *   bytes -> decoder -> dispatcher -> replies of this read, as one Buffer -> collected until the end of the turn -> one write
+ *
+ * Bounds: requests that cannot run now stay in the kernel (the socket is not read) beyond INPUT_KEEP_BYTES; a client that does
+ * not read its replies is not served beyond OUTPUT_PAUSE_BYTES, and closed at its class's limit if messages or requests keep coming.
+ */
+import type { Socket } from "node:net";
+import type { Database } from "@hearthkv/engine";
+import { ERROR, MORE, REQUEST, type ReplyWriter, RequestDecoder, SECURITY } from "@hearthkv/resp";
+import type { Logger } from "pino";
+import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW } from "./client-state.js";
+import { describeClient } from "./clients.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { OutputLimit, Settings } from "./settings.js";
+import type { ServerStats } from "./stats.js";
+import type { Outlet, Runnable, Ticker } from "./tick.js";
+
+/** Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at. */
+const REPLY_SLICE_BYTES = 1024 * 1024;
+/**
+ * Above this no further request of the client is run until it has read everything. Large, because many clients send a whole pipeline
+ * before they read the first reply, and would wait for ever.
+ */
+const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
+/** Below this no limit is looked at. */
+const OUTPUT_SMALL_BYTES = 64 * 1024;
+/** Requests of a client that has to wait are kept up to this size. */
+const INPUT_KEEP_BYTES = 1024 * 1024;
+/** Up to this size several pieces are joined to one before they are written. */
+const JOIN_BYTES_MAX = 256 * 1024;
+/** Below this a loop beats the native copy. */
+const LOOP_COPY_BYTES = 100;
+const SECURITY_LOG_EVERY_MS = 60_000;
+
+/** What a connection needs of its server. */
+export interface ConnectionServices {
+  readonly dispatcher: Dispatcher;
+  readonly ticker: Ticker;
+  readonly settings: Settings;
+  readonly stats: ServerStats;
+  readonly logger: Logger;
+  /** When a possible attack was logged last: at most one line a minute. */
+  securityLoggedMs: number;
+  /** The connection is gone for good; called once. */
+  forget(connection: Connection): void;
+}
+
+/** A client connected by TCP. */
+export class Connection extends ClientState implements Outlet, Runnable {
+  readonly #services: ConnectionServices;
+  readonly #decoder: RequestDecoder;
+  #socket: Socket | null = null;
+  /** Replies collected in this turn: the first piece, and the rest. */
+  #first: Buffer | null = null;
+  #more: Buffer[] = [];
+  /** Bytes collected or held by the gate. */
+  #waitingBytes = 0;
+  #heldCount = 0;
+  #isOutlet = false;
+  #reading = true;
+  /** Since when more than the soft limit waits; 0 = it does not. */
+  #softSinceMs = 0;
+
+  constructor(
+    services: ConnectionServices,
+    identity: { id: number; address: string; localAddress: string },
+    nowMs: number,
+    db: Database,
+  ) {
+    super(identity.id, identity.address, identity.localAddress, nowMs, db);
+    this.#services = services;
+    this.#decoder = new RequestDecoder(services.settings.requestLimits);
+  }
+
+  get authenticated(): boolean {
+    return this.#decoder.authenticated;
+  }
+
+  set authenticated(value: boolean) {
+    this.#decoder.authenticated = value;
+  }
+
+  get inputBytes(): number {
+    return this.#decoder.bufferedBytes;
+  }
+
+  get outputBytes(): number {
+    return this.#waitingBytes + (this.#socket?.writableLength ?? 0);
+  }
+
+  get held(): boolean {
+    return this.#heldCount > 0;
+  }
+
+  /** Second half of the construction; the socket is paused and starts to be read here. */
+  attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#gone());
+    socket.on("end", () => this.#peerEnded());
+    socket.on("drain", () => this.release(HALT_SLOW));
+    this.#reading = this.halt === 0;
+    if (this.#reading) socket.resume();
+  }
+
+  /** Takes bytes from the socket; they are valid only during the call. */
+  readonly receive = (chunk: Buffer, length: number): void => {
+    if ((this.halt & HALT_CLOSING) !== 0) return;
+    this.#services.stats.netInputBytes += length;
+    this.#decoder.feed(chunk, length);
+    if (this.halt === 0) this.proceed();
+    else this.#keepInput();
+  };
+
+  /** Runs the requests that have arrived. */
+  proceed(): void {
+    if (this.halt !== 0) return;
+    const { dispatcher, ticker } = this.#services;
+    const decoder = this.#decoder;
+    const reply = dispatcher.reply;
+    this.lastActiveMs = dispatcher.begin(this);
+    let status: number = MORE;
+    while (this.halt === 0) {
+      status = decoder.next();
+      if (status !== REQUEST) break;
+      dispatcher.execute(this, decoder.request);
+      if (reply.length > REPLY_SLICE_BYTES) this.#collectReplies(reply);
+    }
+    if (status === ERROR) this.#protocolError(reply);
+    else if (status === SECURITY) this.#suspicious();
+    this.#collectReplies(reply);
+    dispatcher.end();
+    if (this.halt !== 0) this.#keepInput();
+    this.#closeIfDone();
+    ticker.schedule();
+  }
+
+  deliver(bytes: Buffer): void {
+    if (this.closed || this.#exceedsLimits(bytes.length)) return;
+    if (this.#first === null) this.#first = bytes;
+    else this.#more.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#isOutlet) return;
+    this.#isOutlet = true;
+    this.#services.ticker.addOutlet(this);
+  }
+
+  flush(): void {
+    this.#isOutlet = false;
+    const first = this.#first;
+    if (first === null) return;
+    this.#first = null;
+    if (this.#more.length === 0) {
+      this.#write(first);
+    } else {
+      this.#writeAll([first, ...this.#more]);
+      this.#more = [];
+    }
+    this.#closeIfDone();
+  }
+
+  take(): readonly Buffer[] {
+    this.#isOutlet = false;
+    const chunks = this.#first === null ? this.#more : [this.#first, ...this.#more];
+    this.#first = null;
+    this.#more = [];
+    this.#heldCount++;
+    return chunks;
+  }
+
+  transmit(chunks: readonly Buffer[]): void {
+    this.#heldCount--;
+    if (this.closed) return;
+    this.#writeAll(chunks);
+    this.#closeIfDone();
+  }
+
+  wake(): void {
+    if (this.closed) return;
+    this.#resumeReading();
+    this.#services.ticker.addRunnable(this);
+  }
+
+  stand(): void {
+    this.halt |= HALT_CONGESTED;
+    this.#pauseReading();
+  }
+
+  goOn(): void {
+    this.release(HALT_CONGESTED);
+    const mustRest = (this.halt & (HALT_SLOW | HALT_CLOSING)) !== 0 || this.#decoder.bufferedBytes > INPUT_KEEP_BYTES;
+    if (!mustRest) this.#resumeReading();
+  }
+
+  closeSoon(): void {
+    this.halt |= HALT_CLOSING;
+    this.#closeIfDone();
+  }
+
+  kill(): void {
+    this.halt |= HALT_CLOSING;
+    this.#socket?.destroy();
+    this.#gone();
+  }
+
+  check(nowMs: number): void {
+    if (this.outputBytes > OUTPUT_SMALL_BYTES) this.#exceedsLimits(0);
+    else this.#softSinceMs = 0;
+    const { timeoutSeconds } = this.#services.settings;
+    const idle = nowMs - this.lastActiveMs > timeoutSeconds * 1000;
+    if (timeoutSeconds > 0 && idle && this.blocked === null && this.subscriptions === 0) this.kill();
+  }
+
+  #collectReplies(reply: ReplyWriter): void {
+    const length = reply.length;
+    if (length === 0) return;
+    const bytes = Buffer.allocUnsafe(length);
+    const source = reply.bytes;
+    if (length < LOOP_COPY_BYTES) for (let i = 0; i < length; i++) bytes[i] = source[i] as number;
+    else source.copy(bytes, 0, 0, length);
+    reply.reset();
+    this.deliver(bytes);
+    if (this.outputBytes > OUTPUT_PAUSE_BYTES) {
+      this.halt |= HALT_SLOW;
+      this.#pauseReading();
+    }
+  }
+
+  /** A closing connection ends when its last reply was handed to the socket. */
+  #closeIfDone(): void {
+    if ((this.halt & HALT_CLOSING) !== 0 && this.#waitingBytes === 0) this.#socket?.destroySoon();
+  }
+
+  #protocolError(reply: ReplyWriter): void {
+    reply.error(this.#decoder.error);
+    this.#services.stats.errorReplies++;
+    this.halt |= HALT_CLOSING;
+  }
+
+  #suspicious(): void {
+    const { stats, logger } = this.#services;
+    const text = this.#decoder.error;
+    this.halt |= HALT_CLOSING;
+    if (text.startsWith("Closing")) {
+      stats.queryLimitDisconnections++;
+      logger.warn({ client: describeClient(this, Date.now()) }, text);
+    } else if (Date.now() - this.#services.securityLoggedMs >= SECURITY_LOG_EVERY_MS) {
+      this.#services.securityLoggedMs = Date.now();
+      logger.warn({ address: this.address }, text);
+    }
+  }
+
+  /** What cannot run now is copied out of the shared read buffer. */
+  #keepInput(): void {
+    if ((this.halt & HALT_CLOSING) !== 0) return;
+    this.#decoder.stash();
+    if (this.#decoder.bufferedBytes > INPUT_KEEP_BYTES) this.#pauseReading();
+  }
+
+  #pauseReading(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#socket?.pause();
+  }
+
+  #resumeReading(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#socket?.resume();
+  }
+
+  #write(bytes: Buffer): void {
+    this.#waitingBytes -= bytes.length;
+    this.#services.stats.netOutputBytes += bytes.length;
+    this.#socket?.write(bytes);
+  }
+
+  #writeAll(chunks: readonly Buffer[]): void {
+    let total = 0;
+    for (const chunk of chunks) total += chunk.length;
+    if (chunks.length > 1 && total <= JOIN_BYTES_MAX) {
+      this.#write(Buffer.concat(chunks, total));
+      return;
+    }
+    this.#socket?.cork();
+    for (const chunk of chunks) this.#write(chunk);
+    this.#socket?.uncork();
+  }
+
+  /** Closes the client when too much waits for it. One reply may be larger than the limit, as long as nothing waited before it. */
+  #exceedsLimits(extra: number): boolean {
+    const waiting = this.outputBytes;
+    if (waiting + extra <= OUTPUT_SMALL_BYTES) return false;
+    const { settings, stats, logger } = this.#services;
+    if (waiting > stats.maxOutputBuffer) stats.maxOutputBuffer = waiting;
+    const { hardBytes, softBytes, softSeconds } = this.#outputLimit(settings);
+    const overHard = hardBytes > 0 && waiting > hardBytes;
+    if (!overHard && !this.#softTimeIsUp(waiting, softBytes, softSeconds)) return false;
+    stats.outputLimitDisconnections++;
+    logger.warn(
+      `Client ${describeClient(this, Date.now())} scheduled to be closed ASAP for overcoming of output buffer limits.`,
+    );
+    this.kill();
+    return true;
+  }
+
+  #outputLimit(settings: Settings): OutputLimit {
+    if (!this.authenticated) return { hardBytes: OUTPUT_SMALL_BYTES, softBytes: 0, softSeconds: 0 };
+    return this.subscriptions > 0 ? settings.outputLimits.pubsub : settings.outputLimits.normal;
+  }
+
+  #softTimeIsUp(waiting: number, softBytes: number, softSeconds: number): boolean {
+    if (softBytes === 0 || waiting <= softBytes) {
+      this.#softSinceMs = 0;
+      return false;
+    }
+    const nowMs = Date.now();
+    if (this.#softSinceMs === 0) this.#softSinceMs = nowMs;
+    return nowMs - this.#softSinceMs > softSeconds * 1000;
+  }
+
+  /** The client closed its direction: it gets what it asked for before, except what it would have to wait for. */
+  #peerEnded(): void {
+    if ((this.halt & HALT_BLOCKED) !== 0) this.kill();
+    else this.closeSoon();
+  }
+
+  #gone(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.halt |= HALT_CLOSING;
+    this.#first = null;
+    this.#more = [];
+    this.#waitingBytes = 0;
+    this.#services.forget(this);
+  }
+}

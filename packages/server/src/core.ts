@@ -1,0 +1,104 @@
+/** The server without sockets: data, log, commands and everything that clients share, put together. */
+import type { ConfigHost } from "@hearthkv/commands";
+import type { Keyspace } from "@hearthkv/engine";
+import type { Logger } from "pino";
+import { Blocking } from "./blocking.js";
+import type { ClientState } from "./client-state.js";
+import { Clients } from "./clients.js";
+import { Dispatcher } from "./dispatch.js";
+import { Host } from "./host.js";
+import { KeyWatch } from "./key-observer.js";
+import type { ResolvedOptions } from "./options.js";
+import type { Persistence } from "./persistence/index.js";
+import { PubSub } from "./pubsub.js";
+import type { Settings } from "./settings.js";
+import type { ServerStats } from "./stats.js";
+import { Ticker } from "./tick.js";
+import { Transactions } from "./transactions.js";
+import { Watches } from "./watches.js";
+
+/** What exists before the core. */
+export interface CoreParts {
+  readonly options: ResolvedOptions;
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly settings: Settings;
+  readonly stats: ServerStats;
+  readonly logger: Logger;
+}
+
+/** What is made around the core, and what the core's commands call. */
+export interface CoreServices {
+  readonly config: ConfigHost;
+  readonly info: (sections: readonly string[]) => string;
+  readonly resetStats: () => void;
+  /** SHUTDOWN; returns an error text when the server will not. */
+  readonly shutdown: (save: boolean, now: boolean) => string | null;
+}
+
+/** One server. */
+export class Core {
+  readonly options: ResolvedOptions;
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly settings: Settings;
+  readonly stats: ServerStats;
+  readonly logger: Logger;
+  readonly clients: Clients;
+  readonly pubsub: PubSub;
+  readonly watches: Watches;
+  readonly blocking: Blocking;
+  readonly ticker: Ticker;
+  readonly dispatcher: Dispatcher;
+
+  constructor(parts: CoreParts, services: (core: Core) => CoreServices) {
+    const { options, keyspace, persistence, settings, stats } = parts;
+    this.options = options;
+    this.keyspace = keyspace;
+    this.persistence = persistence;
+    this.settings = settings;
+    this.stats = stats;
+    this.logger = parts.logger;
+
+    const dispatcher = () => this.dispatcher;
+    const keyWatch = new KeyWatch(keyspace);
+    const interestChanged = () => keyWatch.update();
+    this.watches = new Watches(interestChanged);
+    this.blocking = new Blocking(keyspace, dispatcher, interestChanged);
+    keyWatch.listen(this.watches, this.blocking);
+    const transactions = new Transactions(this.watches, dispatcher);
+    this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
+    this.clients = new Clients((client) => this.#forget(client));
+    this.ticker = new Ticker(persistence, stats);
+
+    const persistenceEnabled = !options.disablePersistence;
+    const host = new Host({
+      ...services(this),
+      ...{ keyspace, persistence, persistenceEnabled, settings, transactions, dispatcher },
+      clients: this.clients,
+      pubsub: this.pubsub,
+      debugEnabled: options.enableDebugCommand,
+    });
+    this.dispatcher = new Dispatcher(parts, host, { blocking: this.blocking, transactions });
+    this.dispatcher.onCongested = () => this.#stand();
+    this.ticker.onDrained = () => this.#goOn();
+  }
+
+  /** The log is behind: no command runs and no socket is read until it has caught up. */
+  #stand(): void {
+    if (this.ticker.congested) return;
+    this.ticker.congested = true;
+    for (const client of this.clients.all()) client.stand();
+    this.ticker.schedule();
+  }
+
+  #goOn(): void {
+    for (const client of this.clients.all()) client.goOn();
+  }
+
+  #forget(client: ClientState): void {
+    this.pubsub.drop(client);
+    this.watches.clear(client);
+    this.blocking.remove(client);
+  }
+}

@@ -1,0 +1,73 @@
+/** What happens ten times a second: expired keys go, half-empty memory is gathered, clients are looked after. All in bounded steps. */
+import type { ClientState } from "./client-state.js";
+import type { Core } from "./core.js";
+
+const INTERVAL_MS = 100;
+/** One step of the expiry sweep, in buckets of the index. */
+const EXPIRE_STEP = 512;
+/** While steps find much to expire, the sweep goes on for at most this share of the time. */
+const EXPIRE_MS_MAX = 10;
+/** A step that expired fewer keys than this ends the sweep until the next turn. */
+const EXPIRE_GO_ON = EXPIRE_STEP / 8;
+const EVACUATE_STEP = 2000;
+const EVACUATE_MS_MAX = 5;
+/** Clients looked at in one turn. */
+const CLIENTS_PER_TURN = 1000;
+
+/** Starts with the server and ends with it. */
+export class Cron {
+  readonly #core: Core;
+  readonly #timer: NodeJS.Timeout;
+  #clientsLeft: Iterator<ClientState> | null = null;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#timer = setInterval(() => this.#turn(), INTERVAL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #turn(): void {
+    const core = this.#core;
+    const nowMs = Date.now();
+    core.stats.sample(nowMs);
+    core.keyspace.nowMs = nowMs;
+    if (!core.ticker.congested && core.persistence.writeError === null) this.#expire();
+    this.#evacuate();
+    this.#checkClients(nowMs);
+    core.ticker.schedule();
+  }
+
+  #expire(): void {
+    const { keyspace, dispatcher, ticker, stats } = this.#core;
+    const endMs = performance.now() + EXPIRE_MS_MAX;
+    let expired: number;
+    do {
+      expired = keyspace.activeExpire(EXPIRE_STEP);
+      dispatcher.commitChores();
+      if (expired >= EXPIRE_GO_ON && performance.now() > endMs) {
+        stats.expireTimeCapReached++;
+        return;
+      }
+    } while (expired >= EXPIRE_GO_ON && !ticker.congested);
+  }
+
+  #evacuate(): void {
+    const endMs = performance.now() + EVACUATE_MS_MAX;
+    while (this.#core.keyspace.evacuate(EVACUATE_STEP) >= EVACUATE_STEP && performance.now() < endMs);
+  }
+
+  #checkClients(nowMs: number): void {
+    this.#clientsLeft ??= this.#core.clients.all();
+    for (let i = 0; i < CLIENTS_PER_TURN; i++) {
+      const next = this.#clientsLeft.next();
+      if (next.done) {
+        this.#clientsLeft = null;
+        return;
+      }
+      next.value.check(nowMs);
+    }
+  }
+}

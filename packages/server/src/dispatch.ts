@@ -1,0 +1,318 @@
+/**
+ * The one road a command takes, for sockets and for programs in the same process alike.
+ *
+ *   begin(client)                          the clock is read; `reply` is empty and collects this client's replies
+ *   execute(client, request)  any number   find the row, admit, run, log, serve who waited for it
+ *   end()                                  the owner has taken the replies
+ *
+ * Everything is synchronous, so every command is atomic. What it changed is sealed as one log entry right behind it.
+ */
+import {
+  arityError,
+  arityHolds,
+  type CommandContext,
+  type CommandRow,
+  commandTable,
+  ERR,
+  flagBit,
+  type ServerHost,
+  subscriberContext,
+  type TableRow,
+} from "@hearthkv/commands";
+import type { EffectLog, Keyspace } from "@hearthkv/engine";
+import { ReplyWriter, Request } from "@hearthkv/resp";
+import type { Logger } from "pino";
+import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
+import { type ClientState, HALT_CLOSING, HALT_SUSPENDED, Nobody } from "./client-state.js";
+import type { Persistence } from "./persistence/index.js";
+import type { ServerStats } from "./stats.js";
+import type { Transactions } from "./transactions.js";
+
+const WRITE = flagBit("write");
+const NO_AUTH = flagBit("no_auth");
+const NO_MULTI = flagBit("no_multi");
+/** In a transaction these run at once; everything else is queued. */
+const RUN_INSIDE_MULTI: ReadonlySet<string> = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
+/** Allowed while a RESP2 connection is subscribed. */
+const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
+  "subscribe",
+  "unsubscribe",
+  "psubscribe",
+  "punsubscribe",
+  "ping",
+  "quit",
+  "reset",
+]);
+/** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
+const TIMED_EVERY = 64;
+const MINUS = 45;
+
+/** What the dispatcher works with. */
+export interface DispatcherParts {
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly stats: ServerStats;
+  readonly logger: Logger;
+}
+
+/** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
+export class Dispatcher implements BlockingRunner {
+  /** Replies of the client between begin() and end(). */
+  readonly reply = new ReplyWriter();
+  /** Called after a commit that made persistence congested. */
+  onCongested: () => void = () => {};
+
+  readonly #keyspace: Keyspace;
+  readonly #effects: EffectLog;
+  readonly #persistence: Persistence;
+  readonly #stats: ServerStats;
+  readonly #logger: Logger;
+  readonly #context: CommandContext;
+  readonly #blocking: Blocking;
+  readonly #transactions: Transactions;
+  /** Replies to others than the client between begin() and end(). */
+  readonly #side = new ReplyWriter();
+  #current: ClientState | null = null;
+  /** Messages for the current client that came up while its command ran: they follow the command's reply. */
+  #pushes: Buffer[] = [];
+  #isRerun = false;
+  #waitsOn = false;
+
+  constructor(parts: DispatcherParts, host: ServerHost, waiting: { blocking: Blocking; transactions: Transactions }) {
+    this.#keyspace = parts.keyspace;
+    this.#effects = parts.keyspace.effects;
+    this.#persistence = parts.persistence;
+    this.#stats = parts.stats;
+    this.#logger = parts.logger;
+    this.#blocking = waiting.blocking;
+    this.#transactions = waiting.transactions;
+    this.#context = {
+      request: new Request(),
+      reply: this.reply,
+      keyspace: parts.keyspace,
+      db: parts.keyspace.db(0),
+      session: new Nobody(parts.keyspace.db(0)),
+      host,
+      row: commandTable.rows()[0] as TableRow,
+      denyBlocking: false,
+    };
+  }
+
+  /** Opens a batch of commands of one client. All of them see the same time, which is returned (milliseconds since 1970). */
+  begin(client: ClientState): number {
+    const nowMs = Date.now();
+    this.#current = client;
+    this.#keyspace.nowMs = nowMs;
+    this.reply.reset();
+    return nowMs;
+  }
+
+  /** Closes the batch; what comes for the client from now on goes to its deliver(). */
+  end(): void {
+    this.#current = null;
+    this.reply.reset();
+    this.reply.trim();
+  }
+
+  /** Runs one request of the client that begin() named. Its reply is appended to `reply`, unless the client now waits. */
+  execute(client: ClientState, request: Request): void {
+    const reply = this.reply;
+    const mark = reply.length;
+    reply.proto = client.proto;
+    const row = commandTable.resolve(request);
+    if (row === undefined) this.#refuse(client, commandTable.unknown(request));
+    else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
+    else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
+    if (reply.length > mark && reply.bytes[mark] === MINUS) this.#stats.errorReplies++;
+    if (this.#pushes.length > 0) this.#takePushes();
+  }
+
+  /** Runs a row inside another command's turn (EXEC): nothing is logged until that command has ended. May be called by it. */
+  runQueued(row: CommandRow, request: Request): void {
+    const ctx = this.#context;
+    const outer = { row: ctx.row, request: ctx.request };
+    ctx.row = row;
+    ctx.request = request;
+    ctx.db = (ctx.session as ClientState).db;
+    ctx.denyBlocking = true;
+    this.#invoke(row as TableRow);
+    ctx.denyBlocking = false;
+    ctx.row = outer.row;
+    ctx.request = outer.request;
+  }
+
+  /** The database of the running command follows SELECT. May be called by a command. */
+  selected(client: ClientState): void {
+    if (this.#context.session === client) this.#context.db = client.db;
+  }
+
+  /** Brings bytes to a client, behind the reply of its running command if it has one. May be called by a command. */
+  readonly deliver = (client: ClientState, bytes: Buffer): void => {
+    if (client === this.#current) this.#pushes.push(bytes);
+    else if (!client.closed) client.deliver(bytes);
+  };
+
+  /** Sends a reply that is not written by the client's running command. May be called by a command. */
+  answer(client: ClientState, write: (reply: ReplyWriter) => void): void {
+    const side = this.#side;
+    side.reset();
+    side.proto = client.proto;
+    write(side);
+    this.#sendSide(client);
+  }
+
+  /** ServerHost.suspend: no further request of the client is run until the returned function was called. */
+  suspend(client: ClientState): (write: (reply: ReplyWriter) => void) => void {
+    client.halt |= HALT_SUSPENDED;
+    return (write) => {
+      if (client.closed) return;
+      this.answer(client, write);
+      client.release(HALT_SUSPENDED);
+    };
+  }
+
+  /** ServerHost.block. */
+  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void {
+    if (ctx.denyBlocking) ctx.reply.nilArray();
+    else if (this.#isRerun) this.#waitsOn = true;
+    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, keys, timeoutMs);
+  }
+
+  rerun(call: BlockedCall): boolean {
+    const { client } = call;
+    const ctx = this.#context;
+    const outer = { ...ctx };
+    const side = this.#side;
+    side.reset();
+    side.proto = client.proto;
+    ctx.reply = side;
+    ctx.session = client;
+    ctx.db = client.db;
+    ctx.row = call.row;
+    ctx.request = call.request;
+    this.#isRerun = true;
+    this.#waitsOn = false;
+    this.#invoke(call.row as TableRow);
+    this.#isRerun = false;
+    Object.assign(ctx, outer);
+    this.#commit(client);
+    if (this.#waitsOn) return false;
+    this.#sendSide(client);
+    return true;
+  }
+
+  timedOut(call: BlockedCall): void {
+    this.answer(call.client, (reply) => reply.nilArray());
+  }
+
+  /** Seals what was changed outside of any command (expiry sweep) as a log entry. */
+  commitChores(): void {
+    if (this.#effects.count > 0) this.#seal();
+  }
+
+  /** Whether nothing restricts what the client may run, as is the case almost always. */
+  #isPlain(client: ClientState): boolean {
+    return (
+      client.authenticated && !client.inMulti && client.subscriptions === 0 && this.#persistence.writeError === null
+    );
+  }
+
+  /** The rare cases, in Redis's order. False when the request was answered or queued here. */
+  #admit(client: ClientState, row: TableRow, request: Request): boolean {
+    const problem = this.#objection(client, row);
+    if (problem !== null) {
+      this.#refuse(client, problem, row);
+      return false;
+    }
+    if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) return true;
+    const copy = request.copy();
+    client.queued.push({ row, request: copy });
+    client.queuedBytes += copy.buf.length;
+    this.reply.queued();
+    return false;
+  }
+
+  #objection(client: ClientState, row: TableRow): string | null {
+    if (!client.authenticated && (row.bits & NO_AUTH) === 0) return ERR.noAuth;
+    if (client.inMulti && (row.bits & NO_MULTI) !== 0) return ERR.notInMulti;
+    const writeError = this.#persistence.writeError;
+    if (writeError !== null && (row.bits & WRITE) !== 0) return writeError;
+    if (writeError !== null && row.name === "exec" && client.queued.some((one) => one.row.flags.includes("write"))) {
+      return `EXECABORT Transaction discarded because of: ${writeError}`;
+    }
+    if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
+    return null;
+  }
+
+  /** Answers a request that is not run. While queueing, EXEC will then fail. */
+  #refuse(client: ClientState, text: string, row?: TableRow): void {
+    if (row !== undefined) row.counters.rejected++;
+    if (row?.name === "exec") this.#transactions.discardQueue(client);
+    else if (client.inMulti) client.queueFailed = true;
+    this.reply.error(text);
+  }
+
+  #run(client: ClientState, row: TableRow, request: Request): void {
+    const ctx = this.#context;
+    ctx.request = request;
+    ctx.session = client;
+    ctx.db = client.db;
+    ctx.row = row;
+    client.lastRow = row;
+    if (++this.#stats.commandsProcessed % TIMED_EVERY === 0) this.#invokeTimed(row);
+    else this.#invoke(row);
+    if (this.#effects.count > 0) this.#commit(client);
+    if (this.#blocking.hasReady) this.#serveBlocked(client);
+    if (client.closeAfterReply) client.halt |= HALT_CLOSING;
+  }
+
+  #invoke(row: TableRow): void {
+    const ctx = this.#context;
+    const { reply } = ctx;
+    const mark = reply.length;
+    row.counters.calls++;
+    try {
+      row.run(ctx);
+    } catch (error) {
+      // What it changed so far is in memory, so it goes to the log as well. Only the reply is taken back.
+      this.#logger.error({ err: error, command: row.name }, "a command failed unexpectedly");
+      reply.length = mark;
+      reply.error("ERR internal error");
+    }
+    if (reply.length > mark && reply.bytes[mark] === MINUS) row.counters.failed++;
+  }
+
+  #invokeTimed(row: TableRow): void {
+    const startMs = performance.now();
+    this.#invoke(row);
+    row.counters.usec += Math.round((performance.now() - startMs) * 1000 * TIMED_EVERY);
+  }
+
+  #commit(client: ClientState): void {
+    if (this.#effects.count === 0) return;
+    this.#seal();
+    client.lastSequence = this.#persistence.lastSequence;
+  }
+
+  #seal(): void {
+    this.#persistence.commit(this.#keyspace.nowMs);
+    if (this.#persistence.congested) this.onCongested();
+  }
+
+  #serveBlocked(client: ClientState): void {
+    this.#blocking.serve();
+    this.#commit(client);
+  }
+
+  #sendSide(client: ClientState): void {
+    const side = this.#side;
+    if (side.length > 0) this.deliver(client, Buffer.from(side.bytes.subarray(0, side.length)));
+    side.reset();
+    side.trim();
+  }
+
+  #takePushes(): void {
+    for (const bytes of this.#pushes) this.reply.raw(bytes);
+    this.#pushes.length = 0;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Holds replies back until the log has reached the ack level.
+ *
+ *   [ sequence 7: A, B ] [ sequence 9: A ] [ sequence 12: C ]      oldest first; acked 9 releases the first two
+ *
+ * A reply waits for the last entry that existed when it was made, whoever wrote that entry: it must not show to anybody what a
+ * crash could take back. Sequences only grow, so the queue is in order and each client's replies stay in order.
+ */
+
+/** Who sends the bytes in the end. */
+export interface GateTarget {
+  /** Called once for every hold(), in order. */
+  transmit(chunks: readonly Buffer[]): void;
+}
+
+const COMPACT_ABOVE = 1024;
+
+/** First in, first out. */
+export class ReplyGate {
+  #sequences: number[] = [];
+  #targets: GateTarget[] = [];
+  #chunks: (readonly Buffer[])[] = [];
+  #head = 0;
+
+  /** Number of replies held. */
+  get size(): number {
+    return this.#sequences.length - this.#head;
+  }
+
+  /** Keeps the chunks until `sequence` is acknowledged; not lower than in the call before. */
+  hold(sequence: number, target: GateTarget, chunks: readonly Buffer[]): void {
+    this.#sequences.push(sequence);
+    this.#targets.push(target);
+    this.#chunks.push(chunks);
+  }
+
+  /** Lets go of everything up to `acked`. */
+  release(acked: number): void {
+    while (this.#head < this.#sequences.length && (this.#sequences[this.#head] as number) <= acked) {
+      const target = this.#targets[this.#head] as GateTarget;
+      const chunks = this.#chunks[this.#head] as readonly Buffer[];
+      this.#head++;
+      target.transmit(chunks);
+    }
+    if (this.#head === this.#sequences.length) this.#drop();
+    else if (this.#head > COMPACT_ABOVE && this.#head * 2 > this.#sequences.length) this.#drop();
+  }
+
+  /** Forgets what has left; until then the arrays keep it. */
+  #drop(): void {
+    if (this.#head === 0) return;
+    this.#sequences = this.#sequences.slice(this.#head);
+    this.#targets = this.#targets.slice(this.#head);
+    this.#chunks = this.#chunks.slice(this.#head);
+    this.#head = 0;
+  }
+}

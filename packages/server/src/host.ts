@@ -1,0 +1,127 @@
+/** What commands may ask of the server (ServerHost), put together from its parts. */
+import type {
+  CommandContext,
+  ConfigHost,
+  PersistenceHost,
+  ServerHost,
+  Session,
+  TransactionsHost,
+} from "@hearthkv/commands";
+import type { Keyspace } from "@hearthkv/engine";
+import type { ReplyWriter } from "@hearthkv/resp";
+import type { ClientState } from "./client-state.js";
+import type { Clients } from "./clients.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { Persistence } from "./persistence/index.js";
+import { PersistenceCommands } from "./persistence-commands.js";
+import type { PubSub } from "./pubsub.js";
+import { reloadKeyspace } from "./reload.js";
+import type { Settings } from "./settings.js";
+import type { Transactions } from "./transactions.js";
+
+/** The parts behind the host. */
+export interface HostParts {
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly persistenceEnabled: boolean;
+  readonly settings: Settings;
+  readonly clients: Clients;
+  readonly pubsub: PubSub;
+  readonly transactions: Transactions;
+  readonly config: ConfigHost;
+  readonly debugEnabled: boolean;
+  readonly info: (sections: readonly string[]) => string;
+  readonly resetStats: () => void;
+  /** SHUTDOWN; returns an error text when the server will not. */
+  readonly shutdown: (save: boolean, now: boolean) => string | null;
+  readonly dispatcher: () => Dispatcher;
+}
+
+/** One per server. */
+export class Host implements ServerHost {
+  readonly config: ConfigHost;
+  readonly clients: Clients;
+  readonly pubsub: PubSub;
+  readonly transactions: TransactionsHost;
+  readonly persistence: PersistenceHost;
+  readonly debugEnabled: boolean;
+  readonly #parts: HostParts;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+    this.config = parts.config;
+    this.clients = parts.clients;
+    this.pubsub = parts.pubsub;
+    this.transactions = parts.transactions;
+    this.persistence = new PersistenceCommands(parts.persistence, parts.persistenceEnabled, parts.dispatcher);
+    this.debugEnabled = parts.debugEnabled;
+  }
+
+  get requiresPassword(): boolean {
+    return this.#parts.settings.requirepass !== "";
+  }
+
+  info(sections: readonly string[]): string {
+    return this.#parts.info(sections);
+  }
+
+  resetStats(): void {
+    this.#parts.resetStats();
+  }
+
+  checkPassword(user: string, password: Buffer): boolean {
+    // The comparison is made for unknown users as well, so that both take the same time.
+    const matches = this.#parts.settings.isPassword(password);
+    return user === "default" && matches;
+  }
+
+  select(session: Session, index: number): void {
+    const client = session as ClientState;
+    client.dbIndex = index;
+    client.db = this.#parts.keyspace.db(index);
+    this.#parts.dispatcher().selected(client);
+  }
+
+  resetSession(session: Session): void {
+    const client = session as ClientState;
+    this.#parts.transactions.discardQueue(client);
+    this.#parts.pubsub.drop(client);
+    this.select(client, 0);
+    client.name = "";
+    client.proto = 2;
+    client.authenticated = !this.requiresPassword;
+  }
+
+  shutdown(save: boolean | null, now: boolean, _force: boolean): string | null {
+    return this.#parts.shutdown(save ?? true, now);
+  }
+
+  sleep(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+
+  reload(ctx: CommandContext): void {
+    const { keyspace, persistence, persistenceEnabled } = this.#parts;
+    if (ctx.denyBlocking || !persistenceEnabled) {
+      reloadKeyspace(keyspace);
+      ctx.reply.ok();
+      return;
+    }
+    const answer = this.suspend(ctx);
+    persistence.snapshotNow().then(
+      () => {
+        reloadKeyspace(keyspace);
+        answer((reply) => reply.ok());
+      },
+      (error: Error) => answer((reply) => reply.error(`ERR ${error.message}`)),
+    );
+  }
+
+  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void {
+    this.#parts.dispatcher().block(ctx, keys, timeoutMs);
+  }
+
+  suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void {
+    return this.#parts.dispatcher().suspend(ctx.session as ClientState);
+  }
+}

@@ -1,0 +1,79 @@
+/** SAVE, BGSAVE, LASTSAVE and WAITAOF. */
+import { type CommandContext, ERR, type PersistenceHost } from "@hearthkv/commands";
+import type { ReplyWriter } from "@hearthkv/resp";
+import type { ClientState } from "./client-state.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { Persistence } from "./persistence/index.js";
+
+const TIMER_MS_MAX = 0x7fff_ffff;
+const BACKGROUND_FAILED = "ERR Background saving failed";
+
+/** Snapshots and syncs on request. */
+export class PersistenceCommands implements PersistenceHost {
+  readonly #persistence: Persistence;
+  readonly #enabled: boolean;
+  readonly #dispatcher: () => Dispatcher;
+
+  /** @param enabled false: memory only. Snapshots fail then, and WAITAOF refuses to wait for the local log. */
+  constructor(persistence: Persistence, enabled: boolean, dispatcher: () => Dispatcher) {
+    this.#persistence = persistence;
+    this.#enabled = enabled;
+    this.#dispatcher = dispatcher;
+  }
+
+  get lastSaveSeconds(): number {
+    return this.#persistence.lastSaveSeconds;
+  }
+
+  save(ctx: CommandContext): void {
+    if (this.#persistence.snapshotRunning) {
+      ctx.reply.error(ERR.saveInProgress);
+      return;
+    }
+    const answer = this.#dispatcher().suspend(ctx.session as ClientState);
+    this.#persistence.snapshotNow().then(
+      () => answer((reply) => reply.ok()),
+      (error: Error) => answer((reply) => reply.error(`ERR ${error.message}`)),
+    );
+  }
+
+  bgsave(schedule: boolean): { error: string } | { status: string } {
+    if (!this.#enabled) return { error: BACKGROUND_FAILED };
+    const running = this.#persistence.snapshotRunning;
+    if (running && !schedule) return { error: ERR.saveInProgress };
+    // A failure is logged by persistence and shown by INFO.
+    this.#persistence.snapshotNow().catch(() => {});
+    return { status: running ? "Background saving scheduled" : "Background saving started" };
+  }
+
+  waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number): void {
+    const client = ctx.session as ClientState;
+    const { lastSequence } = client;
+    const persistence = this.#persistence;
+    if (numLocal > 0 && !this.#enabled) {
+      ctx.reply.error(ERR.waitAofDisabled);
+      return;
+    }
+    const isSynced = () => this.#enabled && persistence.syncedSequence() >= lastSequence;
+    if (numLocal === 0 || isSynced() || ctx.denyBlocking) {
+      writeCounts(ctx.reply, isSynced());
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    let answer: ReturnType<Dispatcher["suspend"]> | null = this.#dispatcher().suspend(client);
+    const finish = () => {
+      clearTimeout(timer);
+      answer?.((reply) => writeCounts(reply, isSynced()));
+      answer = null;
+    };
+    if (timeoutMs > 0) timer = setTimeout(finish, Math.min(timeoutMs, TIMER_MS_MAX));
+    persistence.waitSynced(lastSequence).then(finish, finish);
+  }
+}
+
+/** [syncs of the local log, of replicas] */
+function writeCounts(reply: ReplyWriter, isSynced: boolean): void {
+  reply.array(2);
+  reply.int(isSynced ? 1 : 0);
+  reply.int(0);
+}

@@ -1,0 +1,188 @@
+/**
+ * Channels and patterns, and who listens to them.
+ *
+ *   RESP2   *3 message channel payload      *4 pmessage pattern channel payload
+ *   RESP3   >3 ...                          >4 ...
+ *
+ * A message is encoded once for each protocol version and shared by all who receive it.
+ */
+import { type CommandContext, globMatch, type PubSubHost } from "@hearthkv/commands";
+import { ReplyWriter } from "@hearthkv/resp";
+import type { ClientState } from "./client-state.js";
+
+/** Most channels have one listener, which then needs no set of its own. */
+type Listeners = ClientState | Set<ClientState>;
+
+/** The listeners of all channels and patterns; names are latin1. */
+export class PubSub implements PubSubHost {
+  #channels = new Map<string, Listeners>();
+  #patterns = new Map<string, Listeners>();
+  #writer = new ReplyWriter();
+  #deliver: (client: ClientState, bytes: Buffer) => void;
+
+  /** @param deliver brings a message to a client, behind what was already written for it. */
+  constructor(deliver: (client: ClientState, bytes: Buffer) => void) {
+    this.#deliver = deliver;
+  }
+
+  subscribe(ctx: CommandContext, channels: readonly string[]): void {
+    const client = ctx.session as ClientState;
+    client.channels ??= new Set();
+    for (const channel of channels) this.#join(ctx, "subscribe", channel, client.channels, this.#channels);
+  }
+
+  psubscribe(ctx: CommandContext, patterns: readonly string[]): void {
+    const client = ctx.session as ClientState;
+    client.patterns ??= new Set();
+    for (const pattern of patterns) this.#join(ctx, "psubscribe", pattern, client.patterns, this.#patterns);
+  }
+
+  unsubscribe(ctx: CommandContext, channels: readonly string[]): void {
+    const client = ctx.session as ClientState;
+    this.#leave(ctx, "unsubscribe", channels, client.channels, this.#channels);
+  }
+
+  punsubscribe(ctx: CommandContext, patterns: readonly string[]): void {
+    const client = ctx.session as ClientState;
+    this.#leave(ctx, "punsubscribe", patterns, client.patterns, this.#patterns);
+  }
+
+  publish(channel: string, buf: Uint8Array, off: number, len: number): number {
+    let receivers = 0;
+    const listeners = this.#channels.get(channel);
+    if (listeners !== undefined) receivers += this.#send(listeners, null, channel, buf, off, len);
+    for (const [pattern, matching] of this.#patterns) {
+      if (globMatch(pattern, channel)) receivers += this.#send(matching, pattern, channel, buf, off, len);
+    }
+    return receivers;
+  }
+
+  channels(pattern: string | null): string[] {
+    const names = [...this.#channels.keys()];
+    return pattern === null ? names : names.filter((name) => globMatch(pattern, name));
+  }
+
+  subscribers(channel: string): number {
+    const listeners = this.#channels.get(channel);
+    if (listeners === undefined) return 0;
+    return listeners instanceof Set ? listeners.size : 1;
+  }
+
+  patternCount(): number {
+    return this.#patterns.size;
+  }
+
+  /** Number of channels with at least one listener. */
+  channelCount(): number {
+    return this.#channels.size;
+  }
+
+  /** Ends all subscriptions of a client without telling it. */
+  drop(client: ClientState): void {
+    if (client.channels !== null) for (const name of client.channels) remove(this.#channels, name, client);
+    if (client.patterns !== null) for (const name of client.patterns) remove(this.#patterns, name, client);
+    client.channels = null;
+    client.patterns = null;
+    client.subscriptions = 0;
+  }
+
+  #join(ctx: CommandContext, kind: string, name: string, own: Set<string>, all: Map<string, Listeners>): void {
+    const client = ctx.session as ClientState;
+    if (!own.has(name)) {
+      own.add(name);
+      add(all, name, client);
+      client.subscriptions++;
+    }
+    confirm(ctx, kind, name);
+  }
+
+  #leave(
+    ctx: CommandContext,
+    kind: string,
+    names: readonly string[],
+    own: Set<string> | null,
+    all: Map<string, Listeners>,
+  ): void {
+    const client = ctx.session as ClientState;
+    const leaving = names.length > 0 ? names : [...(own ?? [])];
+    if (leaving.length === 0) confirm(ctx, kind, null);
+    for (const name of leaving) {
+      if (own?.delete(name)) {
+        remove(all, name, client);
+        client.subscriptions--;
+      }
+      confirm(ctx, kind, name);
+    }
+  }
+
+  #send(
+    listeners: Listeners,
+    pattern: string | null,
+    channel: string,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+  ): number {
+    if (!(listeners instanceof Set)) {
+      this.#deliver(listeners, this.#encode(listeners.proto, pattern, channel, buf, off, len));
+      return 1;
+    }
+    let resp2: Buffer | null = null;
+    let resp3: Buffer | null = null;
+    for (const client of listeners) {
+      if (client.proto === 2) {
+        resp2 ??= this.#encode(2, pattern, channel, buf, off, len);
+        this.#deliver(client, resp2);
+      } else {
+        resp3 ??= this.#encode(3, pattern, channel, buf, off, len);
+        this.#deliver(client, resp3);
+      }
+    }
+    return listeners.size;
+  }
+
+  #encode(proto: 2 | 3, pattern: string | null, channel: string, buf: Uint8Array, off: number, len: number): Buffer {
+    const writer = this.#writer;
+    writer.reset();
+    writer.proto = proto;
+    if (pattern === null) {
+      writer.push(3);
+      writer.bulkString("message");
+    } else {
+      writer.push(4);
+      writer.bulkString("pmessage");
+      writer.bulkString(pattern);
+    }
+    writer.bulkString(channel);
+    writer.bulk(buf, off, len);
+    const message = Buffer.from(writer.bytes.subarray(0, writer.length));
+    writer.reset();
+    writer.trim();
+    return message;
+  }
+}
+
+function confirm(ctx: CommandContext, kind: string, name: string | null): void {
+  ctx.reply.push(3);
+  ctx.reply.bulkString(kind);
+  if (name === null) ctx.reply.nil();
+  else ctx.reply.bulkString(name);
+  ctx.reply.int(ctx.session.subscriptions);
+}
+
+function add(all: Map<string, Listeners>, name: string, client: ClientState): void {
+  const listeners = all.get(name);
+  if (listeners === undefined) all.set(name, client);
+  else if (listeners instanceof Set) listeners.add(client);
+  else all.set(name, new Set([listeners, client]));
+}
+
+function remove(all: Map<string, Listeners>, name: string, client: ClientState): void {
+  const listeners = all.get(name);
+  if (listeners === client) {
+    all.delete(name);
+  } else if (listeners instanceof Set) {
+    listeners.delete(client);
+    if (listeners.size === 0) all.delete(name);
+  }
+}

@@ -1,0 +1,92 @@
+/** Counters for INFO. Everything counts from the start or from CONFIG RESETSTAT. */
+
+const SAMPLES = 16;
+
+/** Plain numbers that the serving code adds to and INFO reads. */
+export class ServerStats {
+  /** Unix time of the start in milliseconds; CONFIG RESETSTAT leaves it. */
+  readonly startedMs = Date.now();
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  commandsProcessed = 0;
+  errorReplies = 0;
+  netInputBytes = 0;
+  netOutputBytes = 0;
+  outputLimitDisconnections = 0;
+  queryLimitDisconnections = 0;
+  /** Largest amounts seen for one client. */
+  maxInputBuffer = 0;
+  maxOutputBuffer = 0;
+  /** Replies that had to wait for the log, in ticks and connections. */
+  repliesHeld = 0;
+  /** Runs of the expiry sweep that stopped at their time limit. */
+  expireTimeCapReached = 0;
+
+  #opsSamples = new Float64Array(SAMPLES);
+  #inputSamples = new Float64Array(SAMPLES);
+  #outputSamples = new Float64Array(SAMPLES);
+  #samples = 0;
+  #lastSampleMs = this.startedMs;
+  #lastOps = 0;
+  #lastInput = 0;
+  #lastOutput = 0;
+
+  /** Takes a sample for the per-second figures; called by the cron about every 100 ms. */
+  sample(nowMs: number): void {
+    const seconds = (nowMs - this.#lastSampleMs) / 1000;
+    if (seconds <= 0) return;
+    const slot = this.#samples++ % SAMPLES;
+    this.#opsSamples[slot] = (this.commandsProcessed - this.#lastOps) / seconds;
+    this.#inputSamples[slot] = (this.netInputBytes - this.#lastInput) / seconds;
+    this.#outputSamples[slot] = (this.netOutputBytes - this.#lastOutput) / seconds;
+    this.#remember(nowMs);
+  }
+
+  /** Commands per second over about the last 1.6 seconds. */
+  get opsPerSecond(): number {
+    return Math.round(mean(this.#opsSamples));
+  }
+
+  /** Request bytes per second over about the last 1.6 seconds. */
+  get inputBytesPerSecond(): number {
+    return mean(this.#inputSamples);
+  }
+
+  /** Reply bytes per second over about the last 1.6 seconds. */
+  get outputBytesPerSecond(): number {
+    return mean(this.#outputSamples);
+  }
+
+  /** CONFIG RESETSTAT. */
+  reset(): void {
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.commandsProcessed = 0;
+    this.errorReplies = 0;
+    this.netInputBytes = 0;
+    this.netOutputBytes = 0;
+    this.outputLimitDisconnections = 0;
+    this.queryLimitDisconnections = 0;
+    this.maxInputBuffer = 0;
+    this.maxOutputBuffer = 0;
+    this.repliesHeld = 0;
+    this.expireTimeCapReached = 0;
+    this.#opsSamples.fill(0);
+    this.#inputSamples.fill(0);
+    this.#outputSamples.fill(0);
+    this.#remember(this.#lastSampleMs);
+  }
+
+  #remember(nowMs: number): void {
+    this.#lastSampleMs = nowMs;
+    this.#lastOps = this.commandsProcessed;
+    this.#lastInput = this.netInputBytes;
+    this.#lastOutput = this.netOutputBytes;
+  }
+}
+
+function mean(samples: Float64Array): number {
+  let sum = 0;
+  for (const sample of samples) sum += sample;
+  return sum / SAMPLES;
+}

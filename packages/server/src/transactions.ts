@@ -1,0 +1,93 @@
+/** MULTI, EXEC, DISCARD, WATCH, UNWATCH. */
+import { type CommandContext, ERR, type TransactionsHost } from "@hearthkv/commands";
+import type { ClientState, QueuedCommand } from "./client-state.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { Watches } from "./watches.js";
+
+/** The transactions of all clients; their state is in ClientState. */
+export class Transactions implements TransactionsHost {
+  readonly #watches: Watches;
+  readonly #dispatcher: () => Dispatcher;
+
+  constructor(watches: Watches, dispatcher: () => Dispatcher) {
+    this.#watches = watches;
+    this.#dispatcher = dispatcher;
+  }
+
+  multi(ctx: CommandContext): void {
+    if (ctx.session.inMulti) {
+      ctx.reply.error(ERR.nestedMulti);
+      return;
+    }
+    ctx.session.inMulti = true;
+    ctx.reply.ok();
+  }
+
+  /** Runs what was queued without anybody in between; all its changes are one log entry. */
+  exec(ctx: CommandContext): void {
+    const client = ctx.session as ClientState;
+    if (!client.inMulti) {
+      ctx.reply.error(ERR.execWithoutMulti);
+      return;
+    }
+    const { queued, queueFailed } = client;
+    const watchFailed = this.#watchedChanged(ctx, client);
+    this.discardQueue(client);
+    if (queueFailed) ctx.reply.error(ERR.execAbort);
+    else if (watchFailed) ctx.reply.nilArray();
+    else this.#runAll(ctx, queued);
+  }
+
+  discard(ctx: CommandContext): void {
+    if (!ctx.session.inMulti) {
+      ctx.reply.error(ERR.discardWithoutMulti);
+      return;
+    }
+    this.discardQueue(ctx.session as ClientState);
+    ctx.reply.ok();
+  }
+
+  watch(ctx: CommandContext): void {
+    const client = ctx.session as ClientState;
+    if (client.inMulti) {
+      ctx.reply.error(ERR.watchInsideMulti);
+      return;
+    }
+    const { request, db } = ctx;
+    for (let i = 1; i < request.argc; i++) {
+      // The lookup deletes a key whose time is up, so only a key that is really there can be lost later.
+      const existed = db.lookup(request.buf, request.off[i], request.len[i]) !== 0;
+      this.#watches.add(client, { db: client.dbIndex, key: request.str(i), existed });
+    }
+    ctx.reply.ok();
+  }
+
+  unwatch(ctx: CommandContext): void {
+    this.#watches.clear(ctx.session as ClientState);
+    ctx.reply.ok();
+  }
+
+  /** Ends the client's transaction without running it, and what it watches. */
+  discardQueue(client: ClientState): void {
+    client.inMulti = false;
+    client.queued = [];
+    client.queuedBytes = 0;
+    client.queueFailed = false;
+    this.#watches.clear(client);
+  }
+
+  /** A watched key whose time is up counts as changed: the lookup deletes it, which the watch hears. */
+  #watchedChanged(ctx: CommandContext, client: ClientState): boolean {
+    for (const { db, key } of client.watched) {
+      const bytes = Buffer.from(key, "latin1");
+      ctx.keyspace.db(db).lookup(bytes, 0, bytes.length);
+    }
+    return client.watchFailed;
+  }
+
+  #runAll(ctx: CommandContext, queued: readonly QueuedCommand[]): void {
+    const dispatcher = this.#dispatcher();
+    ctx.reply.array(queued.length);
+    for (const { row, request } of queued) dispatcher.runQueued(row, request);
+  }
+}
