@@ -1,0 +1,139 @@
+/** OBJECT: what clients ask about how a value is kept. Encodings are what Redis would use; ours are others. */
+import {
+  type HashValue,
+  type ListValue,
+  type SetValue,
+  TYPE_HASH,
+  TYPE_LIST,
+  TYPE_NONE,
+  TYPE_SET,
+  TYPE_STRING,
+  type ZsetValue,
+} from "@hearthkv/engine";
+import { parseInt64 } from "@hearthkv/resp";
+import { lookupAt, wrongArity } from "./arguments.js";
+import type { CommandContext, CommandRow } from "./context.js";
+import { ERR } from "./errors.js";
+import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
+
+/** The limits up to which Redis packs a value, as its default configuration has them. */
+const EMBEDDED_BYTES_MAX = 44;
+const PACKED_ENTRIES_MAX = 128;
+const PACKED_ELEMENT_BYTES_MAX = 64;
+const INTSET_ENTRIES_MAX = 512;
+const PACKED_LIST_BYTES_MAX = 8192;
+
+const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/;
+
+const HELP = [
+  "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+  "ENCODING <key>",
+  "    Return the kind of internal representation that Redis would use for the value.",
+  "FREQ <key>",
+  "    Return the access frequency index of the key; it is not tracked.",
+  "IDLETIME <key>",
+  "    Return the idle time of the key, which is not tracked and always 0.",
+  "REFCOUNT <key>",
+  "    Return the number of references of the value, which is always 1.",
+  "HELP",
+  "    Print this help.",
+];
+
+function encoding(ctx: CommandContext): void {
+  const type = lookupAt(ctx, 2);
+  if (type === TYPE_NONE) ctx.reply.nil();
+  else ctx.reply.bulkString(type === TYPE_STRING ? stringEncoding(ctx) : collectionEncoding(ctx, type));
+}
+
+function stringEncoding(ctx: CommandContext): string {
+  const { valueBuf, valueOff, valueLen } = ctx.db;
+  if (parseInt64(valueBuf, valueOff, valueLen) !== null) return "int";
+  return valueLen <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+}
+
+function collectionEncoding(ctx: CommandContext, type: number): string {
+  const { value } = ctx.db;
+  if (type === TYPE_LIST) return isShortList(value as ListValue) ? "listpack" : "quicklist";
+  if (type === TYPE_SET) return setEncoding(value as SetValue);
+  if (type === TYPE_HASH) return isPackedHash(value as HashValue) ? "listpack" : "hashtable";
+  return isPackedZset(value as ZsetValue) ? "listpack" : "skiplist";
+}
+
+function isShortList(list: ListValue): boolean {
+  if (list.size > PACKED_LIST_BYTES_MAX) return false;
+  let bytes = 0;
+  list.iterate(0, list.size, (element) => {
+    bytes += element.length;
+  });
+  return bytes <= PACKED_LIST_BYTES_MAX;
+}
+
+function setEncoding(set: SetValue): string {
+  if (set.size > INTSET_ENTRIES_MAX) return "hashtable";
+  let longest = 0;
+  let integers = true;
+  for (let slot = 0; slot < set.size; slot++) {
+    const member = set.at(slot);
+    longest = Math.max(longest, member.length);
+    integers &&= INTEGER.test(member);
+  }
+  if (integers) return "intset";
+  return isPacked(set.size, longest) ? "listpack" : "hashtable";
+}
+
+function isPackedHash(hash: HashValue): boolean {
+  let longest = 0;
+  for (let slot = 0; slot < hash.size && slot <= PACKED_ENTRIES_MAX; slot++) {
+    longest = Math.max(longest, hash.fieldAt(slot).length, hash.valueAt(slot).length);
+  }
+  return isPacked(hash.size, longest);
+}
+
+function isPackedZset(zset: ZsetValue): boolean {
+  let longest = 0;
+  for (let slot = 0; slot < zset.size && slot <= PACKED_ENTRIES_MAX; slot++) {
+    longest = Math.max(longest, zset.memberAt(slot).length);
+  }
+  return isPacked(zset.size, longest);
+}
+
+function isPacked(entries: number, longest: number): boolean {
+  return entries <= PACKED_ENTRIES_MAX && longest <= PACKED_ELEMENT_BYTES_MAX;
+}
+
+function freq(ctx: CommandContext): void {
+  if (lookupAt(ctx, 2) === TYPE_NONE) ctx.reply.nil();
+  else ctx.reply.error(ERR.lfuNotSelected);
+}
+
+function idleTime(ctx: CommandContext): void {
+  replyIfExists(ctx, 0);
+}
+
+function refCount(ctx: CommandContext): void {
+  replyIfExists(ctx, 1);
+}
+
+function replyIfExists(ctx: CommandContext, n: number): void {
+  if (lookupAt(ctx, 2) === TYPE_NONE) ctx.reply.nil();
+  else ctx.reply.int(n);
+}
+
+function help(ctx: CommandContext): void {
+  ctx.reply.array(HELP.length);
+  for (const line of HELP) ctx.reply.simple(line);
+}
+
+const row = rowMaker("generic");
+const KEY_SECOND: KeyPositions = [2, 2, 1];
+
+export const objectRow: CommandRow = {
+  ...row("object", -2, [], "2.2.3", "Tells how a value is kept.", wrongArity, NO_KEY),
+  subcommands: [
+    row("object|encoding", 3, READ, "2.2.3", "Returns the encoding of a value.", encoding, KEY_SECOND),
+    row("object|freq", 3, READ, "4.0.0", "Returns how often a key is used: not tracked.", freq, KEY_SECOND),
+    row("object|help", 2, ["loading", "stale"], "6.2.0", "Explains the subcommands.", help, NO_KEY),
+    row("object|idletime", 3, READ, "2.2.3", "Returns how long a key was not used: always 0.", idleTime, KEY_SECOND),
+    row("object|refcount", 3, READ, "2.2.3", "Returns the references of a value: always 1.", refCount, KEY_SECOND),
+  ],
+};

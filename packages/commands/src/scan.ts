@@ -1,0 +1,146 @@
+/** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
+import {
+  type HashValue,
+  type SetValue,
+  TYPE_HASH,
+  TYPE_NONE,
+  TYPE_SET,
+  TYPE_ZSET,
+  type ZsetValue,
+} from "@hearthkv/engine";
+import { formatDouble } from "@hearthkv/resp";
+import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
+import type { CommandContext } from "./context.js";
+import { ERR, lowerAscii } from "./errors.js";
+import { globMatch } from "./glob.js";
+
+/** What TYPE says, by type code. */
+export const TYPE_NAMES = ["none", "string", "list", "set", "zset", "hash"] as const;
+
+const COUNT_DEFAULT = 10;
+/** Collections up to this size come whole in one step, whatever COUNT says: Redis does so with those that it keeps packed. */
+const WHOLE_BELOW = 129;
+/** A longer one is no cursor of 64 bits, unless it is made of leading zeros. */
+const CURSOR_BYTES_MAX = 64;
+const CURSOR = /^[+-]?\d+$/;
+const UINT64_MAX = 2n ** 64n - 1n;
+/** Cursors that we give out are smaller. Any other stands for some place, and any place will do. */
+const CURSOR_BITS = 52;
+
+interface ScanOptions {
+  count: number;
+  /** Null matches everything. */
+  pattern: string | null;
+  /** Type code, -1 for a type that there is not; null takes every type. */
+  type: number | null;
+}
+
+/** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
+export function scan(ctx: CommandContext): void {
+  const cursor = cursorArg(ctx, 1);
+  if (Number.isNaN(cursor)) return;
+  const options = optionsFrom(ctx, 2, true);
+  if (options === null) return;
+  const { pattern, type } = options;
+  const found: string[] = [];
+  const next = ctx.db.scan(cursor, options.count, (buf, off, len, keyType) => {
+    if (type !== null && type !== keyType) return;
+    const key = latin1(buf, off, len);
+    if (pattern === null || globMatch(pattern, key)) found.push(key);
+  });
+  replyStep(ctx, next, found);
+}
+
+/** HSCAN key cursor [MATCH pattern] [COUNT count] */
+export function hscan(ctx: CommandContext): void {
+  scanCollection(ctx, TYPE_HASH, (cursor, count, found, matches) =>
+    (ctx.db.value as HashValue).scan(cursor, count, (field, value) => {
+      if (matches(field)) found.push(field, value);
+    }),
+  );
+}
+
+/** SSCAN key cursor [MATCH pattern] [COUNT count] */
+export function sscan(ctx: CommandContext): void {
+  scanCollection(ctx, TYPE_SET, (cursor, count, found, matches) =>
+    (ctx.db.value as SetValue).scan(cursor, count, (member) => {
+      if (matches(member)) found.push(member);
+    }),
+  );
+}
+
+/** ZSCAN key cursor [MATCH pattern] [COUNT count]: scores are strings, also in RESP3. */
+export function zscan(ctx: CommandContext): void {
+  scanCollection(ctx, TYPE_ZSET, (cursor, count, found, matches) =>
+    (ctx.db.value as ZsetValue).scan(cursor, count, (member, score) => {
+      if (matches(member)) found.push(member, formatDouble(score));
+    }),
+  );
+}
+
+type CollectionStep = (cursor: number, count: number, found: string[], matches: (element: string) => boolean) => number;
+
+/** The options are read only when there is something to scan, as in Redis. */
+function scanCollection(ctx: CommandContext, wanted: number, step: CollectionStep): void {
+  const cursor = cursorArg(ctx, 2);
+  if (Number.isNaN(cursor)) return;
+  const type = lookupReadAt(ctx, 1);
+  if (!isOrAbsent(ctx, type, wanted)) return;
+  if (type === TYPE_NONE) {
+    replyStep(ctx, 0, []);
+    return;
+  }
+  const options = optionsFrom(ctx, 3, false);
+  if (options === null) return;
+  const { pattern } = options;
+  const count = ctx.db.value.size < WHOLE_BELOW ? WHOLE_BELOW : options.count;
+  const found: string[] = [];
+  const next = step(cursor, count, found, (element) => pattern === null || globMatch(pattern, element));
+  replyStep(ctx, next, found);
+}
+
+function replyStep(ctx: CommandContext, next: number, found: readonly string[]): void {
+  const { reply } = ctx;
+  reply.array(2);
+  reply.bulkString(String(next));
+  reply.array(found.length);
+  for (const element of found) reply.bulkString(element);
+}
+
+/** As strtoul reads it: 64 bits, and a sign is allowed. NaN after an error reply. */
+function cursorArg(ctx: CommandContext, i: number): number {
+  const { request: r, reply } = ctx;
+  const text = r.len[i] > CURSOR_BYTES_MAX ? "" : r.str(i);
+  const value = CURSOR.test(text) ? BigInt(text.replace("+", "")) : UINT64_MAX + 1n;
+  if (value > UINT64_MAX || value < -UINT64_MAX) {
+    reply.error(ERR.invalidCursor);
+    return Number.NaN;
+  }
+  return Number(BigInt.asUintN(CURSOR_BITS, value));
+}
+
+/** Null after an error reply. */
+function optionsFrom(ctx: CommandContext, from: number, keyspace: boolean): ScanOptions | null {
+  const { request: r, reply } = ctx;
+  if (!elementsFit(ctx, from)) return null;
+  const options: ScanOptions = { count: COUNT_DEFAULT, pattern: null, type: null };
+  for (let i = from; i < r.argc; i += 2) {
+    const hasValue = i + 1 < r.argc;
+    if (hasValue && r.is(i, "count")) {
+      options.count = intArg(ctx, i + 1);
+      if (Number.isNaN(options.count)) return null;
+    } else if (hasValue && r.is(i, "match")) options.pattern = r.str(i + 1);
+    else if (hasValue && keyspace && r.is(i, "type")) options.type = typeCode(lowerAscii(r.str(i + 1)));
+    else options.count = 0;
+    if (options.count < 1) {
+      reply.error(ERR.syntax);
+      return null;
+    }
+  }
+  if (options.pattern === "*") options.pattern = null;
+  return options;
+}
+
+function typeCode(name: string): number {
+  return (TYPE_NAMES as readonly string[]).indexOf(name);
+}

@@ -1,0 +1,212 @@
+/** Ranges of sorted sets: by rank, by score, by member. Each becomes a range of ranks; only then something is read. */
+import { TYPE_NONE, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
+import { parseFloat64 } from "@hearthkv/resp";
+import { elementsFit, intArg, isOrAbsent, lookupReadAt } from "./arguments.js";
+import type { CommandContext } from "./context.js";
+import { ERR } from "./errors.js";
+
+type RangeKind = "rank" | "score" | "lex";
+
+interface RangeOptions {
+  kind: RangeKind;
+  /** Highest first. */
+  reverse: boolean;
+  withScores: boolean;
+  /** Elements to leave out at the beginning; a negative number leaves out all. */
+  offset: number;
+  /** Elements to give at most; negative = all. */
+  limit: number;
+}
+
+/** Ranks from `from` up to but not including `to`, counted from the lowest score. */
+interface RankRange {
+  from: number;
+  to: number;
+}
+
+/** Finds a range in a sorted set. */
+type RankFinder = (zset: ZsetValue) => RankRange;
+
+/** ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES] */
+export function zrange(ctx: CommandContext): void {
+  rangeCommand(ctx, null, null);
+}
+
+/** ZREVRANGE key start stop [WITHSCORES] */
+export function zrevRange(ctx: CommandContext): void {
+  rangeCommand(ctx, "rank", true);
+}
+
+/** ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count] */
+export function zrangeByScore(ctx: CommandContext): void {
+  rangeCommand(ctx, "score", false);
+}
+
+/** ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count] */
+export function zrevRangeByScore(ctx: CommandContext): void {
+  rangeCommand(ctx, "score", true);
+}
+
+/** ZCOUNT key min max */
+export function zcount(ctx: CommandContext): void {
+  const finder = scoreRange(ctx, 2, 3);
+  if (finder === null) return;
+  const zset = readZset(ctx);
+  if (zset === undefined) return;
+  const { from, to } = zset === null ? { from: 0, to: 0 } : finder(zset);
+  ctx.reply.int(Math.max(0, to - from));
+}
+
+/** `kind` and `reverse` are those of the command; null leaves them to options. */
+function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: boolean | null): void {
+  if (!elementsFit(ctx, 2)) return;
+  const options = optionsFrom(ctx, kind, reverse);
+  if (options === null) return;
+  const finder = finderFor(ctx, options);
+  if (finder === null) return;
+  const zset = readZset(ctx);
+  if (zset === undefined) return;
+  if (zset === null) ctx.reply.array(0);
+  else replyRange(ctx, zset, limited(finder(zset), options), options);
+}
+
+function readZset(ctx: CommandContext): ZsetValue | null | undefined {
+  const type = lookupReadAt(ctx, 1);
+  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return undefined;
+  return type === TYPE_NONE ? null : (ctx.db.value as ZsetValue);
+}
+
+/** Null after an error reply. */
+function optionsFrom(ctx: CommandContext, kind: RangeKind | null, reverse: boolean | null): RangeOptions | null {
+  const { request: r, reply } = ctx;
+  const options: RangeOptions = { kind: "rank", reverse: false, withScores: false, offset: 0, limit: -1 };
+  let chosenKind = kind;
+  let chosenReverse = reverse;
+  for (let i = 4; i < r.argc; i++) {
+    if (r.is(i, "withscores")) options.withScores = true;
+    else if (r.is(i, "limit") && i + 2 < r.argc) {
+      options.offset = intArg(ctx, i + 1);
+      if (Number.isNaN(options.offset)) return null;
+      options.limit = intArg(ctx, i + 2);
+      if (Number.isNaN(options.limit)) return null;
+      i += 2;
+    } else if (chosenReverse === null && r.is(i, "rev")) chosenReverse = true;
+    else if (chosenKind === null && r.is(i, "bylex")) chosenKind = "lex";
+    else if (chosenKind === null && r.is(i, "byscore")) chosenKind = "score";
+    else {
+      reply.error(ERR.syntax);
+      return null;
+    }
+  }
+  options.kind = chosenKind ?? "rank";
+  options.reverse = chosenReverse ?? false;
+  if (options.kind === "rank" && options.limit !== -1) reply.error(ERR.zrangeLimit);
+  else if (options.kind === "lex" && options.withScores) reply.error(ERR.zrangeLexScores);
+  else return options;
+  return null;
+}
+
+/** A reversed range of scores or members is written with its upper end first. Null after an error reply. */
+function finderFor(ctx: CommandContext, { kind, reverse }: RangeOptions): RankFinder | null {
+  if (kind === "rank") return rankRange(ctx, reverse);
+  const min = reverse ? 3 : 2;
+  const max = reverse ? 2 : 3;
+  return kind === "score" ? scoreRange(ctx, min, max) : lexRange(ctx, min, max);
+}
+
+function rankRange(ctx: CommandContext, reverse: boolean): RankFinder | null {
+  const first = intArg(ctx, 2);
+  if (Number.isNaN(first)) return null;
+  const last = intArg(ctx, 3);
+  if (Number.isNaN(last)) return null;
+  return ({ size }) => {
+    const from = Math.max(0, first < 0 ? size + first : first);
+    const to = Math.min(size, (last < 0 ? size + last : last) + 1);
+    return reverse ? { from: size - to, to: size - from } : { from, to };
+  };
+}
+
+function scoreRange(ctx: CommandContext, minAt: number, maxAt: number): RankFinder | null {
+  const min = scoreArg(ctx, minAt);
+  const max = scoreArg(ctx, maxAt);
+  if (Number.isNaN(min) || Number.isNaN(max)) {
+    ctx.reply.error(ERR.minMaxNotFloat);
+    return null;
+  }
+  const minExclusive = isExclusive(ctx, minAt);
+  const maxExclusive = isExclusive(ctx, maxAt);
+  return (zset) => ({ from: zset.rankLower(min, minExclusive), to: zset.rankUpper(max, maxExclusive) });
+}
+
+/** A score is text of at most so many bytes; a longer one is none. */
+const SCORE_BYTES_MAX = 512;
+const OPEN_PARENTHESIS = 40;
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+function isExclusive(ctx: CommandContext, i: number): boolean {
+  const r = ctx.request;
+  return r.len[i] > 0 && r.buf[r.off[i]] === OPEN_PARENTHESIS;
+}
+
+/** An end of a range of scores, NaN when it is none. strtod is asked, so "" is 0, spaces may lead, and 1e400 is infinite. */
+function scoreArg(ctx: CommandContext, i: number): number {
+  const r = ctx.request;
+  if (r.len[i] > SCORE_BYTES_MAX) return Number.NaN;
+  const text = r
+    .str(i)
+    .slice(isExclusive(ctx, i) ? 1 : 0)
+    .replace(/^[ \t-\r]+/, "");
+  if (text === "") return 0;
+  if (DECIMAL.test(text)) return Number(text);
+  const bytes = Buffer.from(text, "latin1");
+  return parseFloat64(bytes, 0, bytes.length) ?? Number.NaN;
+}
+
+function lexRange(ctx: CommandContext, minAt: number, maxAt: number): RankFinder | null {
+  const r = ctx.request;
+  const min = r.str(minAt);
+  const max = r.str(maxAt);
+  if (!isLexBound(min) || !isLexBound(max)) {
+    ctx.reply.error(ERR.minMaxNotLex);
+    return null;
+  }
+  return (zset) => ({ from: lexLower(zset, min), to: lexUpper(zset, max) });
+}
+
+/** "-" and "+" are the ends; "[" and "(" stand before a member that is in the range or just outside. */
+function isLexBound(text: string): boolean {
+  return text === "-" || text === "+" || text.startsWith("[") || text.startsWith("(");
+}
+
+function lexLower(zset: ZsetValue, min: string): number {
+  if (min === "-") return 0;
+  return min === "+" ? zset.size : zset.rankLowerLex(min.slice(1), min.startsWith("("));
+}
+
+function lexUpper(zset: ZsetValue, max: string): number {
+  if (max === "+") return zset.size;
+  return max === "-" ? 0 : zset.rankUpperLex(max.slice(1), max.startsWith("("));
+}
+
+/** What LIMIT leaves of a range, seen from the end at which reading begins. */
+function limited({ from, to }: RankRange, { reverse, offset, limit }: RangeOptions): RankRange {
+  const left = offset < 0 ? 0 : Math.max(0, to - from - offset);
+  const count = limit < 0 ? left : Math.min(left, limit);
+  return reverse ? { from: to - offset - count, to: to - offset } : { from: from + offset, to: from + offset + count };
+}
+
+function replyRange(ctx: CommandContext, zset: ZsetValue, { from, to }: RankRange, options: RangeOptions): void {
+  const { reply } = ctx;
+  const { withScores } = options;
+  const nested = withScores && reply.proto === 3;
+  const count = Math.max(0, to - from);
+  reply.array(withScores && !nested ? 2 * count : count);
+  if (count === 0) return;
+  const visit = (member: string, score: number) => {
+    if (nested) reply.array(2);
+    reply.bulkString(member);
+    if (withScores) reply.double(score);
+  };
+  if (options.reverse) zset.iterateReverse(from, to, visit);
+  else zset.iterate(from, to, visit);
+}
