@@ -8,6 +8,7 @@ export { StorageError, type StorageErrorCode, type StorageErrorDetails } from ".
 export * as fileNames from "./file-names.js";
 export { DirectoryLock, type LockOptions, type LockOwner, lockDirectory, readLockOwner } from "./lock.js";
 export { loadOrCreateManifest, type Manifest, newGeneration } from "./manifest.js";
+export { memoryDisk } from "./memory-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
 export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
 export {

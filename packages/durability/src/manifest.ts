@@ -34,7 +34,11 @@ export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now())
       hint: "Restore manifest.bson from a backup: without its hash seed the snapshots cannot be read",
     });
   }
-  const manifest: Manifest = { version: VERSION, createdMs: nowMs, hashSeed: randomBytes(HASH_SEED_BYTES) };
+  const manifest: Manifest = {
+    version: VERSION,
+    createdMs: nowMs,
+    hashSeed: new Uint8Array(randomBytes(HASH_SEED_BYTES)),
+  };
   atomicWriteDurable(dir, MANIFEST, encodeManifest(manifest));
   return manifest;
 }

@@ -16,7 +16,7 @@ export function cutTail(dir: Directory, name: string, offset: number, nowMs: num
   try {
     const from = dir.open(name, "update");
     try {
-      copyTail(dir, from, offset, copy);
+      copyTail(dir, name, from, offset, copy);
       dir.syncDirectory();
       dir.truncate(from, offset);
       dir.fdatasync(from);
@@ -41,13 +41,13 @@ export function setAside(dir: Directory, name: string, nowMs: number): string {
   return aside;
 }
 
-function copyTail(dir: Directory, from: number, offset: number, copy: string): void {
+function copyTail(dir: Directory, name: string, from: number, offset: number, copy: string): void {
   removeIfThere(dir, copy);
   const to = dir.open(copy, "create");
   try {
-    const buffer = new Uint8Array(COPY_BYTES);
+    const buffer = new Uint8Array(Math.min(COPY_BYTES, dir.size(name) - offset));
     for (let at = offset; ; ) {
-      const count = readFully(dir, from, buffer, 0, COPY_BYTES, at);
+      const count = readFully(dir, from, buffer, 0, buffer.length, at);
       if (count === 0) break;
       writeFully(dir, to, copy, buffer, 0, count);
       at += count;

@@ -42,7 +42,7 @@ export class WalWriter {
   segmentNumber: number;
   /** Sequence of the first entry of this segment. */
   firstSequence: number;
-  /** An fdatasync failed: what the file holds is unknown from then on. Only `rotate` and `close` may follow. */
+  /** An fdatasync failed: what the disk holds is unknown from then on. Only `rotate` and `close` may follow. */
   poisoned = false;
   readonly generation: number;
   readonly maxBytes: number;
@@ -78,9 +78,10 @@ export class WalWriter {
 
   /**
    * Appends all of `buffer[off, off + len)`, going on after short writes. On an error throws StorageError io with
-   * `bytesWritten`: the caller retries the rest, or cuts back with `truncate`, or rotates.
+   * `bytesWritten`: the caller retries the rest, or cuts back with `truncate`. Throws StorageError poisoned.
    */
   write(buffer: Uint8Array, off: number, len: number): void {
+    this.#refusePoisoned();
     try {
       writeFully(this.#dir, this.fd, WAL_CURRENT, buffer, off, len);
       this.bytes += len;
@@ -132,7 +133,8 @@ export class WalWriter {
   /**
    * Syncs this segment and starts the next one, whose first entry will be `nextSequence`. When the sync fails: throws,
    * and the segment is poisoned. A poisoned segment is left unsynced: then `syncedSequence`, the highest sequence that
-   * is durable, must be given. When the new segment cannot be made this one stays in use, and rotate may be tried again.
+   * is durable, must be given. When the new segment cannot be made StorageError io is thrown and rotate may be tried
+   * again; this one stays in use, unless `poisoned` is true: the new one may already stand on the disk.
    */
   rotate(nextSequence: number, syncedSequence?: number): void {
     if (this.#syncing) throw new Error("rotate while a sync is under way");
@@ -173,6 +175,7 @@ export class WalWriter {
     const { generation } = this;
     const header = encodeSegmentHeader({ generation, segmentNumber, firstSequence, createdMs, syncedSequence });
     let fd = -1;
+    let replaced = false;
     try {
       removeIfThere(dir, WAL_NEXT);
       fd = dir.open(WAL_NEXT, "append");
@@ -183,10 +186,12 @@ export class WalWriter {
         dir.syncDirectory();
       }
       dir.rename(WAL_NEXT, WAL_CURRENT);
+      replaced = true;
       dir.syncDirectory();
       return fd;
     } catch (error) {
       if (fd >= 0) dir.close(fd);
+      if (replaced) this.poisoned = true;
       throw ioError("cannot start a new segment", WAL_NEXT, error);
     }
   }
