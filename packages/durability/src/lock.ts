@@ -19,7 +19,7 @@ import { LOCK } from "./file-names.js";
  * so long learns of it by `onLost`.
  */
 const HEARTBEAT_MS = 5_000;
-const HEARTBEAT_STALE_MS = 30_000;
+const HEARTBEAT_STALE_MS = 60_000;
 const ATTEMPTS = 100;
 
 /** Who holds a directory. */
@@ -64,9 +64,14 @@ export class DirectoryLock {
   }
 
   #beat(options: LockOptions): void {
-    if (this.isHeld()) {
-      const now = new Date();
-      fs.utimesSync(join(this.#path, LOCK), now, now);
+    try {
+      if (this.isHeld()) {
+        const now = new Date();
+        fs.utimesSync(join(this.#path, LOCK), now, now);
+        return;
+      }
+    } catch {
+      // Out of descriptors, or a disk in trouble: no sign of life this time, but no loss either.
       return;
     }
     clearInterval(this.#timer);
@@ -153,9 +158,17 @@ function linkIfFree(from: string, to: string): boolean {
   }
 }
 
+/** Null where there is no file, or no record in it. Throws when it cannot be read: that says nothing about its owner. */
 function readOwner(file: string): LockOwner | null {
+  let text: string;
   try {
-    const value = JSON.parse(fs.readFileSync(file, "utf8")) as LockOwner | null;
+    text = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    const value = JSON.parse(text) as LockOwner | null;
     return typeof value?.pid === "number" && typeof value.token === "string" ? value : null;
   } catch {
     return null;

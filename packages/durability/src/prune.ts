@@ -13,7 +13,7 @@ import { readSegmentHeader } from "./wal-reader.js";
 /** Names removed, and the log position from which segments are still needed. */
 export interface Pruned {
   readonly removed: readonly string[];
-  /** WalPos of the oldest snapshot kept; 0 where there is none. */
+  /** Lowest WalPos of the snapshots kept; 0 where there is none. */
   readonly oldestKeptWalPos: number;
 }
 
@@ -22,8 +22,9 @@ export function pruneSnapshots(dir: Directory, keep: number): Pruned {
   const names = snapshotNames(dir.list());
   const removed = names.slice(0, Math.max(0, names.length - Math.max(1, keep)));
   for (const name of removed) removeIfThere(dir, name);
-  const oldest = names[removed.length];
-  return { removed, oldestKeptWalPos: oldest === undefined ? 0 : readSnapshotHeader(dir, oldest).walPos };
+  // The lowest of all kept, not just that of the oldest: a damaged header must not cost the others their segments.
+  const walPositions = names.slice(removed.length).map((name) => readSnapshotHeader(dir, name).walPos);
+  return { removed, oldestKeptWalPos: walPositions.length === 0 ? 0 : Math.min(...walPositions) };
 }
 
 /** Removes the segments whose entries all have sequences up to `oldestKeptWalPos`. The current one always stays. */

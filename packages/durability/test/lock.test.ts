@@ -106,7 +106,7 @@ test("an owner in another container holds it as long as it gives signs of life",
   const lock = lockDirectory(path);
   plant(path, { ...lock.owner, namespace: "pid:[1]", host: "elsewhere", token: "foreign" });
   expect(() => lockDirectory(path)).toThrow(/on elsewhere/);
-  const old = new Date(Date.now() - 60_000);
+  const old = new Date(Date.now() - 120_000);
   utimesSync(join(path, "LOCK"), old, old);
   const next = lockDirectory(path);
   expect(next.isHeld()).toBe(true);

@@ -242,6 +242,8 @@ describe("pruning", () => {
     expect(oldestKeptWalPos).toBe(10);
     expect(pruneSegments(dir, 9)).toEqual([]);
     expect(pruneSegments(dir, oldestKeptWalPos).length).toBe(1);
+    // A damaged WalPos of one must not cost the other its segments.
+    expect(pruneSnapshots(damage(dir, "snapshot-0000000001002.snap", 35), 2).oldestKeptWalPos).toBe(25);
     const damaged = damage(dir, "snapshot-0000000001003.snap", 100);
     expect((await recovered(damaged)).entries).toEqual(range(11, 30));
     expect(pruneSegments(dir, 1000)).toHaveLength(1);

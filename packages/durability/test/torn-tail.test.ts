@@ -64,18 +64,20 @@ for (const [shape, tail] of Object.entries(SHAPES)) {
       const torn = Buffer.concat([log.subarray(0, cut), tail(cut)]);
       const whole = ends.filter((end) => end <= equalBytes(torn, log, cut)).length;
       const dir = directoryWith({ [WAL_CURRENT]: torn });
-      const first = await recovered(dir);
-      if (first.entries.length !== whole) expect.fail(`cut at ${cut}: ${first.entries.length} entries, not ${whole}`);
-      expect(first.result.lastSequence).toBe(whole);
-      expect(first.entries.at(-1) ?? 0).toBe(whole);
       const bytesCut = torn.length - (ends[whole - 1] ?? SEGMENT_HEADER_BYTES);
-      expect(first.result.bytesCut).toBe(bytesCut);
+      const first = await recovered(dir);
       const second = await recovered(dir);
-      expect(second.result.bytesCut).toBe(0);
-      expect(second.entries.length).toBe(whole);
+      // Compared as text: an `expect` each would cost more than the recovery.
+      const outcome = [first, second].map((r) => [r.entries.length, r.result.lastSequence, r.result.bytesCut]);
+      const right = [
+        [whole, whole, bytesCut],
+        [whole, whole, 0],
+      ];
+      if (String(outcome) !== String(right)) expect.fail(`cut at ${cut}: ${outcome}, not ${right}`);
       if (bytesCut > 0) {
         const copy = Object.entries(filesOf(dir)).find(([name]) => name.endsWith(".broken"));
-        expect(Buffer.compare(copy![1], torn.subarray(torn.length - bytesCut))).toBe(0);
+        if (Buffer.compare(copy![1], torn.subarray(torn.length - bytesCut)) !== 0)
+          expect.fail(`cut at ${cut}: the copy`);
       }
     }
   });
