@@ -13,6 +13,10 @@ export const version: string = JSON.parse(readFileSync(new URL("../package.json"
  * 0 done, 1 it could not be done, 2 it was asked wrongly. Each failure is one line on stderr.
  */
 export async function main(args: readonly string[]): Promise<void> {
+  // Whoever read our output may go away (`hearthkv … | head`); that ends neither a server nor a client with a stack.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   const program = buildProgram();
   if (args.length === 0) {
     program.outputHelp();

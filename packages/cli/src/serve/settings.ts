@@ -1,5 +1,5 @@
 /** Every setting of `hearthkv serve`, each once: flag, environment variable, file key, default and help all come from these rows. */
-import { anyText, byteCount, oneOf, someText, type ValueReader, wholeNumber, yesOrNo } from "./values.js";
+import { anyBytes, byteCount, oneOf, someText, type ValueReader, wholeNumber, yesOrNo } from "./values.js";
 
 /** One setting. Its flag is `--name`, its variable HEARTHKV_NAME, its key in a file `name` (or camelCase in JSON). */
 export interface Setting<T> {
@@ -111,7 +111,7 @@ export const settings = {
   requirepass: row<string>({
     name: "requirepass",
     value: "<password>",
-    read: anyText,
+    read: anyBytes,
     fallback: "",
     fallbackText: "none",
     help: "password that clients must give (rather set by the variable: flags are visible to other users of the machine)",
