@@ -132,17 +132,17 @@ export class WalWriter {
 
   /**
    * Syncs this segment and starts the next one, whose first entry will be `nextSequence`. When the sync fails: throws,
-   * and the segment is poisoned. A poisoned segment is left unsynced: then `syncedSequence`, the highest sequence that
-   * is durable, must be given. When the new segment cannot be made StorageError io is thrown and rotate may be tried
-   * again; this one stays in use, unless `poisoned` is true: the new one may already stand on the disk.
+   * and the segment is poisoned. A poisoned segment is left unsynced: then `syncedSequence`, the highest sequence that is
+   * durable, must be given; and again at every rotation until the snapshot is published that makes the poisoned segment
+   * superfluous. When the new segment cannot be made StorageError io is thrown and rotate may be tried again; this one
+   * stays in use, unless `poisoned` is true: the new one may already stand on the disk.
    */
   rotate(nextSequence: number, syncedSequence?: number): void {
     if (this.#syncing) throw new Error("rotate while a sync is under way");
     if (!this.poisoned) this.sync();
     else if (syncedSequence === undefined) throw new Error("rotate of a poisoned segment needs syncedSequence");
     const old = this.fd;
-    const synced = this.poisoned ? syncedSequence : nextSequence - 1;
-    this.fd = this.#openSegment(this.segmentNumber + 1, nextSequence, synced);
+    this.fd = this.#openSegment(this.segmentNumber + 1, nextSequence, syncedSequence);
     this.bytes = SEGMENT_HEADER_BYTES;
     this.segmentNumber++;
     this.firstSequence = nextSequence;

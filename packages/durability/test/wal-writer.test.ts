@@ -4,6 +4,7 @@ import { StorageError } from "../src/errors.js";
 import { WAL_CURRENT } from "../src/file-names.js";
 import { memoryDisk } from "../src/memory-disk.js";
 import { SEGMENT_HEADER_BYTES } from "../src/wal-format.js";
+import { readSegmentHeader } from "../src/wal-reader.js";
 import { WalWriter } from "../src/wal-writer.js";
 import {
   append,
@@ -133,6 +134,9 @@ test("after a failed fdatasync the segment is never synced again, and the next o
   append(writer, 10, 12, 7);
   writer.sync();
   expect((await recovered(memory)).entries).toEqual(range(1, 12));
+  writer.rotate(13, 5);
+  const header = readSegmentHeader(memory, WAL_CURRENT);
+  expect(header).toMatchObject({ state: "ok", header: { firstSequence: 13, syncedSequence: 5 } });
 });
 
 test("a rotation that fails at any operation leaves a log that goes on, and recovers whole", async () => {
