@@ -46,16 +46,17 @@ export class PersistenceCommands implements PersistenceHost {
     return { status: running ? "Background saving scheduled" : "Background saving started" };
   }
 
-  waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number): void {
+  waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number, numReplicas: number): void {
     const client = ctx.session as ClientState;
-    const { lastSequence } = client;
     const persistence = this.#persistence;
     if (numLocal > 0 && !this.#enabled) {
       ctx.reply.error(ERR.waitAofDisabled);
       return;
     }
+    const { lastSequence } = client;
     const isSynced = () => this.#enabled && persistence.syncedSequence() >= lastSequence;
-    if (numLocal === 0 || isSynced() || ctx.denyBlocking) {
+    const isEnough = () => numReplicas === 0 && (numLocal === 0 || isSynced());
+    if (isEnough() || ctx.denyBlocking) {
       writeCounts(ctx.reply, isSynced());
       return;
     }
@@ -67,7 +68,8 @@ export class PersistenceCommands implements PersistenceHost {
       answer = null;
     };
     if (timeoutMs > 0) timer = setTimeout(finish, Math.min(timeoutMs, TIMER_MS_MAX));
-    persistence.waitSynced(lastSequence).then(finish, finish);
+    // There are no replicas: who asks for one waits until the time is up.
+    if (numReplicas === 0) persistence.waitSynced(lastSequence).then(finish, finish);
   }
 }
 

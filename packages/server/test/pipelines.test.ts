@@ -1,0 +1,93 @@
+/** Requests cut anywhere, deep pipelines, and the order of replies when a call blocks in the middle. */
+import { randomBytes, randomInt } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MemoryServer } from "./support/memory-server.js";
+import { bulk, encode } from "./support/raw-client.js";
+
+describe("pipelines", () => {
+  let server: MemoryServer;
+  beforeAll(async () => {
+    server = await MemoryServer.start({ enableDebugCommand: true });
+  });
+  afterAll(() => server.stop());
+
+  it("takes requests cut after any byte", async () => {
+    const input = `${encode("SET", "cut", "v\r\nv")}GET cut\r\n${encode("STRLEN", "cut")}`;
+    for (let at = 1; at < input.length; at++) {
+      const client = server.connect().send(input.slice(0, at));
+      await new Promise((resolve) => setImmediate(resolve));
+      await client.send(input.slice(at)).expect("+OK\r\n$4\r\nv\r\nv\r\n:4\r\n");
+      client.close();
+    }
+  });
+
+  it("takes requests byte by byte", async () => {
+    const client = server.connect();
+    for (const byte of encode("ECHO", "slow")) {
+      client.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await client.expect(bulk("slow"));
+  });
+
+  it("answers a deep pipeline in order", async () => {
+    const count = 50_000;
+    const client = server.connect();
+    client.send(Array.from({ length: count }, (_, i) => encode("ECHO", String(i))).join(""));
+    await client.expect(Array.from({ length: count }, (_, i) => bulk(String(i))).join(""));
+  });
+
+  it("carries large binary values", async () => {
+    const seed = randomInt(1 << 30);
+    const value = randomBytes(3_000_000 + (seed % 1000)).toString("latin1");
+    const client = server.connect().call("SET", "large", value);
+    await client.expect("+OK\r\n");
+    await client.call("GET", "large").expect(bulk(value));
+  });
+
+  it("keeps requests behind a blocked one waiting", async () => {
+    const blocked = server.connect();
+    blocked.send(`${encode("ECHO", "a")}${encode("BLPOP", "queue", "0")}${encode("ECHO", "b")}`);
+    await blocked.expect(bulk("a"));
+    await blocked.send(encode("ECHO", "c")).expectSilence();
+    const pusher = server.connect().call("RPUSH", "queue", "x", "y");
+    await pusher.expect(":2\r\n");
+    await blocked.expect(`*2\r\n${bulk("queue")}${bulk("x")}${bulk("b")}${bulk("c")}`);
+    await pusher
+      .call("LRANGE", "queue", "0", "-1")
+      .call("DEL", "queue")
+      .expect(`*1\r\n${bulk("y")}:1\r\n`);
+  });
+
+  it("keeps requests cut behind a blocked one", async () => {
+    const blocked = server.connect();
+    const rest = encode("ECHO", "rest");
+    blocked.send(encode("BLPOP", "queue", "0") + rest.slice(0, 9));
+    await blocked.expectSilence();
+    server.connect().call("RPUSH", "queue", "x");
+    await blocked.expect(`*2\r\n${bulk("queue")}${bulk("x")}`);
+    await blocked.send(rest.slice(9)).expect(bulk("rest"));
+  });
+
+  it("answers before QUIT and closes behind it", async () => {
+    const client = server.connect().send("PING\r\nQUIT\r\nPING\r\n");
+    await client.expect("+PONG\r\n+OK\r\n");
+    await client.expectClosed();
+  });
+
+  it("answers a client that closed its direction", async () => {
+    const client = server.connect();
+    client.socket.end("PING\r\nPING\r\n");
+    await client.expect("+PONG\r\n+PONG\r\n");
+    await client.expectClosed();
+  });
+
+  it("keeps the data over DEBUG RELOAD", async () => {
+    const client = server.connect().call("RPUSH", "list", "a", "b").call("SET", "string", "c", "EX", "100");
+    await client.expect(":2\r\n+OK\r\n");
+    const before = await client.call("DEBUG", "DIGEST").until("\r\n");
+    await client.call("DEBUG", "RELOAD").expect("+OK\r\n");
+    expect(await client.call("DEBUG", "DIGEST").until("\r\n")).toBe(before);
+    await client.call("LRANGE", "list", "0", "-1").expect(`*2\r\n${bulk("a")}${bulk("b")}`);
+  });
+});

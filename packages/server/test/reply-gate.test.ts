@@ -1,0 +1,179 @@
+/** No reply before the log has it; nothing runs while the log is behind; what a failing disk refuses. */
+import { Keyspace, OP_BATCH, OP_SET } from "@hearthkv/engine";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ReplyGate } from "../src/gate.js";
+import { serveFake } from "./support/fake-persistence.js";
+import { bulk, encode, RawClient } from "./support/raw-client.js";
+
+describe("the gate", () => {
+  it("lets go in order, up to what is acknowledged", () => {
+    const gate = new ReplyGate();
+    const sent: string[] = [];
+    const target = { transmit: (chunks: readonly Buffer[]) => sent.push(Buffer.concat([...chunks]).toString()) };
+    for (let i = 1; i <= 5000; i++) gate.hold(Math.ceil(i / 2), target, [Buffer.from(String(i))]);
+    gate.release(0);
+    expect(sent).toEqual([]);
+    for (let acked = 1; acked <= 2500; acked += 7) {
+      gate.release(acked);
+      expect(sent).toHaveLength(acked * 2);
+      expect(gate.size).toBe(5000 - acked * 2);
+    }
+    gate.release(9999);
+    expect(sent).toEqual(Array.from({ length: 5000 }, (_, i) => String(i + 1)));
+  });
+});
+
+describe("a server whose log is slow", () => {
+  let server: Awaited<ReturnType<typeof serveFake>>;
+  let keyspace: Keyspace;
+  let writer: RawClient;
+  let reader: RawClient;
+  const log: Record<string, unknown>[] = [];
+
+  beforeEach(async () => {
+    keyspace = new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random });
+    server = await serveFake(keyspace, log);
+    writer = new RawClient(server.port);
+    reader = new RawClient(server.port);
+    await writer.call("PING").expect("+PONG\r\n");
+    await reader.call("PING").expect("+PONG\r\n");
+  });
+  afterEach(() => {
+    writer.close();
+    reader.close();
+    server.stop();
+  });
+
+  it("acknowledges a write only when the log has it", async () => {
+    await writer.call("SET", "a", "1").expectSilence();
+    server.persistence.ack(1);
+    await writer.expect("+OK\r\n");
+  });
+
+  it("shows nobody what is not in the log", async () => {
+    writer.call("SET", "a", "1");
+    await writer.expectSilence();
+    await reader.call("GET", "a").expectSilence();
+    server.persistence.ack(1);
+    await reader.expect(bulk("1"));
+    await writer.expect("+OK\r\n");
+  });
+
+  it("keeps each client's replies in order", async () => {
+    writer.call("SET", "a", "1");
+    await writer.expectSilence(10);
+    writer.call("SET", "b", "2");
+    await writer.expectSilence(10);
+    writer.call("ECHO", "x");
+    await writer.expectSilence(10);
+    server.persistence.ack(1);
+    await writer.expect("+OK\r\n");
+    await writer.expectSilence(10);
+    server.persistence.ack(2);
+    await writer.expect(`+OK\r\n${bulk("x")}`);
+  });
+
+  it("holds messages and the replies of served clients as well", async () => {
+    await reader.call("BLPOP", "q", "0").expectSilence(10);
+    writer.call("RPUSH", "q", "x");
+    await reader.expectSilence();
+    expect(server.persistence.lastSequence).toBe(2);
+    server.persistence.ack(2);
+    await reader.expect(`*2\r\n${bulk("q")}${bulk("x")}`);
+    await writer.expect(":1\r\n");
+  });
+
+  it("logs one entry for each command and each transaction", async () => {
+    server.persistence.ack(1000);
+    writer.send(`${encode("SET", "a", "1")}MULTI\r\nSET b 1\r\nDEL a\r\nEXEC\r\nMULTI\r\nSET c 1\r\nEXEC\r\nGET a\r\n`);
+    await writer.until("$-1\r\n");
+    expect(server.persistence.entries).toEqual([OP_SET, OP_BATCH, OP_SET]);
+  });
+
+  it("closes a connection only after its held replies", async () => {
+    writer.send(`${encode("SET", "a", "1")}QUIT\r\n`);
+    await writer.expectSilence();
+    server.persistence.ack(1);
+    await writer.expect("+OK\r\n+OK\r\n");
+    await writer.expectClosed();
+  });
+
+  it("runs nothing while the log is behind, and then everything in order", async () => {
+    server.persistence.ack(1000);
+    server.persistence.congestedAbove = 2;
+    writer.send(Array.from({ length: 10 }, (_, i) => encode("RPUSH", "q", String(i))).join(""));
+    await reader.call("LLEN", "q").expectSilence();
+    expect(server.persistence.lastSequence).toBe(3);
+    const late = new RawClient(server.port);
+    await late.call("LLEN", "q").expectSilence();
+    server.persistence.drain();
+    await writer.expect(Array.from({ length: 10 }, (_, i) => `:${i + 1}\r\n`).join(""));
+    await reader.until("\r\n");
+    await late.until("\r\n");
+    await reader.call("LRANGE", "q", "0", "-1").expect(`*10\r\n${Array.from("0123456789", bulk).join("")}`);
+    late.close();
+  });
+
+  it("does not read on while the log is behind", async () => {
+    server.persistence.ack(1000);
+    server.persistence.congestedAbove = 0;
+    writer.call("SET", "a", "1");
+    await writer.expect("+OK\r\n");
+    const chunk = encode("SET", "a", "x".repeat(100_000));
+    let sentBytes = 0;
+    while (writer.socket.writableLength < 4_000_000 && sentBytes < 100_000_000) {
+      writer.send(chunk);
+      sentBytes += chunk.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sentBytes).toBeLessThan(100_000_000);
+    const [first] = [...server.core.clients.all()];
+    expect(first?.inputBytes).toBeLessThan(2_000_000);
+    server.persistence.drain();
+    await writer.call("ECHO", "end").until(bulk("end"));
+  });
+
+  it("refuses writes while the disk fails, and goes on reading", async () => {
+    const error = "MISCONF Errors writing to the AOF file: No space left on device";
+    writer.call("SET", "a", "1");
+    await writer.expectSilence(10);
+    server.persistence.writeError = error;
+    await reader
+      .call("SET", "b", "1")
+      .call("GET", "a")
+      .call("PING")
+      .expect(`-${error}\r\n${bulk("1")}+PONG\r\n`);
+    await reader.send("MULTI\r\n").expect("+OK\r\n");
+    await reader
+      .send("SET b 1\r\nEXEC\r\n")
+      .expect(`-${error}\r\n-EXECABORT Transaction discarded because of previous errors.\r\n`);
+    await writer.expectSilence(10);
+    server.persistence.writeError = null;
+    server.persistence.ack(1);
+    await writer.expect("+OK\r\n");
+    await reader.send("SET c 1\r\n").expectSilence(10);
+    server.persistence.ack(2);
+    await reader.expect("+OK\r\n");
+  });
+
+  it("discards a transaction that was queued before the disk failed", async () => {
+    const error = "MISCONF Errors writing to the AOF file: Input/output error";
+    await writer.send("MULTI\r\nSET a 1\r\n").expect("+OK\r\n+QUEUED\r\n");
+    server.persistence.writeError = error;
+    await writer.send("EXEC\r\nGET a\r\n").expect(`-EXECABORT Transaction discarded because of: ${error}\r\n$-1\r\n`);
+  });
+
+  it("answers a command that throws, keeps its changes and the connection", async () => {
+    server.persistence.ack(1000);
+    await writer.call("SET", "a", "1").expect("+OK\r\n");
+    const db = keyspace.db(0);
+    const remove = db.removeMany;
+    db.removeMany = (...args) => {
+      remove.apply(db, args);
+      throw new Error("out of luck");
+    };
+    await writer.call("DEL", "a", "b").call("EXISTS", "a").expect("-ERR internal error\r\n:0\r\n");
+    expect(server.persistence.lastSequence).toBe(2);
+    expect(log.some((line) => line.msg === "a command failed unexpectedly" && line.level === 50)).toBe(true);
+  });
+});

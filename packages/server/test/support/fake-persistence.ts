@@ -1,0 +1,117 @@
+/** A log that reaches its ack level when the test says so. */
+import type { Keyspace } from "@hearthkv/engine";
+import { pino } from "pino";
+import { Core } from "../../src/core.js";
+import { resolveOptions } from "../../src/options.js";
+import type { AckLevel, Persistence, PersistenceInfo } from "../../src/persistence/index.js";
+import { TcpServer } from "../../src/server.js";
+import { Settings } from "../../src/settings.js";
+import { ServerStats } from "../../src/stats.js";
+
+const TARGET_BYTES = 1 << 20;
+
+/** Keeps the log entries it is given, and acknowledges nothing by itself. */
+export class FakePersistence implements Persistence {
+  onAcked: () => void = () => {};
+  onDrained: () => void = () => {};
+  onWriteError: (text: string | null) => void = () => {};
+  ackLevel: AckLevel = "written";
+  snapshotIntervalS = 0;
+  snapshotOps = 0;
+  lastSequence = 0;
+  congested = false;
+  writeError: string | null = null;
+  readonly snapshotRunning = false;
+  readonly lastSaveSeconds = 0;
+  readonly lastSaveOk = true;
+  readonly changesSinceSave = 0;
+  /** Operation codes of the entries. */
+  readonly entries: number[] = [];
+  /** A commit beyond this sequence makes it congested. */
+  congestedAbove = Number.POSITIVE_INFINITY;
+  #acked = 0;
+  readonly #keyspace: Keyspace;
+  readonly #target = new Uint8Array(TARGET_BYTES);
+
+  constructor(keyspace: Keyspace) {
+    this.#keyspace = keyspace;
+    keyspace.effects.enabled = true;
+    this.#lend();
+  }
+
+  commit(): void {
+    this.entries.push(this.#keyspace.effects.op);
+    this.lastSequence++;
+    if (this.lastSequence > this.congestedAbove) this.congested = true;
+    this.#lend();
+  }
+
+  endTick(): void {}
+
+  ackedSequence(): number {
+    return this.#acked;
+  }
+
+  /** The ack level is reached up to `sequence`. */
+  ack(sequence: number): void {
+    this.#acked = sequence;
+    this.onAcked();
+  }
+
+  /** Congestion ends. */
+  drain(): void {
+    this.congestedAbove = Number.POSITIVE_INFINITY;
+    this.congested = false;
+    this.onDrained();
+  }
+
+  syncedSequence(): number {
+    return this.#acked;
+  }
+
+  waitSynced(): Promise<void> {
+    return new Promise(() => {});
+  }
+
+  snapshotNow(): Promise<void> {
+    return Promise.reject(new Error("no disk"));
+  }
+
+  info(): PersistenceInfo {
+    return {};
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #lend(): void {
+    this.#keyspace.effects.target(this.#target, 0, TARGET_BYTES);
+  }
+}
+
+/** A listening server on top of a fake log. */
+export async function serveFake(
+  keyspace: Keyspace,
+  log: Record<string, unknown>[] = [],
+): Promise<{ persistence: FakePersistence; core: Core; port: number; stop(): void }> {
+  const persistence = new FakePersistence(keyspace);
+  const logger = pino({ level: "info" }, { write: (line: string) => log.push(JSON.parse(line)) });
+  const options = resolveOptions({ host: "127.0.0.1", port: 0 });
+  const core = new Core(
+    { options, keyspace, persistence, settings: new Settings(), stats: new ServerStats(), logger },
+    () => ({
+      config: { get: () => [], set: () => null },
+      info: () => "",
+      resetStats: () => {},
+      shutdown: () => null,
+    }),
+  );
+  const tcp = new TcpServer(core);
+  const port = await tcp.listen(options.host, 0);
+  const stop = () => {
+    tcp.stopAccepting();
+    for (const client of [...core.clients.all()]) client.kill();
+  };
+  return { persistence, core, port, stop };
+}
