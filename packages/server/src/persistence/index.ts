@@ -5,8 +5,10 @@
  *   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, ... });
  *   const persistence = await openPersistence(directory, options, keyspace, logger);   // recovered, running
  */
+
+export { type DataDirectory, openDataDirectory } from "./data-directory.js";
 export { NullPersistence } from "./null-persistence.js";
-export { type DataDirectory, openDataDirectory, openPersistence } from "./open-persistence.js";
+export { openPersistence } from "./open-persistence.js";
 export type {
   AckLevel,
   PersistedKeyspace,

@@ -1,5 +1,7 @@
 /** What the server core sees of persistence, and what persistence needs from the keyspace and the log. */
 
+import type { Keyspace } from "@hearthkv/engine";
+
 /** Which level a write must have reached before its reply leaves. */
 export type AckLevel = "memory" | "written" | "synced";
 
@@ -96,41 +98,8 @@ export interface Persistence {
   close(options: { snapshot: boolean }): Promise<void>;
 }
 
-/** The keyspace's log of effects as the channel drains it; see the engine's effects.ts. */
-export interface EffectSource {
-  enabled: boolean;
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly pos: number;
-  readonly count: number;
-  readonly spilled: boolean;
-  readonly op: number;
-  target(bytes: Uint8Array, start: number, limit: number): void;
-}
-
-/** Where a capture appends snapshot entries; the engine's ByteSink. */
-export interface CaptureSink {
-  readonly bytes: Uint8Array;
-  readonly length: number;
-  reset(): void;
-}
-
-/** Copy of one shard, being encoded; see the engine's snapshot.ts. */
-export interface ShardCapture {
-  readonly chunks: Uint8Array[];
-  readonly done: boolean;
-  step(sink: CaptureSink, maxBytes: number): number;
-}
-
-/** The part of the engine's Keyspace that persistence works with. */
-export interface PersistedKeyspace {
-  readonly effects: EffectSource;
-  lastFence: number;
-  captureShard(dbIndex: number, shardIndex: number): ShardCapture;
-  shardSections(): number[];
-  loadEntries(bytes: Uint8Array, off: number, len: number): number;
-  setDefaultStamp(sequence: number): void;
-  setStamp(sectionId: number, sequence: number): void;
-  replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void;
-  finishReplay(): void;
-}
+/** The part of the keyspace that persistence works with. */
+export type PersistedKeyspace = Pick<
+  Keyspace,
+  "effects" | "lastFence" | "captureShard" | "shardSections" | "loadEntries" | "setDefaultStamp" | "setStamp" | "replay"
+>;

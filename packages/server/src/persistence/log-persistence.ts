@@ -1,0 +1,341 @@
+/** Persistence as the server core sees it: the log channel, the worker, the snapshots, and what happens when one of them fails. */
+import { setTimeout as delay } from "node:timers/promises";
+import { LogChannel } from "./channel.js";
+import type { DataDirectory } from "./data-directory.js";
+import type {
+  AckLevel,
+  PersistedKeyspace,
+  Persistence,
+  PersistenceInfo,
+  PersistenceLogger,
+  PersistenceOptions,
+} from "./persistence.js";
+import type { RecoveredState } from "./recovery.js";
+import * as slot from "./slots.js";
+import { SnapshotKeeper } from "./snapshot-keeper.js";
+import { SyncWaiters } from "./sync-waiters.js";
+import { LOOK_MS, type WorkerHandle } from "./worker-handle.js";
+
+const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
+const HANGING = "the persistence worker does not answer";
+const CLOSE_LOOK_MS = 5;
+
+/** What openPersistence has put together. */
+export interface LogPersistenceParts {
+  readonly directory: DataDirectory;
+  readonly options: PersistenceOptions;
+  readonly keyspace: PersistedKeyspace;
+  readonly logger: PersistenceLogger;
+  readonly recovered: RecoveredState;
+  readonly control: Int32Array;
+  readonly ring: SharedArrayBuffer;
+  readonly walMaxBytes: number;
+  readonly worker: WorkerHandle;
+}
+
+export class LogPersistence implements Persistence {
+  onAcked: () => void = () => {};
+  onDrained: () => void = () => {};
+  onWriteError: (text: string | null) => void = () => {};
+  readonly #parts: LogPersistenceParts;
+  readonly #control: Int32Array;
+  readonly #channel: LogChannel;
+  readonly #snapshots: SnapshotKeeper;
+  readonly #waiters = new SyncWaiters();
+  readonly #watch: NodeJS.Timeout;
+  #writeError: string | null = null;
+  #diskFailure: string | null = null;
+  #hanging = false;
+  #dead = false;
+  /** The server was told that it is congested, and not yet that this ended. */
+  #toldCongested = false;
+  #reportedAcked: number;
+  #segments = 1;
+  #finishedSegmentBytes = 0;
+  #closing: Promise<void> | null = null;
+  #closed: (error: string | null) => void = () => {};
+
+  constructor(parts: LogPersistenceParts) {
+    const { control, keyspace, options, ring, worker, walMaxBytes, directory, recovered } = parts;
+    this.#parts = parts;
+    this.#control = control;
+    this.#channel = new LogChannel({
+      control,
+      ring,
+      effects: keyspace.effects,
+      generation: directory.generation,
+      walMaxBytes,
+      lastSequence: recovered.lastSequence,
+      post: (message, transfer) => worker.post(message, transfer),
+      onTooLarge: (bytes) =>
+        this.#fail(new Error(`a log entry of ${bytes} bytes is larger than the log's format allows`)),
+    });
+    this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(options.ackLevel ?? "written");
+    this.#reportedAcked = recovered.lastSequence;
+    this.#snapshots = new SnapshotKeeper(
+      {
+        keyspace,
+        hashSeed: directory.hashSeed,
+        currentSequence: () => this.#currentSequence(),
+        send: (message, transfer) => {
+          worker.post(message, transfer);
+          this.#channel.wake(true);
+        },
+      },
+      { options, recovered, logger: parts.logger, committedBytes: () => this.#channel.committedBytes },
+    );
+    worker.onMessage = (message) => this.#receive(message);
+    worker.onDeath = (error) => this.#fail(error);
+    this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
+    keyspace.effects.enabled = true;
+  }
+
+  commit(nowMs: number): void {
+    this.#channel.commit(nowMs);
+  }
+
+  endTick(): void {
+    this.#channel.turn();
+    this.#checkDrained();
+  }
+
+  get lastSequence(): number {
+    return this.#channel.lastSequence;
+  }
+
+  ackedSequence(): number {
+    return this.#channel.ackedSequence();
+  }
+
+  get congested(): boolean {
+    const { congested } = this.#channel;
+    if (congested) this.#toldCongested = true;
+    return congested;
+  }
+
+  get writeError(): string | null {
+    return this.#writeError;
+  }
+
+  get ackLevel(): AckLevel {
+    return slot.ACK_LEVELS[this.#channel.ackLevel]!;
+  }
+
+  set ackLevel(level: AckLevel) {
+    this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(level);
+    setImmediate(() => this.#progress());
+  }
+
+  get snapshotIntervalS(): number {
+    return this.#snapshots.intervalS;
+  }
+
+  set snapshotIntervalS(seconds: number) {
+    this.#snapshots.intervalS = seconds;
+  }
+
+  get snapshotOps(): number {
+    return this.#snapshots.ops;
+  }
+
+  set snapshotOps(entries: number) {
+    this.#snapshots.ops = entries;
+  }
+
+  get snapshotRunning(): boolean {
+    return this.#snapshots.running;
+  }
+
+  get lastSaveSeconds(): number {
+    return this.#snapshots.lastSaveSeconds;
+  }
+
+  get lastSaveOk(): boolean {
+    return this.#snapshots.lastOk;
+  }
+
+  get changesSinceSave(): number {
+    return this.#snapshots.changesSince(this.lastSequence);
+  }
+
+  snapshotNow(): Promise<void> {
+    return this.#snapshots.now();
+  }
+
+  syncedSequence(): number {
+    return this.#channel.syncedSequence();
+  }
+
+  waitSynced(sequence: number): Promise<void> {
+    if (this.syncedSequence() >= sequence) return Promise.resolve();
+    if (this.#dead) return Promise.reject(new Error("the persistence worker is gone"));
+    const waited = this.#waiters.wait(sequence);
+    this.#channel.requestSync();
+    return waited;
+  }
+
+  info(): PersistenceInfo {
+    const { control, ring, recovered } = { ...this.#parts };
+    const since = Atomics.load(control, slot.UNSYNCED_SINCE_MS);
+    return {
+      wal_sequence: this.lastSequence,
+      wal_written_sequence: this.#channel.writtenSequence(),
+      wal_synced_sequence: this.syncedSequence(),
+      wal_fsyncs: Atomics.load(control, slot.FSYNCS),
+      wal_last_fsync_us: Atomics.load(control, slot.LAST_FSYNC_US),
+      wal_oldest_unsynced_ms: since === 0 ? 0 : Math.max(0, ((performance.timeOrigin + performance.now()) | 0) - since),
+      wal_segments: this.#segments,
+      wal_bytes: this.#finishedSegmentBytes + (Atomics.load(control, slot.SEGMENT_BYTES) >>> 0),
+      wal_rotations: Atomics.load(control, slot.ROTATIONS),
+      wal_errors: Atomics.load(control, slot.ERRORS),
+      ring_bytes: this.#channel.waitingBytes,
+      ring_capacity_bytes: ring.byteLength,
+      ...this.#snapshots.info(),
+      recovery_ms: Math.round(recovered.durationMs),
+      recovery_snapshot_entries: recovered.snapshotEntries,
+      recovery_wal_entries: recovered.walEntries,
+      recovery_corrupted_entries: recovered.corruptedEntries,
+    };
+  }
+
+  /**
+   * For tests only: while paused nobody writes or syncs the log.
+   * @internal
+   */
+  pauseForTest(paused: boolean): void {
+    Atomics.store(this.#control, slot.PAUSED, paused ? 1 : 0);
+    this.#channel.turn();
+    this.#channel.wake(true);
+  }
+
+  close(options: { snapshot: boolean }): Promise<void> {
+    this.#closing ??= this.#close(options.snapshot);
+    return this.#closing;
+  }
+
+  /** Commits what is open, so that memory and log agree, and says where they stand. */
+  #currentSequence(): number {
+    this.#channel.commit(Date.now());
+    return this.#channel.lastSequence;
+  }
+
+  #receive(message: slot.FromWorker): void {
+    switch (message.type) {
+      case "progress":
+        this.#progress();
+        break;
+      case "failure":
+        this.#diskFailure = message.text;
+        if (message.text === null) this.#snapshots.mended();
+        this.#updateWriteError();
+        this.#progress();
+        break;
+      case "snapshotNeeded":
+        this.#snapshots.mend();
+        break;
+      case "segments":
+        this.#segments = message.count;
+        this.#finishedSegmentBytes = message.finishedBytes;
+        break;
+      case "warning":
+        this.#parts.logger.warn({}, message.message);
+        break;
+      case "closed":
+        this.#closed(message.error);
+        break;
+      case "ready":
+      case "openFailed":
+        break;
+      default:
+        this.#snapshots.receive(message);
+    }
+  }
+
+  /** The worker got somewhere, or the level changed: go on with what waits, tell whom it concerns. */
+  #progress(): void {
+    this.#channel.turn();
+    this.#waiters.settle(this.syncedSequence());
+    if (this.#waiters.waiting) this.#channel.requestSync();
+    const acked = this.ackedSequence();
+    if (acked > this.#reportedAcked) {
+      this.#reportedAcked = acked;
+      this.onAcked();
+    }
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (!this.#toldCongested || this.#channel.congested) return;
+    this.#toldCongested = false;
+    setImmediate(() => this.onDrained());
+  }
+
+  #look(): void {
+    const hanging = this.#parts.worker.hangs();
+    if (hanging === this.#hanging) return;
+    this.#hanging = hanging;
+    this.#updateWriteError();
+  }
+
+  #updateWriteError(): void {
+    const reason = this.#hanging || this.#dead ? HANGING : this.#diskFailure;
+    const text = reason === null ? null : ERROR_PREFIX + reason;
+    if (text === this.#writeError) return;
+    this.#writeError = text;
+    this.#channel.failed = text !== null;
+    const { logger } = this.#parts;
+    if (reason === null) logger.info({}, "the log can be written again: accepting writes");
+    else logger.error({ reason }, `the log cannot be written: refusing writes (${reason})`);
+    this.onWriteError(text);
+    this.#checkDrained();
+  }
+
+  /** Nothing can be made durable any more. */
+  #fail(error: Error): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    clearInterval(this.#watch);
+    this.#updateWriteError();
+    this.#snapshots.stop();
+    this.#snapshots.abort(error.message);
+    this.#waiters.reject(error);
+    this.#closed(error.message);
+    this.#parts.logger.error({ err: error }, `persistence is broken: ${error.message}`);
+    this.#parts.options.onFatal(error);
+  }
+
+  async #close(snapshot: boolean): Promise<void> {
+    const { keyspace, worker, directory, logger } = this.#parts;
+    this.#snapshots.stop();
+    this.#currentSequence();
+    if (snapshot && !this.#dead) await this.#snapshots.last();
+    else this.#snapshots.abort("the server is closing");
+    keyspace.effects.enabled = false;
+    this.#channel.turn();
+    const error = await this.#closeWorker();
+    clearInterval(this.#watch);
+    await worker.end();
+    this.#waiters.settle(this.syncedSequence());
+    directory.release();
+    if (error !== null) {
+      this.#waiters.reject(new Error(error));
+      logger.error({ reason: error }, `closed, but not everything could be made durable: ${error}`);
+      throw new Error(`not everything could be made durable: ${error}`);
+    }
+  }
+
+  async #closeWorker(): Promise<string | null> {
+    // What waits outside the ring goes in as the worker makes room; a disk that fails keeps it out.
+    while (this.#channel.hasAside && this.#writeError === null) await delay(CLOSE_LOOK_MS);
+    if (this.#dead || this.#hanging) return HANGING;
+    this.#channel.turn();
+    const closed = new Promise<string | null>((resolve) => {
+      this.#closed = resolve;
+    });
+    this.#parts.worker.post({ type: "close" }, []);
+    this.#channel.wake(true);
+    const error = await closed;
+    if (error === null && this.#channel.hasAside) return this.#diskFailure ?? "entries were left in memory";
+    return error;
+  }
+}

@@ -1,0 +1,75 @@
+/** Brings the content of a data directory into an empty keyspace. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { recover } from "@hearthkv/durability";
+import type { PersistedKeyspace, PersistenceLogger, RecoveryMode } from "./persistence.js";
+
+const PROGRESS_EVERY_MS = 1000;
+
+/** What was found. */
+export interface RecoveredState {
+  readonly lastSequence: number;
+  readonly nextSegmentNumber: number;
+  /** Everything up to here was in the snapshot; 0 where there was none. */
+  readonly snapshotSequence: number;
+  readonly snapshotBytes: number;
+  /** Of the segments that were read. */
+  readonly logBytes: number;
+  readonly snapshotEntries: number;
+  readonly walEntries: number;
+  readonly corruptedEntries: number;
+  readonly bytesCut: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Effects are off meanwhile, and the keyspace's clock stands at 0, so that nothing expires: what expired is in the log as deletions.
+ * Throws durability's StorageError when the directory is damaged beyond what `mode` forgives.
+ */
+export async function recoverInto(
+  keyspace: PersistedKeyspace,
+  path: string,
+  mode: RecoveryMode,
+  logger: PersistenceLogger,
+): Promise<RecoveredState> {
+  keyspace.effects.enabled = false;
+  let highestFence = 0;
+  let told = performance.now();
+  const result = await recover(path, {
+    mode,
+    onMetadata: (metadata) => {
+      if (typeof metadata.lastFence === "number") highestFence = metadata.lastFence;
+    },
+    beginSection: (sectionId, sequence) => keyspace.setStamp(sectionId, sequence),
+    onSnapshotEntries: (sectionId, bytes, off, len) => {
+      keyspace.loadEntries(sectionId, bytes, off, len);
+    },
+    onEntry: (opType, sequence, _timestampMs, bytes, off, len) => keyspace.replay(opType, sequence, bytes, off, len),
+    onProgress: (fraction) => {
+      const nowMs = performance.now();
+      if (nowMs - told < PROGRESS_EVERY_MS) return;
+      told = nowMs;
+      logger.info({ fraction }, `loading: ${Math.floor(fraction * 100)} %`);
+    },
+    log: (level, message) => logger[level]({}, message),
+  });
+  keyspace.lastFence = Math.max(keyspace.lastFence, highestFence);
+  const snapshotBytes = result.snapshot === null ? 0 : statSync(join(path, result.snapshot.name)).size;
+  logger.info({ ...result }, summary(result.snapshotEntries, result.walEntries, result.durationMs));
+  return {
+    lastSequence: result.lastSequence,
+    nextSegmentNumber: result.nextSegmentNumber,
+    snapshotSequence: result.snapshot?.walPos ?? 0,
+    snapshotBytes,
+    logBytes: result.bytes - snapshotBytes,
+    snapshotEntries: result.snapshotEntries,
+    walEntries: result.walEntries,
+    corruptedEntries: result.corruptedEntries,
+    bytesCut: result.bytesCut,
+    durationMs: result.durationMs,
+  };
+}
+
+function summary(snapshotEntries: number, walEntries: number, durationMs: number): string {
+  return `recovered ${snapshotEntries} entries from the snapshot and ${walEntries} from the log in ${Math.round(durationMs)} ms`;
+}

@@ -1,0 +1,200 @@
+/**
+ * Everything that crosses the thread between the server and its persistence worker: the slots of the control array, the ring, and
+ * the messages. Both sides import this file and nothing else of each other.
+ *
+ * Positions in the ring are 32-bit counters of bytes that wrap; offset = position & (ringBytes - 1). Sequences cross as their low
+ * 32 bits (`widenSequence` makes them whole). Slots are read and written with Atomics.
+ *
+ *   ring      ... free | written, TAIL .. HEAD: entries, whole, in file format | main encodes here | free ...
+ *
+ * An entry that does not fit before the ring's end starts at offset 0 of the next lap; WRAP_AT is where the lap's bytes end.
+ * Who writes a slot stands behind it. "Lock" = whoever holds DRAIN_LOCK. Each group has cache lines of its own.
+ */
+
+// --- main publishes
+/** Position behind the last published entry. (main) */
+export const HEAD = 0;
+/** Sequence of the last published entry, stored before HEAD ... (main) */
+export const HEAD_SEQUENCE_BEFORE = 1;
+/** ... and after it: where both are equal, HEAD belongs to them. (main) */
+export const HEAD_SEQUENCE_AFTER = 2;
+/** Where the bytes of the lap before HEAD's end; valid while TAIL is in that lap. (main) */
+export const WRAP_AT = 3;
+/** Position at which the entry that travels as a message belongs; valid while OVERSIZE_PENDING is 1. (main) */
+export const OVERSIZE_AT = 4;
+/** 1 = drainers stop at OVERSIZE_AT until the worker wrote that entry. (main sets, worker clears) */
+export const OVERSIZE_PENDING = 5;
+/** Index into ACK_LEVELS. (main) */
+export const ACK_LEVEL = 6;
+/** Milliseconds. (main) */
+export const FSYNC_INTERVAL_MS = 7;
+/** 1 = nobody drains and nothing is synced. For tests only. (main) */
+export const PAUSED = 8;
+
+// --- whoever drains
+/** 1 = somebody reads the ring and writes the file. Main only ever tries it; the worker waits for it. */
+export const DRAIN_LOCK = 16;
+/** Position up to which the file has the entries; always the edge of an entry. (lock) */
+export const TAIL = 17;
+/** Bytes behind TAIL that the file has already, after a short write. (lock) */
+export const TAIL_PARTIAL = 18;
+/** Last sequence that was handed to write(2) whole. (lock) */
+export const WRITTEN_SEQUENCE = 19;
+/** Length of the current segment, unsigned. (lock) */
+export const SEGMENT_BYTES = 20;
+/** Descriptor of the current segment, opened for appending; -1 = none. (worker with lock) */
+export const SEGMENT_FD = 21;
+/** 1 = the file may not be written by main: a write failed, or an fsync did. (worker with lock) */
+export const FAILED = 22;
+/** 1 = an fdatasync of the segment is under way: main does not write meanwhile. (worker with lock) */
+export const FSYNC_IN_FLIGHT = 23;
+
+// --- the worker tells
+/** Last sequence covered by an fdatasync of a file that never failed one. (worker) */
+export const SYNCED_SEQUENCE = 32;
+/** Counts turns of the worker's loop; main takes one that stands still for a dead one. (worker) */
+export const HEARTBEAT = 33;
+/** 1 = the worker is inside a system call that may be slow. (worker) */
+export const IN_SYSTEM_CALL = 34;
+/** fdatasyncs of the log so far. (worker) */
+export const FSYNCS = 35;
+/** Duration of the last one. (worker) */
+export const LAST_FSYNC_US = 36;
+/** Low 32 bits of the time in ms since which something is unsynced; 0 = nothing is. (worker) */
+export const UNSYNCED_SINCE_MS = 37;
+/** Segments finished by reaching their size since the start. (worker) */
+export const ROTATIONS = 38;
+/** Failed writes, fdatasyncs and segment openings since the start. (worker) */
+export const ERRORS = 39;
+
+// --- waking
+/** Counts wake-ups: what a sleeping worker waits on. (main) */
+export const WAKE = 48;
+/** How the worker sleeps: one of SLEEP_*. (both, compare and exchange) */
+export const SLEEPING = 49;
+/** Bits PROGRESS_*: what main wants to be told of by a "progress" message. (main sets, worker clears) */
+export const PROGRESS_WANTED = 50;
+/** 1 = fdatasync as soon as possible. (main sets, worker clears) */
+export const SYNC_WANTED = 51;
+/** Messages sent to the worker so far: it does not sleep before it has seen them all. (main) */
+export const MESSAGES_SENT = 52;
+
+export const CONTROL_SLOTS = 64;
+
+/** Awake, or looks again by itself within 2 ms. */
+export const SLEEP_NONE = 0;
+/** In Atomics.wait with nothing to do: any publication wakes it. */
+export const SLEEP_IDLE = 1;
+/** In Atomics.wait until the next fdatasync is due: woken only when it has to write or sync at once. */
+export const SLEEP_TIMED = 2;
+/** In its event loop because something asynchronous is under way: woken, when urgent, by a message. */
+export const SLEEP_LOOP = 3;
+
+/** Something was written. */
+export const PROGRESS_WRITTEN = 1;
+/** Something was synced. */
+export const PROGRESS_SYNCED = 2;
+/** The ring is below its low-water mark and no oversize entry is in flight. */
+export const PROGRESS_ROOM = 4;
+
+/** ACK_LEVEL's values. */
+export const ACK_LEVELS = ["memory", "written", "synced"] as const;
+export const ACK_MEMORY = 0;
+export const ACK_WRITTEN = 1;
+export const ACK_SYNCED = 2;
+
+/** Share of the ring above which main stops reading sockets, and below which it goes on. */
+export const HIGH_WATER = 1 / 2;
+export const LOW_WATER = 1 / 4;
+/** Share of the ring above which an entry travels as a message. */
+export const OVERSIZE_SHARE = 1 / 4;
+
+/** The sequence whose low 32 bits are `low`, given one that is not below it and less than 2^32 above it. */
+export function widenSequence(low: number, notBelow: number): number {
+  return notBelow - ((notBelow - low) >>> 0);
+}
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  readonly control: SharedArrayBuffer;
+  readonly ring: SharedArrayBuffer;
+  readonly directory: string;
+  readonly generation: number;
+  /** Last sequence recovered; durable. */
+  readonly lastSequence: number;
+  readonly segmentNumber: number;
+  readonly walMaxBytes: number;
+  readonly snapshotKeep: number;
+}
+
+export type ToWorker =
+  /** Only to end a sleep in the event loop. */
+  | { readonly type: "wake" }
+  /** The entry of OVERSIZE_AT. */
+  | { readonly type: "oversize"; readonly bytes: Uint8Array }
+  | { readonly type: "snapshotBegin"; readonly id: number; readonly createdMs: number }
+  | SnapshotPiece
+  /** `walPos`: everything up to this sequence is in the sections. */
+  | {
+      readonly type: "snapshotFinish";
+      readonly id: number;
+      readonly walPos: number;
+      readonly metadata: SnapshotMetadata;
+    }
+  | { readonly type: "snapshotAbort"; readonly id: number }
+  /** Write and sync everything published, answer "closed". */
+  | { readonly type: "close" };
+
+/** Part of one shard. */
+export interface SnapshotPiece {
+  readonly type: "snapshotPiece";
+  readonly id: number;
+  readonly sectionId: number;
+  /** The stamp: log sequence at the moment of the copy. */
+  readonly sequence: number;
+  /** Raw copies of the shard's memory, from which the worker makes entries ... */
+  readonly chunks: Uint8Array[];
+  /** ... or whole entries already, this many. */
+  readonly entries: Uint8Array | null;
+  readonly entryCount: number;
+}
+
+/** What a piece weighs on its way: both sides count by it. */
+export function pieceBytes(piece: SnapshotPiece): number {
+  let bytes = piece.entries === null ? 0 : piece.entries.length;
+  for (const chunk of piece.chunks) bytes += chunk.length;
+  return bytes;
+}
+
+/** The snapshot's metadata document. */
+export interface SnapshotMetadata {
+  readonly version: number;
+  /** 8 bytes; the snapshot's split into shards depends on it. */
+  readonly hashSeed: Uint8Array;
+  /** Highest fencing token given out. */
+  readonly lastFence: number;
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "openFailed"; readonly error: Error }
+  /** Some of PROGRESS_WANTED happened; the slots say how far. */
+  | { readonly type: "progress" }
+  /** What stands in the way of writing, as the operating system words it; null = nothing any more. */
+  | { readonly type: "failure"; readonly text: string | null }
+  /** An fdatasync failed: a snapshot is needed that contains everything up to here. */
+  | { readonly type: "snapshotNeeded"; readonly sequence: number }
+  | { readonly type: "segments"; readonly count: number; readonly finishedBytes: number }
+  /** The worker is done with a piece; `bytes` is its size as it was sent. */
+  | { readonly type: "snapshotAccepted"; readonly id: number; readonly bytes: number }
+  | {
+      readonly type: "snapshotPublished";
+      readonly id: number;
+      readonly name: string;
+      readonly bytes: number;
+      readonly entries: number;
+    }
+  | { readonly type: "snapshotFailed"; readonly id: number; readonly message: string }
+  | { readonly type: "warning"; readonly message: string }
+  /** The answer to "close"; `error` when something committed may not be durable. */
+  | { readonly type: "closed"; readonly error: string | null };

@@ -1,0 +1,174 @@
+/** Decides when snapshots are made, makes them one at a time, and keeps their figures. */
+import type { PersistenceInfo, PersistenceLogger, PersistenceOptions } from "./persistence.js";
+import type { RecoveredState } from "./recovery.js";
+import { snapshotDue } from "./snapshot-schedule.js";
+import { type SnapshotMessage, Snapshotter, type SnapshotterOptions } from "./snapshotter.js";
+
+/** How often is looked whether one is due. */
+const LOOK_MS = 100;
+/** Between the attempts at the snapshot that mends a failed fdatasync. */
+const MEND_RETRY_MS = 500;
+const INTERVAL_S_DEFAULT = 300;
+const OPS_DEFAULT = 100_000;
+
+export interface SnapshotKeeperContext {
+  readonly options: PersistenceOptions;
+  readonly recovered: RecoveredState;
+  readonly logger: PersistenceLogger;
+  /** Bytes of log entries since the start. */
+  readonly committedBytes: () => number;
+}
+
+export class SnapshotKeeper {
+  /** Seconds and entries between automatic snapshots; 0 = never. */
+  intervalS: number;
+  ops: number;
+  lastSaveSeconds = Math.floor(Date.now() / 1000);
+  lastOk = true;
+  readonly #snapshotter: Snapshotter;
+  readonly #currentSequence: () => number;
+  readonly #context: SnapshotKeeperContext;
+  readonly #timer: NodeJS.Timeout;
+  #running: Promise<void> | null = null;
+  #queued: Promise<void> | null = null;
+  /** Sequence, bytes of log and time at the beginning of the last published one. */
+  #lastSequence: number;
+  #lastLogBytes: number;
+  #lastStartMs = performance.now();
+  #lastBytes: number;
+  #failedMs = Number.NEGATIVE_INFINITY;
+  #count = 0;
+  #failures = 0;
+  #lastDurationMs = 0;
+  /** A snapshot is needed whatever the schedule says: it mends a failed fdatasync, or the damage that recovery met. */
+  #mending: boolean;
+
+  constructor(options: SnapshotterOptions, context: SnapshotKeeperContext) {
+    const { recovered } = context;
+    this.#snapshotter = new Snapshotter(options);
+    this.#currentSequence = options.currentSequence;
+    this.#context = context;
+    this.intervalS = context.options.snapshotIntervalS ?? INTERVAL_S_DEFAULT;
+    this.ops = context.options.snapshotOps ?? OPS_DEFAULT;
+    this.#lastSequence = recovered.snapshotSequence;
+    this.#lastBytes = recovered.snapshotBytes;
+    this.#lastLogBytes = -recovered.logBytes;
+    this.#mending = recovered.corruptedEntries > 0 || recovered.bytesCut > 0;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  get running(): boolean {
+    return this.#running !== null;
+  }
+
+  changesSince(sequence: number): number {
+    return sequence - this.#lastSequence;
+  }
+
+  /** Makes one now, or when the running one ends; whoever asks meanwhile shares it. Rejects when it fails. */
+  now(): Promise<void> {
+    if (this.#running === null) return this.#start();
+    this.#queued ??= this.#afterRunning(this.#running);
+    return this.#queued;
+  }
+
+  /** One is needed: a file that only the log has is not to be relied on. Tried until it works. */
+  mend(): void {
+    this.#mending = true;
+    this.#failedMs = Number.NEGATIVE_INFINITY;
+    this.#look();
+  }
+
+  /** It was published. */
+  mended(): void {
+    this.#mending = false;
+  }
+
+  receive(message: SnapshotMessage): void {
+    this.#snapshotter.receive(message);
+  }
+
+  abort(reason: string): void {
+    this.#snapshotter.abort(reason);
+  }
+
+  /** No automatic ones any more. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The final one, unless nothing changed since the last; does not throw. */
+  async last(): Promise<void> {
+    await this.#running?.catch(() => {});
+    if (this.changesSince(this.#currentSequence()) === 0 && !this.#mending) return;
+    await this.now().catch(() => {});
+  }
+
+  info(): PersistenceInfo {
+    return {
+      snapshot_in_progress: this.running ? 1 : 0,
+      snapshot_count: this.#count,
+      snapshot_failures: this.#failures,
+      snapshot_last_ms: Math.round(this.#lastDurationMs),
+      snapshot_last_bytes: this.#lastBytes,
+    };
+  }
+
+  async #afterRunning(running: Promise<void>): Promise<void> {
+    await running.catch(() => {});
+    this.#queued = null;
+    await this.now();
+  }
+
+  #look(): void {
+    if (this.#running !== null) return;
+    const nowMs = performance.now();
+    const msSinceFailure = nowMs - this.#failedMs;
+    const due = this.#mending
+      ? msSinceFailure >= MEND_RETRY_MS
+      : snapshotDue({
+          intervalS: this.intervalS,
+          ops: this.ops,
+          changes: this.changesSince(this.#currentSequence()),
+          changedBytes: this.#context.committedBytes() - this.#lastLogBytes,
+          snapshotBytes: this.#lastBytes,
+          msSinceSnapshot: nowMs - this.#lastStartMs,
+          msSinceFailure,
+        });
+    if (due) this.#start().catch(() => {});
+  }
+
+  #start(): Promise<void> {
+    const running = this.#make().finally(() => {
+      this.#running = null;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #make(): Promise<void> {
+    const { committedBytes, logger } = this.#context;
+    const startMs = performance.now();
+    const sequence = this.#currentSequence();
+    const logBytes = committedBytes();
+    try {
+      const result = await this.#snapshotter.make();
+      this.#lastSequence = sequence;
+      this.#lastLogBytes = logBytes;
+      this.#lastStartMs = startMs;
+      this.#lastBytes = result.bytes;
+      this.#lastDurationMs = result.durationMs;
+      this.lastSaveSeconds = Math.floor(Date.now() / 1000);
+      this.lastOk = true;
+      this.#count++;
+      this.#mending = false;
+      logger.info({ ...result, sequence }, `snapshot ${result.name} published`);
+    } catch (error) {
+      this.#failedMs = performance.now();
+      this.#failures++;
+      this.lastOk = false;
+      logger.error({ err: error }, `snapshot failed: ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
+  }
+}

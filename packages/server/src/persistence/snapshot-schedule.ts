@@ -1,0 +1,30 @@
+/** When the next automatic snapshot is due. */
+export interface SnapshotState {
+  /** Seconds, 0 = never by time. */
+  readonly intervalS: number;
+  /** Entries, 0 = never by count. */
+  readonly ops: number;
+  /** Log entries, and their bytes, since the last snapshot began. */
+  readonly changes: number;
+  readonly changedBytes: number;
+  /** Size of the last snapshot. */
+  readonly snapshotBytes: number;
+  readonly msSinceSnapshot: number;
+  /** Since the last attempt failed; Infinity when it did not. */
+  readonly msSinceFailure: number;
+}
+
+const RETRY_MS = 5000;
+/** Below this a snapshot costs hardly more than its fsyncs, so it may be larger than the log that it replaces. */
+const SMALL_SNAPSHOT_BYTES = 1024 * 1024;
+
+/**
+ * By time or by count, but never so often that more is written into snapshots than into the log: with a large data set and few writes
+ * snapshots come later, and the log is what recovery reads.
+ */
+export function snapshotDue(s: SnapshotState): boolean {
+  if (s.changes === 0 || s.msSinceFailure < RETRY_MS) return false;
+  if (s.snapshotBytes > SMALL_SNAPSHOT_BYTES && s.changedBytes < s.snapshotBytes) return false;
+  if (s.ops > 0 && s.changes >= s.ops) return true;
+  return s.intervalS > 0 && s.msSinceSnapshot >= s.intervalS * 1000;
+}

@@ -1,0 +1,206 @@
+/**
+ * The serving thread's end of snapshots: copies one shard after the other, in steps of about a millisecond between turns of the event
+ * loop, and sends the copies to the worker, a few megabytes ahead of it at most.
+ *
+ * Each shard is stamped with the sequence of the last committed entry at the moment of its copy, so it holds the effects of all entries
+ * up to there and of none after; WalPos is the sequence at which the list of shards was taken: a shard that came to be later has no
+ * section, and all its entries lie above.
+ */
+import { ByteSink, SHARDS, type ShardCapture } from "@hearthkv/engine";
+import type { PersistedKeyspace } from "./persistence.js";
+import { type FromWorker, pieceBytes, type SnapshotMetadata, type SnapshotPiece, type ToWorker } from "./slots.js";
+
+const METADATA_VERSION = 1;
+const STEP_MS = 1;
+/** Encoded at once between two looks at the clock. */
+const SLICE_BYTES = 64 * 1024;
+/** Collections' entries are sent in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
+/** Sent and not yet confirmed by the worker. */
+const UNCONFIRMED_BYTES_MAX = 4 * 1024 * 1024;
+const UNCONFIRMED_PIECES_MAX = 64;
+
+/** The worker's messages about snapshots. */
+export type SnapshotMessage = Extract<FromWorker, { readonly id: number }>;
+
+/** What became of a snapshot that was published. */
+export interface SnapshotResult {
+  readonly name: string;
+  readonly bytes: number;
+  readonly entries: number;
+  readonly durationMs: number;
+}
+
+export interface SnapshotterOptions {
+  readonly keyspace: PersistedKeyspace;
+  readonly hashSeed: Uint8Array;
+  /** Commits what may be open in the effects, and returns the sequence of the last committed entry. */
+  readonly currentSequence: () => number;
+  readonly send: (message: ToWorker, transfer: ArrayBuffer[]) => void;
+}
+
+/** Makes one snapshot at a time. */
+export class Snapshotter {
+  readonly #options: SnapshotterOptions;
+  readonly #sink = new ByteSink(PIECE_BYTES * 2);
+  #id = 0;
+  #run: SnapshotRun | null = null;
+
+  constructor(options: SnapshotterOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#run !== null;
+  }
+
+  /** Makes and publishes a snapshot. Rejects when it failed. Not while one is running. */
+  async make(): Promise<SnapshotResult> {
+    const run = new SnapshotRun(this.#options, ++this.#id, this.#sink);
+    this.#run = run;
+    try {
+      return await run.result;
+    } finally {
+      this.#run = null;
+    }
+  }
+
+  /** Takes the worker's messages about snapshots. */
+  receive(message: SnapshotMessage): void {
+    if (this.#run?.id === message.id) this.#run.receive(message);
+  }
+
+  /** Gives the running snapshot up (the worker is gone, or the server goes). */
+  abort(reason: string): void {
+    this.#run?.fail(reason);
+  }
+}
+
+class SnapshotRun {
+  readonly id: number;
+  readonly result: Promise<SnapshotResult>;
+  readonly #options: SnapshotterOptions;
+  readonly #sink: ByteSink;
+  readonly #sections: number[];
+  readonly #walPos: number;
+  readonly #startedMs = performance.now();
+  #next = 0;
+  #capture: ShardCapture | null = null;
+  #stamp = 0;
+  #unconfirmedBytes = 0;
+  #unconfirmedPieces = 0;
+  /** A turn is scheduled. */
+  #scheduled = false;
+  #ended = false;
+  #resolve: (result: SnapshotResult) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+
+  constructor(options: SnapshotterOptions, id: number, sink: ByteSink) {
+    this.#options = options;
+    this.id = id;
+    this.#sink = sink;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#walPos = options.currentSequence();
+    this.#sections = options.keyspace.shardSections();
+    options.send({ type: "snapshotBegin", id, createdMs: Date.now() }, []);
+    this.#schedule();
+  }
+
+  receive(message: SnapshotMessage): void {
+    if (this.#ended) return;
+    if (message.type === "snapshotAccepted") {
+      this.#unconfirmedBytes -= message.bytes;
+      this.#unconfirmedPieces--;
+      this.#schedule();
+    } else if (message.type === "snapshotPublished") {
+      this.#ended = true;
+      const { name, bytes, entries } = message;
+      this.#resolve({ name, bytes, entries, durationMs: performance.now() - this.#startedMs });
+    } else {
+      this.fail(message.message);
+    }
+  }
+
+  fail(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#capture?.close();
+    this.#capture = null;
+    this.#options.send({ type: "snapshotAbort", id: this.id }, []);
+    this.#reject(new Error(reason));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ended || this.#full()) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#ended) return;
+      try {
+        this.#turn();
+      } catch (error) {
+        this.fail(error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  #full(): boolean {
+    return this.#unconfirmedBytes >= UNCONFIRMED_BYTES_MAX || this.#unconfirmedPieces >= UNCONFIRMED_PIECES_MAX;
+  }
+
+  /** About a millisecond of copying. */
+  #turn(): void {
+    const untilMs = performance.now() + STEP_MS;
+    do {
+      if (this.#capture !== null) this.#encodeCollections(this.#capture);
+      else if (this.#next < this.#sections.length) this.#copyShard(this.#sections[this.#next++]!);
+      else {
+        this.#finish();
+        return;
+      }
+    } while (performance.now() < untilMs && !this.#full());
+    this.#schedule();
+  }
+
+  #copyShard(sectionId: number): void {
+    this.#stamp = this.#options.currentSequence();
+    const capture = this.#options.keyspace.captureShard(Math.floor(sectionId / SHARDS), sectionId % SHARDS);
+    this.#capture = capture.done ? null : capture;
+    this.#sendPiece(sectionId, capture.chunks, null, 0);
+  }
+
+  #encodeCollections(capture: ShardCapture): void {
+    const sink = this.#sink;
+    sink.reset();
+    const untilMs = performance.now() + STEP_MS;
+    let entries = 0;
+    do entries += capture.step(sink, SLICE_BYTES);
+    while (!capture.done && sink.length < PIECE_BYTES && performance.now() < untilMs);
+    if (capture.done) this.#capture = null;
+    if (entries === 0) return;
+    this.#sendPiece(this.#sections[this.#next - 1]!, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
+  }
+
+  #sendPiece(sectionId: number, chunks: Uint8Array[], entries: Uint8Array | null, entryCount: number): void {
+    const { id } = this;
+    const sequence = this.#stamp;
+    const piece: SnapshotPiece = { type: "snapshotPiece", id, sectionId, sequence, chunks, entries, entryCount };
+    const transfer = chunks.map((chunk) => chunk.buffer as ArrayBuffer);
+    if (entries !== null) transfer.push(entries.buffer as ArrayBuffer);
+    this.#unconfirmedBytes += pieceBytes(piece);
+    this.#unconfirmedPieces++;
+    this.#options.send(piece, transfer);
+  }
+
+  /** The rest is the worker's: the file, its sync, that of the log up to the last stamp, the new name. */
+  #finish(): void {
+    const { keyspace, hashSeed } = this.#options;
+    // Not lower than any token given before the highest stamp; those given later are in the log.
+    const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence: keyspace.lastFence };
+    this.#options.send({ type: "snapshotFinish", id: this.id, walPos: this.#walPos, metadata }, []);
+    this.#scheduled = true;
+  }
+}

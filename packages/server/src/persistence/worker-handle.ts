@@ -1,0 +1,79 @@
+/** Starting, talking to and watching the persistence worker, as seen by the serving thread. */
+import { Worker } from "node:worker_threads";
+import * as slot from "./slots.js";
+
+/** The worker counts as hanging when its heartbeat stands still over so many looks in a row. */
+const LOOKS_MAX = 4;
+/** The same while it is inside a system call: a slow disk is no reason to refuse writes, it only slows them down. */
+const LOOKS_IN_SYSTEM_CALL_MAX = 150;
+/** Time between two looks; four of them are less than a second. */
+export const LOOK_MS = 200;
+
+/** Run from source (tests), the worker still is the built file: threads cannot load TypeScript. */
+const WORKER_URL = new URL(
+  import.meta.url.includes("/src/persistence/") ? "../../dist/persistence/worker.js" : "./worker.js",
+  import.meta.url,
+);
+
+export class WorkerHandle {
+  /** Every message but the first. */
+  onMessage: (message: slot.FromWorker) => void = () => {};
+  /** The thread is gone although nobody closed it. */
+  onDeath: (error: Error) => void = () => {};
+  readonly #worker: Worker;
+  readonly #control: Int32Array;
+  #beat = 0;
+  #looksWithoutBeat = 0;
+  #expected = false;
+
+  constructor(start: slot.WorkerStart) {
+    this.#control = new Int32Array(start.control);
+    this.#worker = new Worker(WORKER_URL, { workerData: start, name: "persistence", execArgv: [] });
+  }
+
+  /** Resolves when the worker has begun a segment; rejects with the reason why it could not. */
+  ready(): Promise<void> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker.once("error", reject);
+      worker.once("message", (message: slot.FromWorker) => {
+        worker.off("error", reject);
+        if (message.type === "openFailed") {
+          reject(message.error);
+          return;
+        }
+        worker.on("message", (next: slot.FromWorker) => this.onMessage(next));
+        worker.on("error", (error) => this.#died(error));
+        worker.on("exit", (code) => this.#died(new Error(`the persistence worker ended with code ${code}`)));
+        resolve();
+      });
+    });
+  }
+
+  /** Sends without waking the worker from its sleep. */
+  post(message: slot.ToWorker, transfer: ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
+    Atomics.add(this.#control, slot.MESSAGES_SENT, 1);
+  }
+
+  /** To be called every LOOK_MS: whether the worker's loop stands still. */
+  hangs(): boolean {
+    const beat = Atomics.load(this.#control, slot.HEARTBEAT);
+    this.#looksWithoutBeat = beat === this.#beat ? this.#looksWithoutBeat + 1 : 0;
+    this.#beat = beat;
+    const inCall = Atomics.load(this.#control, slot.IN_SYSTEM_CALL) === 1;
+    return this.#looksWithoutBeat >= (inCall ? LOOKS_IN_SYSTEM_CALL_MAX : LOOKS_MAX);
+  }
+
+  /** The worker will end, or is not wanted any more. */
+  async end(): Promise<void> {
+    this.#expected = true;
+    await this.#worker.terminate();
+  }
+
+  #died(error: Error): void {
+    if (this.#expected) return;
+    this.#expected = true;
+    this.onDeath(error);
+  }
+}

@@ -1,0 +1,149 @@
+/** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
+import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
+import { encodeStringEntries } from "@hearthkv/engine";
+import { type FromWorker, pieceBytes, type SnapshotPiece, type ToWorker } from "./slots.js";
+import type { WorkerLog } from "./worker-log.js";
+
+/** So often the file is synced while it grows: then the sync at its end is short, and the disk is not held up for long. */
+const FLUSH_BYTES = 32 * 1024 * 1024;
+/** A shard with more is written as several sections. */
+const SECTION_BYTES_MAX = 256 * 1024 * 1024;
+
+type SnapshotMessage = Extract<ToWorker, { readonly id: number }>;
+type FinishMessage = Extract<ToWorker, { readonly type: "snapshotFinish" }>;
+
+export class WorkerSnapshots {
+  /** Called after every step. */
+  onStep: () => void = () => {};
+  readonly #dir: Directory;
+  readonly #keep: number;
+  readonly #log: WorkerLog;
+  readonly #post: (message: FromWorker) => void;
+  readonly #queue: SnapshotMessage[] = [];
+  #running = false;
+  #writer: SnapshotWriter | null = null;
+  /** The snapshot being written; messages of any other are of one that failed. */
+  #id = -1;
+  #flushedBytes = 0;
+
+  constructor(dir: Directory, keep: number, log: WorkerLog, post: (message: FromWorker) => void) {
+    this.#dir = dir;
+    this.#keep = keep;
+    this.#log = log;
+    this.#post = post;
+  }
+
+  /** Something is under way whose end must not be slept through. */
+  get busy(): boolean {
+    return this.#running;
+  }
+
+  /** Messages are handled one after the other, each to its end. */
+  receive(message: SnapshotMessage): void {
+    this.#queue.push(message);
+    if (!this.#running) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let message = this.#queue.shift(); message !== undefined; message = this.#queue.shift()) {
+      try {
+        await this.#handle(message);
+      } catch (error) {
+        this.#giveUp();
+        this.#post({ type: "snapshotFailed", id: message.id, message: textOf(error) });
+      }
+      this.onStep();
+    }
+    this.#running = false;
+  }
+
+  async #handle(message: SnapshotMessage): Promise<void> {
+    if (message.type === "snapshotBegin") {
+      this.#giveUp();
+      this.#flushedBytes = 0;
+      this.#writer = SnapshotWriter.create(this.#dir, message.createdMs);
+      this.#id = message.id;
+      return;
+    }
+    const writer = this.#writer;
+    if (writer === null || message.id !== this.#id) return;
+    if (message.type === "snapshotAbort") this.#giveUp();
+    else if (message.type === "snapshotPiece") await this.#addPiece(writer, message);
+    else await this.#publish(writer, message);
+  }
+
+  async #addPiece(writer: SnapshotWriter, piece: SnapshotPiece): Promise<void> {
+    const { sectionId, sequence, entries } = piece;
+    if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
+    else addStrings(writer, piece);
+    if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
+      this.#flushedBytes = writer.bytes;
+      await writer.flush();
+    }
+    this.#post({ type: "snapshotAccepted", id: piece.id, bytes: pieceBytes(piece) });
+  }
+
+  async #publish(writer: SnapshotWriter, message: FinishMessage): Promise<void> {
+    const { id, walPos } = message;
+    writer.finish(message.metadata, walPos);
+    const published = await writer.publish(async (sequence) => {
+      await this.#log.synced(sequence);
+      if (!this.#log.mayPublish(walPos)) throw new Error("an fdatasync of the log failed while the snapshot was made");
+    });
+    this.#writer = null;
+    this.#log.snapshotPublished(walPos);
+    this.#prune();
+    const { name, bytes, totalEntries } = published;
+    this.#post({ type: "snapshotPublished", id, name, bytes, entries: totalEntries });
+  }
+
+  /** What cannot be removed now is removed after the next snapshot. */
+  #prune(): void {
+    try {
+      const { oldestKeptWalPos } = pruneSnapshots(this.#dir, this.#keep);
+      pruneSegments(this.#dir, oldestKeptWalPos);
+      this.#log.tellSegments();
+    } catch (error) {
+      this.#post({ type: "warning", message: `cannot remove old files: ${textOf(error)}` });
+    }
+  }
+
+  #giveUp(): void {
+    const writer = this.#writer;
+    this.#writer = null;
+    this.#id = -1;
+    try {
+      writer?.abort();
+    } catch (error) {
+      this.#post({ type: "warning", message: `cannot remove an unfinished snapshot: ${textOf(error)}` });
+    }
+  }
+}
+
+/** An empty shard gets a section too: its stamp is what replay goes by. */
+function addStrings(writer: SnapshotWriter, piece: SnapshotPiece): void {
+  let blocks: Uint8Array[] = [];
+  let bytes = 0;
+  let count = 0;
+  let sections = 0;
+  const section = (): void => {
+    writer.addSection(piece.sectionId, piece.sequence, count, blocks);
+    blocks = [];
+    bytes = 0;
+    count = 0;
+    sections++;
+  };
+  for (const chunk of piece.chunks) {
+    count += encodeStringEntries([chunk], (block) => {
+      blocks.push(block);
+      bytes += block.length;
+    });
+    if (bytes >= SECTION_BYTES_MAX) section();
+  }
+  if (count > 0 || sections === 0) section();
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,135 @@
+/**
+ * The persistence worker: one loop that writes and syncs the log, and between its turns lets messages (snapshot pieces, mostly) and the
+ * ends of asynchronous calls through.
+ *
+ * How it sleeps decides what everything costs: waking a thread takes longer than writing a small entry.
+ *   nothing to do           Atomics.wait; whoever publishes wakes it
+ *   an fdatasync is due     Atomics.wait until then; in ack level "memory", where main never writes, it looks every 2 ms instead
+ *   something asynchronous  in the event loop, with a timer
+ * A sleeper says how it sleeps in SLEEPING and then looks once more; main publishes first and looks at SLEEPING then. So one of the two
+ * always sees the other.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { realDisk } from "@hearthkv/durability";
+import * as slot from "./slots.js";
+import { WorkerLog } from "./worker-log.js";
+import { WorkerSnapshots } from "./worker-snapshots.js";
+
+/** Longest sleep: the heartbeat must beat. */
+const IDLE_MS = 150;
+const POLL_MS = 2;
+/** After a failure, closing gives the disk so long to recover. */
+const CLOSE_PATIENCE_MS = 2000;
+
+class PersistenceWorker {
+  readonly #control: Int32Array;
+  readonly #log: WorkerLog;
+  readonly #snapshots: WorkerSnapshots;
+  readonly #post: (message: slot.FromWorker) => void;
+  #messages = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #closeBeforeMs = Number.POSITIVE_INFINITY;
+  #closing = false;
+
+  constructor(start: slot.WorkerStart, post: (message: slot.FromWorker) => void) {
+    const dir = realDisk(start.directory);
+    this.#control = new Int32Array(start.control);
+    this.#post = post;
+    this.#log = new WorkerLog(start, dir, post);
+    this.#snapshots = new WorkerSnapshots(dir, start.snapshotKeep, this.#log, post);
+    this.#log.onSynced = () => this.#kick();
+    this.#snapshots.onStep = () => this.#kick();
+  }
+
+  run(): void {
+    this.#log.tellSegments();
+    this.#turn();
+  }
+
+  receive(message: slot.ToWorker): void {
+    this.#messages = (this.#messages + 1) | 0;
+    switch (message.type) {
+      case "wake":
+        break;
+      case "oversize":
+        this.#log.takeOversize(message.bytes);
+        break;
+      case "close":
+        this.#closing = true;
+        this.#closeBeforeMs = performance.now() + CLOSE_PATIENCE_MS;
+        break;
+      default:
+        this.#snapshots.receive(message);
+    }
+    this.#kick();
+  }
+
+  /** Ends a sleep in the event loop. */
+  #kick(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    const control = this.#control;
+    Atomics.store(control, slot.SLEEPING, slot.SLEEP_NONE);
+    Atomics.add(control, slot.HEARTBEAT, 1);
+    const nowMs = performance.now();
+    if (this.#closing) Atomics.store(control, slot.SYNC_WANTED, 1);
+    this.#log.step(nowMs);
+    if (this.#closing && this.#tryClose(nowMs)) return;
+    this.#sleep(nowMs);
+  }
+
+  #sleep(nowMs: number): void {
+    const control = this.#control;
+    const seen = Atomics.load(control, slot.WAKE);
+    const async = this.#log.syncing || this.#snapshots.busy;
+    const due = this.#log.msUntilStep(nowMs);
+    const polls =
+      Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_MEMORY && (async || due !== Number.POSITIVE_INFINITY);
+    const waitMs = Math.min(due, polls ? POLL_MS : IDLE_MS);
+    const how = async ? slot.SLEEP_LOOP : due === Number.POSITIVE_INFINITY ? slot.SLEEP_IDLE : slot.SLEEP_TIMED;
+    Atomics.store(control, slot.SLEEPING, how);
+    const again =
+      waitMs <= 0 || Atomics.load(control, slot.MESSAGES_SENT) !== this.#messages || this.#log.msUntilStep(nowMs) <= 0;
+    if (again) {
+      setImmediate(() => this.#turn());
+    } else if (async) {
+      this.#timer = setTimeout(() => {
+        this.#timer = null;
+        this.#turn();
+      }, waitMs);
+    } else {
+      Atomics.wait(control, slot.WAKE, seen, waitMs);
+      setImmediate(() => this.#turn());
+    }
+  }
+
+  /** Ends the thread when everything is durable, or cannot be made so. */
+  #tryClose(nowMs: number): boolean {
+    const log = this.#log;
+    if (log.syncing || this.#snapshots.busy) return false;
+    const { settled } = log;
+    if (!settled && (log.failure === null || nowMs < this.#closeBeforeMs)) return false;
+    log.close();
+    this.#post({ type: "closed", error: settled ? null : log.failure });
+    parentPort?.close();
+    return true;
+  }
+}
+
+const port = parentPort;
+if (port !== null) {
+  const post = (message: slot.FromWorker): void => port.postMessage(message);
+  try {
+    const worker = new PersistenceWorker(workerData as slot.WorkerStart, post);
+    port.on("message", (message: slot.ToWorker) => worker.receive(message));
+    post({ type: "ready" });
+    worker.run();
+  } catch (error) {
+    post({ type: "openFailed", error: error instanceof Error ? error : new Error(String(error)) });
+  }
+}
