@@ -65,7 +65,8 @@ export class ShardCapture {
       this.#early.reset();
       this.#earlyCount = 0;
     }
-    while (sink.length < end && this.#advance()) entries += this.#slice(sink);
+    while (sink.length < end && this.#advance())
+      entries += this.#slice(sink, Math.min(end - sink.length, SLICE_BYTES_MAX));
     if (this.#current === null && this.#next === this.#values.length) this.close();
     return entries;
   }
@@ -85,7 +86,7 @@ export class ShardCapture {
       this.#current = value;
       this.#cursor = 0;
     }
-    while (this.#current === value) this.#earlyCount += this.#slice(this.#early);
+    while (this.#current === value) this.#earlyCount += this.#slice(this.#early, SLICE_BYTES_MAX);
     if (value !== current) {
       this.#current = current;
       this.#cursor = cursor;
@@ -104,12 +105,12 @@ export class ShardCapture {
     return true;
   }
 
-  #slice(sink: ByteSink): number {
+  #slice(sink: ByteSink, maxBytes: number): number {
     // Only called with a current value.
     const value = this.#current as AnyValue;
     const first = this.#cursor === 0;
     const at = beginEntry(sink, this.#shard, value, first ? 0 : ENTRY_CONTINUES);
-    this.#cursor = value.encodeSlice(this.#cursor, sink, SLICE_BYTES_MAX);
+    this.#cursor = value.encodeSlice(this.#cursor, sink, maxBytes);
     endEntry(sink, at);
     if (this.#cursor < 0) {
       value.snapshotEpoch = this.epoch;

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { ByteSink, encodeStringEntries, type Keyspace } from "../src/index.js";
+import { Driver, newKeyspace } from "./support/model.js";
+import { Random, seedOf } from "./support/random.js";
+
+const OPERATIONS = Number(process.env.HEARTHKV_PROP_OPERATIONS ?? 1_000_000);
+
+test("a million random operations agree with a model, over growth, deletion, expiry and evacuation", () => {
+  const random = new Random(seedOf("prop-keyspace"));
+  const driver = new Driver(random, newKeyspace(random));
+  // Tides: many keys, then few, so that shards grow, empty and evacuate.
+  const tides = [50, 2_000, 20_000, 200, 20_000];
+  for (let i = 0; i < OPERATIONS; i++) {
+    if (i % 10_000 === 0) driver.keys = tides[Math.floor(i / 10_000) % tides.length] as number;
+    driver.step();
+    if (driver.log.length > 1000) driver.log.length = 0;
+    if (i % 100_000 === 0) driver.checkAll();
+  }
+  driver.checkAll();
+});
+
+test("replaying the log gives the same data", () => {
+  const random = new Random(seedOf("prop-replay"));
+  const driver = new Driver(random, newKeyspace(random));
+  for (let i = 0; i < 60_000; i++) driver.step();
+  driver.commit();
+  const copy = newKeyspace(random);
+  for (const e of driver.log) copy.replay(e.op, e.sequence, e.payload, 0, e.payload.length);
+  copy.nowMs = driver.keyspace.nowMs;
+  expect(copy.digest()).toBe(driver.keyspace.digest());
+  expect(copy.lastFence).toBe(driver.keyspace.lastFence);
+});
+
+test("shard copies taken one by one under writes, and the log behind their stamps, give the same data", () => {
+  const random = new Random(seedOf("prop-fuzzy-snapshot"));
+  const driver = new Driver(random, newKeyspace(random));
+  // Few keys with large values: most writes hit a shard that is being copied, before, in the middle of and after its encoding.
+  driver.keys = 30;
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 2000; i++) driver.step();
+    driver.commit();
+    const copy = newKeyspace(random);
+    copy.setDefaultStamp(driver.sequence);
+    snapshotUnderWrites(driver, copy, random);
+    for (let i = 0; i < 300; i++) driver.step();
+    driver.commit();
+    for (const e of driver.log) copy.replay(e.op, e.sequence, e.payload, 0, e.payload.length);
+    copy.nowMs = driver.keyspace.nowMs;
+    expect(copy.digest()).toBe(driver.keyspace.digest());
+  }
+});
+
+/** Loads every section into `copy` as it was at its stamp, while the driver goes on. */
+function snapshotUnderWrites(driver: Driver, copy: Keyspace, random: Random): void {
+  for (const section of driver.keyspace.shardSections()) {
+    const capture = driver.keyspace.captureShard(section >>> 8, section & 255);
+    copy.setStamp(section, driver.sequence);
+    const sink = new ByteSink();
+    while (!capture.done) {
+      for (let i = random.int(20); i > 0; i--) driver.step();
+      driver.commit();
+      capture.step(sink, 1 + random.int(100));
+    }
+    let entries = 0;
+    const chunks = encodeStringEntries(capture.chunks, (block) => {
+      entries += copy.loadEntries(section, block, 0, block.length);
+    });
+    expect(entries).toBe(chunks);
+    copy.loadEntries(section, sink.bytes, 0, sink.length);
+    if (random.int(3) === 0) driver.step();
+    driver.commit();
+  }
+}

@@ -1,0 +1,433 @@
+/**
+ * A plain model of one keyspace, and a driver that does the same random operations to it and to the real one. Every entry the real one logs is
+ * kept, so that a test can replay them.
+ */
+import { createHash } from "node:crypto";
+import { HashValue, Keyspace, ListValue, SetValue, ZsetValue } from "../../src/index.js";
+import { OP_SETNX } from "../../src/ops.js";
+import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
+import type { Random } from "./random.js";
+
+export const SEED = Buffer.from("hashseed");
+const LOG_BYTES = 4096;
+const HEADROOM = 64;
+
+export type ModelValue =
+  | { type: typeof TYPE_STRING; data: string }
+  | { type: typeof TYPE_LIST; data: string[] }
+  | { type: typeof TYPE_SET; data: Set<string> }
+  | { type: typeof TYPE_HASH; data: Map<string, string> }
+  | { type: typeof TYPE_ZSET; data: Map<string, number> };
+
+export interface Entry {
+  op: number;
+  sequence: number;
+  payload: Buffer;
+}
+
+export function newKeyspace(random: Random): Keyspace {
+  return new Keyspace({ hashSeed: SEED, random: random.next });
+}
+
+type Modelled = ModelValue & { expireAt: number };
+
+export class Driver {
+  readonly random: Random;
+  readonly keyspace: Keyspace;
+  readonly model = new Map<string, Modelled>();
+  readonly log: Entry[] = [];
+  sequence = 0;
+  /** How many different keys are used: raise it to grow, and delete to shrink. */
+  keys = 500;
+  readonly #ring = Buffer.alloc(LOG_BYTES);
+
+  constructor(random: Random, keyspace: Keyspace) {
+    this.random = random;
+    this.keyspace = keyspace;
+    keyspace.nowMs = 1_700_000_000_000;
+    keyspace.effects.enabled = true;
+    this.#lend();
+  }
+
+  /** Keeps what was logged since the last call as one entry. */
+  commit(): void {
+    const { effects } = this.keyspace;
+    if (effects.count === 0) return;
+    this.sequence++;
+    this.log.push({
+      op: effects.op,
+      sequence: this.sequence,
+      payload: Buffer.from(effects.bytes.subarray(effects.start, effects.pos)),
+    });
+    this.#lend();
+  }
+
+  key(): Buffer {
+    return Buffer.from(`k${this.random.int(this.keys)}`);
+  }
+
+  text(max = 40): string {
+    const length = this.random.int(max);
+    let s = "";
+    for (let i = 0; i < length; i++) s += String.fromCharCode(this.random.int(256));
+    return s;
+  }
+
+  /** A value's size is mostly small, sometimes near a chunk's size or above. */
+  value(): string {
+    const dice = this.random.int(1000);
+    if (dice === 0) return "L".repeat(200_000 + this.random.int(200_000));
+    if (dice < 10) return "m".repeat(this.random.int(9000));
+    return this.text();
+  }
+
+  /** The live modelled value of a key; an expired one is forgotten, as a lookup does. */
+  get(k: string): Modelled | undefined {
+    const found = this.model.get(k);
+    if (found === undefined || found.expireAt === 0 || found.expireAt >= this.keyspace.nowMs) return found;
+    this.model.delete(k);
+    return undefined;
+  }
+
+  /** One random operation; throws when the real answer is not the model's. */
+  step(): void {
+    const operation = this.random.pick(OPERATIONS);
+    operation(this);
+    // Several operations are sometimes one entry, as in MULTI/EXEC.
+    if (this.random.int(8) !== 0) this.commit();
+  }
+
+  /** Compares one key. */
+  check(k: string): void {
+    const db = this.keyspace.db(0);
+    const key = Buffer.from(k);
+    const expected = this.get(k);
+    const type = db.lookup(key, 0, key.length);
+    same(k, "type", type, expected?.type ?? TYPE_NONE);
+    if (expected === undefined) return;
+    same(k, "expiry", db.expireAt, expected.expireAt);
+    if (expected.type === TYPE_STRING) {
+      const real = Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen)).toString("latin1");
+      same(k, "string", real, expected.data);
+      return;
+    }
+    const value = db.value;
+    same(k, "size", value.size, "length" in expected.data ? expected.data.length : expected.data.size);
+    if (value instanceof ListValue && expected.type === TYPE_LIST) {
+      value.iterate(0, value.size, (element, i) => same(k, `[${i}]`, element, expected.data[i]));
+    } else if (value instanceof HashValue && expected.type === TYPE_HASH) {
+      for (const [f, v] of expected.data) same(k, f, value.get(f), v);
+    } else if (value instanceof SetValue && expected.type === TYPE_SET) {
+      for (const m of expected.data) same(k, m, value.has(m), true);
+    } else if (value instanceof ZsetValue && expected.type === TYPE_ZSET) {
+      for (const [m, s] of expected.data) same(k, m, value.score(m), s);
+    }
+  }
+
+  /** Compares everything, both ways. */
+  checkAll(): void {
+    for (const k of [...this.model.keys()]) this.check(k);
+    const found = new Set<string>();
+    this.keyspace.db(0).forEachKey((buf, off, len) => found.add(Buffer.from(buf.subarray(off, off + len)).toString()));
+    same("*", "keys", found.size, [...this.model.keys()].filter((k) => this.get(k) !== undefined).length);
+  }
+
+  #lend(): void {
+    this.keyspace.effects.target(this.#ring, HEADROOM, LOG_BYTES - HEADROOM);
+  }
+}
+
+export function same(key: string, what: string, real: unknown, expected: unknown): void {
+  if (Object.is(real, expected)) return;
+  const short = (v: unknown): string =>
+    typeof v === "string" && v.length > 60
+      ? `${v.length} bytes, sha1 ${createHash("sha1").update(v).digest("hex")}`
+      : String(v);
+  throw new Error(`${key} ${what}: ${short(real)}, expected ${short(expected)}`);
+}
+
+const bytes = (s: string): Buffer => Buffer.from(s, "latin1");
+
+/** The modelled value for a collection operation: null when the key holds another type. */
+function collection<T extends ModelValue>(d: Driver, k: string, fresh: T): (T & { expireAt: number }) | null {
+  const found = d.get(k);
+  // The engine's callers look a key up before they change it.
+  const key = bytes(k);
+  d.keyspace.db(0).lookup(key, 0, key.length);
+  if (found === undefined) return { ...fresh, expireAt: 0 };
+  return found.type === fresh.type ? (found as T & { expireAt: number }) : null;
+}
+
+function keep(d: Driver, k: string, value: Modelled): void {
+  const size = typeof value.data === "string" ? 1 : "length" in value.data ? value.data.length : value.data.size;
+  if (size === 0) d.model.delete(k);
+  else d.model.set(k, value);
+}
+
+type Operation = (d: Driver) => void;
+
+const setString: Operation = (d) => {
+  const key = d.key();
+  const data = d.value();
+  const v = bytes(data);
+  const expireAt = d.random.int(3) === 0 ? d.keyspace.nowMs + d.random.int(5000) : 0;
+  const nx = d.random.int(4) === 0;
+  if (nx && d.get(key.toString()) !== undefined) return;
+  if (nx) d.keyspace.db(0).lookup(key, 0, key.length);
+  if (nx) d.keyspace.db(0).setString(key, 0, key.length, v, 0, v.length, expireAt, OP_SETNX);
+  else d.keyspace.db(0).setString(key, 0, key.length, v, 0, v.length, expireAt);
+  d.model.set(key.toString(), { type: TYPE_STRING, data, expireAt });
+};
+
+const keepTtl: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const data = d.value();
+  const v = bytes(data);
+  const expireAt = d.get(k)?.expireAt ?? 0;
+  d.keyspace.db(0).lookup(key, 0, key.length);
+  d.keyspace.db(0).setStringKeepTtl(key, 0, key.length, v, 0, v.length);
+  d.model.set(k, { type: TYPE_STRING, data, expireAt });
+};
+
+const mset: Operation = (d) => {
+  const parts: Buffer[] = [];
+  for (let i = 0; i < 6; i++) parts.push(i % 2 === 0 ? d.key() : bytes(d.text()));
+  const buf = Buffer.concat(parts);
+  const len = Int32Array.from(parts, (p) => p.length);
+  const off = new Int32Array(parts.length);
+  for (let i = 1; i < parts.length; i++) off[i] = (off[i - 1] as number) + (len[i - 1] as number);
+  d.keyspace.db(0).mset(buf, off, len, 0, 3);
+  for (let i = 0; i < 6; i += 2) {
+    const data = (parts[i + 1] as Buffer).toString("latin1");
+    d.model.set((parts[i] as Buffer).toString(), { type: TYPE_STRING, data, expireAt: 0 });
+  }
+};
+
+const incr: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const delta = d.random.int(4) === 0 ? -d.random.int(1000) : d.random.int(2 ** 40);
+  const db = d.keyspace.db(0);
+  const before = d.get(k);
+  db.lookup(key, 0, key.length);
+  if (before !== undefined && before.type !== TYPE_STRING) return;
+  const old = before === undefined ? "0" : (before.data as string);
+  const integer = /^(0|-?[1-9][0-9]{0,15})$/.test(old);
+  let real: number | bigint | string = db.incrBy(key, 0, key.length, delta);
+  if (Number.isNaN(real)) real = db.incrByBig(key, 0, key.length, BigInt(delta));
+  if (!integer) return same(k, "incr", real, "notint");
+  const sum = BigInt(old) + BigInt(delta);
+  same(k, "incr", String(real), String(sum));
+  d.model.set(k, { type: TYPE_STRING, data: String(sum), expireAt: before?.expireAt ?? 0 });
+};
+
+const writeAt =
+  (append: boolean): Operation =>
+  (d) => {
+    const key = d.key();
+    const k = key.toString();
+    const before = d.get(k);
+    const db = d.keyspace.db(0);
+    db.lookup(key, 0, key.length);
+    if (before !== undefined && before.type !== TYPE_STRING) return;
+    const old = (before?.data as string | undefined) ?? "";
+    if (old.length > 600_000) return;
+    const data = d.value();
+    const v = bytes(data);
+    const offset = append ? old.length : d.random.int(200);
+    if (!append && v.length === 0) return;
+    const length = append
+      ? db.append(key, 0, key.length, v, 0, v.length)
+      : db.setRange(key, 0, key.length, offset, v, 0, v.length);
+    const merged = old.slice(0, offset).padEnd(offset, "\0") + data + old.slice(offset + data.length);
+    same(k, "length", length, merged.length);
+    d.model.set(k, { type: TYPE_STRING, data: merged, expireAt: before?.expireAt ?? 0 });
+  };
+
+const remove: Operation = (d) => {
+  const key = d.key();
+  const had = d.get(key.toString()) !== undefined;
+  same(key.toString(), "removed", d.keyspace.db(0).remove(key, 0, key.length), had);
+  d.model.delete(key.toString());
+};
+
+const removeMany: Operation = (d) => {
+  const parts = Array.from({ length: 20 }, () => d.key());
+  const len = Int32Array.from(parts, (p) => p.length);
+  const off = new Int32Array(parts.length);
+  for (let i = 1; i < parts.length; i++) off[i] = (off[i - 1] as number) + (len[i - 1] as number);
+  const real = d.keyspace.db(0).removeMany(Buffer.concat(parts), off, len, 0, parts.length);
+  const names = new Set(parts.map(String).filter((k) => d.get(k) !== undefined));
+  same("many", "removed", real, names.size);
+  for (const k of names) d.model.delete(k);
+};
+
+const expire: Operation = (d) => {
+  const key = d.key();
+  const found = d.get(key.toString());
+  const db = d.keyspace.db(0);
+  if (db.lookup(key, 0, key.length) === TYPE_NONE) return;
+  const at = d.random.int(3) === 0 ? 0 : d.keyspace.nowMs + d.random.int(3000);
+  db.setExpire(key, 0, key.length, at);
+  if (found !== undefined) found.expireAt = at;
+};
+
+const copyValue = (v: Modelled): Modelled => structuredClone(v);
+
+const rename: Operation = (d) => {
+  const from = d.key();
+  const to = d.key();
+  const found = d.get(from.toString());
+  const db = d.keyspace.db(0);
+  if (db.lookup(from, 0, from.length) === TYPE_NONE || from.equals(to) || found === undefined) return;
+  if (d.random.int(2) === 0) {
+    db.rename(from, 0, from.length, to, 0, to.length);
+    d.model.delete(from.toString());
+    d.model.set(to.toString(), found);
+  } else {
+    db.copyTo(from, 0, from.length, db, to, 0, to.length);
+    d.model.set(to.toString(), copyValue(found));
+  }
+};
+
+const hash: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const value = collection(d, k, { type: TYPE_HASH, data: new Map<string, string>() });
+  if (value === null) return;
+  const db = d.keyspace.db(0);
+  if (d.random.int(3) > 0) {
+    const pairs = [`f${d.random.int(30)}`, d.text(), `f${d.random.int(30)}`, d.text()];
+    db.hashSet(key, 0, key.length, pairs);
+    value.data.set(pairs[0] as string, pairs[1] as string).set(pairs[2] as string, pairs[3] as string);
+  } else {
+    const fields = [`f${d.random.int(30)}`, `f${d.random.int(30)}`];
+    const gone = fields.filter((f) => value.data.delete(f)).length;
+    same(k, "hdel", db.hashDelete(key, 0, key.length, fields), gone);
+  }
+  keep(d, k, value);
+};
+
+const list: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const value = collection(d, k, { type: TYPE_LIST, data: [] as string[] });
+  if (value === null) return;
+  const db = d.keyspace.db(0);
+  const side = d.random.int(2);
+  if (d.random.int(3) > 0) {
+    const values = Array.from({ length: 1 + d.random.int(20) }, () => d.text());
+    same(k, "push", db.listPush(key, 0, key.length, side, values), value.data.length + values.length);
+    for (const v of values) side === 0 ? value.data.unshift(v) : value.data.push(v);
+  } else {
+    for (const v of db.listPop(key, 0, key.length, side, 1 + d.random.int(15))) {
+      same(k, "pop", v, side === 0 ? value.data.shift() : value.data.pop());
+    }
+  }
+  keep(d, k, value);
+};
+
+const set: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const value = collection(d, k, { type: TYPE_SET, data: new Set<string>() });
+  if (value === null) return;
+  const members = Array.from({ length: 3 }, () => `m${d.random.int(40)}`);
+  const db = d.keyspace.db(0);
+  const before = value.data.size;
+  if (d.random.int(2) === 0) {
+    for (const m of members) value.data.add(m);
+    same(k, "sadd", db.setAdd(key, 0, key.length, members), value.data.size - before);
+  } else {
+    for (const m of members) value.data.delete(m);
+    same(k, "srem", db.setRemove(key, 0, key.length, members), before - value.data.size);
+  }
+  keep(d, k, value);
+};
+
+const zset: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const value = collection(d, k, { type: TYPE_ZSET, data: new Map<string, number>() });
+  if (value === null) return;
+  const members = Array.from({ length: 3 }, () => `m${d.random.int(40)}`);
+  const db = d.keyspace.db(0);
+  const before = value.data.size;
+  if (d.random.int(3) > 0) {
+    const scores = members.map(() => d.random.pick([d.random.int(50), d.random.next(), Number.NEGATIVE_INFINITY]));
+    for (let i = 0; i < 3; i++) value.data.set(members[i] as string, scores[i] as number);
+    same(k, "zadd", db.zsetAdd(key, 0, key.length, scores, members), value.data.size - before);
+  } else {
+    for (const m of members) value.data.delete(m);
+    same(k, "zrem", db.zsetRemove(key, 0, key.length, members), before - value.data.size);
+  }
+  keep(d, k, value);
+};
+
+const lock: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const owner = bytes(`owner${d.random.int(2)}`);
+  const db = d.keyspace.db(0);
+  const found = d.get(k);
+  const at = d.keyspace.nowMs + 1 + d.random.int(4000);
+  const holds = found?.type === TYPE_STRING && found.data === owner.toString();
+  const action = d.random.int(3);
+  if (action === 0) {
+    const fence = d.keyspace.lastFence;
+    const token = db.lock(key, 0, key.length, owner, 0, owner.length, at);
+    same(k, "locked", token > fence, found === undefined);
+    if (found === undefined) d.model.set(k, { type: TYPE_STRING, data: owner.toString(), expireAt: at });
+  } else if (action === 1) {
+    same(k, "unlock", db.unlock(key, 0, key.length, owner, 0, owner.length), holds ? 1 : 0);
+    if (holds) d.model.delete(k);
+  } else {
+    same(k, "extend", db.extendLock(key, 0, key.length, owner, 0, owner.length, at), holds ? 1 : 0);
+    if (holds && found !== undefined) found.expireAt = at;
+  }
+};
+
+const passTime: Operation = (d) => {
+  d.keyspace.nowMs += d.random.int(20);
+  d.keyspace.activeExpire(d.random.int(200));
+  d.keyspace.evacuate(d.random.int(50));
+};
+
+const look: Operation = (d) => d.check(d.key().toString());
+
+const flush: Operation = (d) => {
+  if (d.random.int(2000) !== 0) return;
+  d.keyspace.flush(0);
+  d.model.clear();
+};
+
+const OPERATIONS: readonly Operation[] = [
+  setString,
+  setString,
+  setString,
+  keepTtl,
+  mset,
+  incr,
+  incr,
+  writeAt(true),
+  writeAt(false),
+  remove,
+  removeMany,
+  expire,
+  rename,
+  hash,
+  hash,
+  list,
+  list,
+  set,
+  set,
+  zset,
+  zset,
+  lock,
+  passTime,
+  look,
+  look,
+  look,
+  flush,
+];
