@@ -235,7 +235,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
 
   #protocolError(reply: ReplyWriter): void {
     reply.error(this.#decoder.error);
-    this.#services.stats.errorReplies++;
+    this.#services.stats.countError("ERR");
     this.halt |= HALT_CLOSING;
   }
 

@@ -46,6 +46,7 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
 /** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
 const TIMED_EVERY = 64;
 const MINUS = 45;
+const ERROR_WORD_BYTES_MAX = 40;
 
 /** What the dispatcher works with. */
 export interface DispatcherParts {
@@ -116,14 +117,11 @@ export class Dispatcher implements BlockingRunner {
 
   /** Runs one request of the client that begin() named. Its reply is appended to `reply`, unless the client now waits. */
   execute(client: ClientState, request: Request): void {
-    const reply = this.reply;
-    const mark = reply.length;
-    reply.proto = client.proto;
+    this.reply.proto = client.proto;
     const row = commandTable.resolve(request);
     if (row === undefined) this.#refuse(client, commandTable.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
     else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
-    if (reply.length > mark && reply.bytes[mark] === MINUS) this.#stats.errorReplies++;
     if (this.#pushes.length > 0) this.#takePushes();
   }
 
@@ -249,7 +247,14 @@ export class Dispatcher implements BlockingRunner {
     if (row !== undefined) row.counters.rejected++;
     if (row?.name === "exec") this.#transactions.discardQueue(client);
     else if (client.inMulti) client.queueFailed = true;
+    const mark = this.reply.length;
     this.reply.error(text);
+    this.#countError(this.reply, mark);
+  }
+
+  #countError(reply: ReplyWriter, mark: number): void {
+    const line = reply.bytes.toString("latin1", mark + 1, Math.min(reply.length, mark + 1 + ERROR_WORD_BYTES_MAX));
+    this.#stats.countError(line.split(/[ \r]/, 1)[0] as string);
   }
 
   #run(client: ClientState, row: TableRow, request: Request): void {
@@ -279,7 +284,10 @@ export class Dispatcher implements BlockingRunner {
       reply.length = mark;
       reply.error("ERR internal error");
     }
-    if (reply.length > mark && reply.bytes[mark] === MINUS) row.counters.failed++;
+    if (reply.length > mark && reply.bytes[mark] === MINUS) {
+      row.counters.failed++;
+      this.#countError(reply, mark);
+    }
   }
 
   #invokeTimed(row: TableRow): void {

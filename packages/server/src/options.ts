@@ -27,7 +27,7 @@ export interface ServerOptions {
   snapshotOps?: number | undefined;
   /** Snapshots kept, 1 to 1000. Default 3. */
   snapshotKeep?: number | undefined;
-  /** A log segment is rotated at this size, at least 4096. Default 1 GiB. */
+  /** A log segment is rotated at this size, 4096 to 2 GiB. Default 1 GiB. */
   walMaxBytes?: number | undefined;
   /** Default "torn-tail". */
   recovery?: Recovery | undefined;
@@ -108,7 +108,7 @@ const checks: { readonly [K in keyof Omit<ResolvedOptions, Optional>]: (value: u
   snapshotIntervalS: number(0, 31_536_000),
   snapshotOps: integer(0, Number.MAX_SAFE_INTEGER),
   snapshotKeep: integer(1, 1000),
-  walMaxBytes: integer(4096, Number.MAX_SAFE_INTEGER),
+  walMaxBytes: integer(4096, 2 ** 31),
   recovery: oneOf("torn-tail", "strict", "skip-corrupt"),
   requirepass: text(0),
   maxclients: integer(1, 1_000_000),

@@ -84,13 +84,10 @@ export class TcpServer {
   }
 
   #listenOn(host: string, port: number): Promise<number> {
-    const { tcpKeepaliveSeconds } = this.#core.settings;
     const server = createServer({
       pauseOnConnect: true,
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: tcpKeepaliveSeconds > 0,
-      keepAliveInitialDelay: tcpKeepaliveSeconds * 1000,
     });
     server.on("connection", (socket) => this.#accept(socket));
     return new Promise((resolve, reject) => {
@@ -115,6 +112,8 @@ export class TcpServer {
       refuse(accepted, refusal);
       return;
     }
+    const { tcpKeepaliveSeconds } = settings;
+    if (tcpKeepaliveSeconds > 0) accepted.setKeepAlive(true, tcpKeepaliveSeconds * 1000);
     const nowMs = Date.now();
     const identity = {
       id: ++this.#lastId,

@@ -1,9 +1,13 @@
 /** Starts a server: options, data directory, recovery, then the sockets. */
 import { randomBytes } from "node:crypto";
+import { commandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import { type Logger, pino } from "pino";
+import { Config } from "./config.js";
 import { Core, type CoreServices } from "./core.js";
 import { Cron } from "./cron.js";
+import { infoText } from "./info.js";
+import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
 import { NullPersistence, openDataDirectory, openPersistence, type Persistence } from "./persistence/index.js";
 import { maxClientsPossible, TcpServer } from "./server.js";
@@ -15,6 +19,8 @@ const LAST_REPLIES_MS = 50;
 
 /** A server that runs in this process. */
 export interface RunningServer {
+  /** Of HearthKV. */
+  readonly version: string;
   /** The port listened on. */
   readonly port: number;
   /** Addresses listened on, as "address:port". */
@@ -44,17 +50,19 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
   const { keyspace, persistence } = await openData(options, logger, lifetime);
   const core = new Core(
     { options, keyspace, persistence, settings: makeSettings(options, logger), stats: new ServerStats(), logger },
-    (made) => makeServices(made, lifetime),
+    (made) => makeServices(made, lifetime, () => port),
   );
+  let port = options.port;
   let keysLoaded = 0;
   for (const db of keyspace.databases()) keysLoaded += db.size;
   const tcp = new TcpServer(core);
   const cron = new Cron(core);
   lifetime.begin(core, tcp, cron);
   try {
-    const port = await tcp.listen(options.host, options.port);
+    port = await tcp.listen(options.host, options.port);
     const startMs = performance.now() - startedMs;
     return {
+      version: HEARTHKV_VERSION,
       ...{ port, addresses: tcp.addresses, keysLoaded, startMs },
       digest: () => keyspace.digest(),
       close: ({ snapshot = true } = {}) => lifetime.close(snapshot),
@@ -104,11 +112,25 @@ function makeSettings(options: ResolvedOptions, logger: Logger): Settings {
   return settings;
 }
 
-function makeServices(core: Core, lifetime: Lifetime): CoreServices {
+function makeServices(core: Core, lifetime: Lifetime, port: () => number): CoreServices {
+  const { settings, options, persistence, keyspace, stats, logger } = core;
+  const collector = new InfoCollector(core, port);
+  const config = new Config({
+    ...{ settings, options, persistence, port },
+    databases: keyspace.databaseCount,
+    maxclientsLimit: maxClientsPossible(),
+    setLogLevel: (level) => {
+      logger.level = level;
+    },
+  });
   return {
-    config: { get: () => [], set: () => null },
-    info: () => "",
-    resetStats: () => core.stats.reset(),
+    config,
+    info: (sections) => infoText(sections, collector.collect()),
+    resetStats: () => {
+      stats.reset();
+      commandTable.resetCounters();
+      Object.assign(keyspace.stats, { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 });
+    },
     shutdown: (save) => {
       lifetime.requestShutdown({ save });
       return null;

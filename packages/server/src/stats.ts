@@ -1,6 +1,8 @@
 /** Counters for INFO. Everything counts from the start or from CONFIG RESETSTAT. */
 
 const SAMPLES = 16;
+/** Kinds of errors told apart; commands could make up more only by mistake. */
+const ERROR_KINDS_MAX = 128;
 
 /** Plain numbers that the serving code adds to and INFO reads. */
 export class ServerStats {
@@ -22,6 +24,9 @@ export class ServerStats {
   /** Runs of the expiry sweep that stopped at their time limit. */
   expireTimeCapReached = 0;
 
+  /** Error replies by their first word. */
+  readonly errors = new Map<string, number>();
+
   #opsSamples = new Float64Array(SAMPLES);
   #inputSamples = new Float64Array(SAMPLES);
   #outputSamples = new Float64Array(SAMPLES);
@@ -30,6 +35,13 @@ export class ServerStats {
   #lastOps = 0;
   #lastInput = 0;
   #lastOutput = 0;
+
+  /** Counts an error reply that begins with `word`. */
+  countError(word: string): void {
+    this.errorReplies++;
+    const count = this.errors.get(word);
+    if (count !== undefined || this.errors.size < ERROR_KINDS_MAX) this.errors.set(word, (count ?? 0) + 1);
+  }
 
   /** Takes a sample for the per-second figures; called by the cron about every 100 ms. */
   sample(nowMs: number): void {
@@ -42,23 +54,23 @@ export class ServerStats {
     this.#remember(nowMs);
   }
 
-  /** Commands per second over about the last 1.6 seconds. */
-  get opsPerSecond(): number {
-    return Math.round(mean(this.#opsSamples));
-  }
-
-  /** Request bytes per second over about the last 1.6 seconds. */
-  get inputBytesPerSecond(): number {
-    return mean(this.#inputSamples);
-  }
-
-  /** Reply bytes per second over about the last 1.6 seconds. */
-  get outputBytesPerSecond(): number {
-    return mean(this.#outputSamples);
+  /** Everything that INFO shows; the per-second figures are those of about the last 1.6 seconds. */
+  figures() {
+    const { connectionsReceived, connectionsRejected, commandsProcessed, errorReplies } = this;
+    const { netInputBytes, netOutputBytes, expireTimeCapReached } = this;
+    const { outputLimitDisconnections, queryLimitDisconnections } = this;
+    return {
+      ...{ connectionsReceived, connectionsRejected, commandsProcessed, errorReplies, netInputBytes, netOutputBytes },
+      ...{ expireTimeCapReached, outputLimitDisconnections, queryLimitDisconnections },
+      opsPerSecond: Math.round(mean(this.#opsSamples)),
+      inputBytesPerSecond: mean(this.#inputSamples),
+      outputBytesPerSecond: mean(this.#outputSamples),
+    };
   }
 
   /** CONFIG RESETSTAT. */
   reset(): void {
+    this.errors.clear();
     this.connectionsReceived = 0;
     this.connectionsRejected = 0;
     this.commandsProcessed = 0;

@@ -1,0 +1,103 @@
+/** Collects the figures of INFO from the running parts. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { commandTable } from "@hearthkv/commands";
+import type { Core } from "./core.js";
+import type { InfoSource } from "./info.js";
+
+/** Version of this package, which is that of HearthKV. */
+export const HEARTHKV_VERSION = readVersion();
+
+/** Figures of one server; `runId` and the memory peak live as long as it does. */
+export class InfoCollector {
+  readonly #core: Core;
+  readonly #port: () => number;
+  readonly #runId = randomBytes(20).toString("hex");
+  #peakRss = 0;
+
+  constructor(core: Core, port: () => number) {
+    this.#core = core;
+    this.#port = port;
+  }
+
+  /** The figures of this moment. */
+  collect(): InfoSource {
+    const { stats, keyspace, pubsub } = this.#core;
+    return {
+      server: {
+        hearthkvVersion: HEARTHKV_VERSION,
+        runId: this.#runId,
+        port: this.#port(),
+        startedMs: stats.startedMs,
+        nowMs: Date.now(),
+        configFile: "",
+      },
+      clients: this.#clients(),
+      memory: this.#memory(),
+      persistence: this.#persistence(),
+      stats: {
+        ...stats.figures(),
+        ...keyspace.stats,
+        pubsubChannels: pubsub.channelCount(),
+        pubsubPatterns: pubsub.patternCount(),
+      },
+      errors: stats.errors,
+      commands: commandTable,
+      databases: keyspace.databases().map((db) => ({
+        index: db.index,
+        keys: db.size,
+        expires: db.volatileCount,
+        avgTtl: 0,
+      })),
+    };
+  }
+
+  #clients(): InfoSource["clients"] {
+    const { clients, blocking, settings, stats } = this.#core;
+    let pubsub = 0;
+    for (const client of clients.all()) if (client.subscriptions > 0) pubsub++;
+    return {
+      connected: clients.size,
+      blocked: blocking.size,
+      pubsub,
+      maxclients: settings.maxclients,
+      maxInputBuffer: stats.maxInputBuffer,
+      maxOutputBuffer: stats.maxOutputBuffer,
+    };
+  }
+
+  #memory(): InfoSource["memory"] {
+    const { keyspace, clients } = this.#core;
+    const { rss, heapUsed } = process.memoryUsage();
+    this.#peakRss = Math.max(this.#peakRss, rss);
+    let clientBytes = 0;
+    for (const client of clients.all()) clientBytes += client.inputBytes + client.queuedBytes + client.outputBytes;
+    return {
+      dataset: keyspace.usedBytes(),
+      rss,
+      peakRss: this.#peakRss,
+      heapUsed,
+      arenas: keyspace.arenaBytes(),
+      clients: clientBytes,
+    };
+  }
+
+  #persistence(): InfoSource["persistence"] {
+    const { persistence, options } = this.#core;
+    return {
+      enabled: !options.disablePersistence,
+      loading: false,
+      changesSinceSave: persistence.changesSinceSave,
+      snapshotRunning: persistence.snapshotRunning,
+      lastSaveSeconds: persistence.lastSaveSeconds,
+      lastSaveOk: persistence.lastSaveOk,
+      writeError: persistence.writeError,
+      fields: persistence.info(),
+    };
+  }
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "?";
+}
