@@ -11,9 +11,11 @@ import {
   type ZsetValue,
 } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
-import { lookupAt, wrongArity } from "./arguments.js";
+import { lookupAt } from "./arguments.js";
+import { runSubcommand } from "./command-table.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
+import { helpRow } from "./help.js";
 import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
 
 /** The limits up to which Redis packs a value, as its default configuration has them. */
@@ -26,7 +28,6 @@ const PACKED_LIST_BYTES_MAX = 8192;
 const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/;
 
 const HELP = [
-  "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
   "ENCODING <key>",
   "    Return the kind of internal representation that Redis would use for the value.",
   "FREQ <key>",
@@ -35,8 +36,6 @@ const HELP = [
   "    Return the idle time of the key, which is not tracked and always 0.",
   "REFCOUNT <key>",
   "    Return the number of references of the value, which is always 1.",
-  "HELP",
-  "    Print this help.",
 ];
 
 function encoding(ctx: CommandContext): void {
@@ -119,21 +118,18 @@ function replyIfExists(ctx: CommandContext, n: number): void {
   else ctx.reply.int(n);
 }
 
-function help(ctx: CommandContext): void {
-  ctx.reply.array(HELP.length);
-  for (const line of HELP) ctx.reply.simple(line);
-}
-
 const row = rowMaker("generic");
 const KEY_SECOND: KeyPositions = [2, 2, 1];
 
+const subcommands: readonly CommandRow[] = [
+  row("object|encoding", 3, READ, "2.2.3", "Returns the encoding of a value.", encoding, KEY_SECOND),
+  row("object|freq", 3, READ, "4.0.0", "Returns how often a key is used: not tracked.", freq, KEY_SECOND),
+  helpRow("generic", "object", "6.2.0", HELP),
+  row("object|idletime", 3, READ, "2.2.3", "Returns how long a key was not used: always 0.", idleTime, KEY_SECOND),
+  row("object|refcount", 3, READ, "2.2.3", "Returns the references of a value: always 1.", refCount, KEY_SECOND),
+];
+
 export const objectRow: CommandRow = {
-  ...row("object", -2, [], "2.2.3", "Tells how a value is kept.", wrongArity, NO_KEY),
-  subcommands: [
-    row("object|encoding", 3, READ, "2.2.3", "Returns the encoding of a value.", encoding, KEY_SECOND),
-    row("object|freq", 3, READ, "4.0.0", "Returns how often a key is used: not tracked.", freq, KEY_SECOND),
-    row("object|help", 2, ["loading", "stale"], "6.2.0", "Explains the subcommands.", help, NO_KEY),
-    row("object|idletime", 3, READ, "2.2.3", "Returns how long a key was not used: always 0.", idleTime, KEY_SECOND),
-    row("object|refcount", 3, READ, "2.2.3", "Returns the references of a value: always 1.", refCount, KEY_SECOND),
-  ],
+  ...row("object", -2, [], "2.2.3", "Tells how a value is kept.", runSubcommand(subcommands), NO_KEY),
+  subcommands,
 };

@@ -22,7 +22,7 @@ const COUNT_DEFAULT = 10;
 const WHOLE_BELOW = 129;
 /** A longer one is no cursor of 64 bits, unless it is made of leading zeros. */
 const CURSOR_BYTES_MAX = 64;
-const CURSOR = /^[+-]?\d+$/;
+const CURSOR = /^(?:[+-]?\d+)?$/;
 const UINT64_MAX = 2n ** 64n - 1n;
 /** Cursors that we give out are smaller. Any other stands for some place, and any place will do. */
 const CURSOR_BITS = 52;
@@ -107,10 +107,10 @@ function replyStep(ctx: CommandContext, next: number, found: readonly string[]):
   for (const element of found) reply.bulkString(element);
 }
 
-/** As strtoul reads it: 64 bits, and a sign is allowed. NaN after an error reply. */
+/** As strtoul reads it: 64 bits, a sign is allowed, and nothing at all is 0. NaN after an error reply. */
 function cursorArg(ctx: CommandContext, i: number): number {
   const { request: r, reply } = ctx;
-  const text = r.len[i] > CURSOR_BYTES_MAX ? "" : r.str(i);
+  const text = r.len[i] > CURSOR_BYTES_MAX ? "too long" : r.str(i);
   const value = CURSOR.test(text) ? BigInt(text.replace("+", "")) : UINT64_MAX + 1n;
   if (value > UINT64_MAX || value < -UINT64_MAX) {
     reply.error(ERR.invalidCursor);

@@ -51,7 +51,8 @@ function addWithOptions(ctx: CommandContext, given: number): void {
   for (let i = first; i < r.argc; i += 2) {
     const score = doubleArg(ctx, i);
     if (Number.isNaN(score)) return;
-    scores.push(score);
+    // -0 becomes 0, as in Redis where it keeps small sorted sets.
+    scores.push(score + 0);
   }
   const zset = zsetOf(ctx, lookupAt(ctx, 1));
   if (zset === undefined) return;
