@@ -20,6 +20,7 @@ const GROUP_CATEGORY: Readonly<Record<CommandGroup, string | null>> = {
   lock: "string",
 };
 const KEYSPACE_COMMANDS = ["dbsize", "flushdb", "flushall"];
+const ADMIN_COMMANDS = ["lastsave"];
 const DANGEROUS_COMMANDS = ["keys", "info", "flushdb", "flushall"];
 /** The order in which Redis prints categories. */
 const CATEGORY_ORDER = [
@@ -54,7 +55,7 @@ export function categoriesOf(row: CommandRow): string[] {
   if (DANGEROUS_COMMANDS.includes(row.name)) has.add("dangerous");
   if (flags.has("write")) has.add("write");
   if (flags.has("readonly")) has.add("read");
-  if (flags.has("admin")) has.add("admin").add("dangerous");
+  if (flags.has("admin") || ADMIN_COMMANDS.includes(row.name)) has.add("admin").add("dangerous");
   if (flags.has("pubsub")) has.add("pubsub");
   if (flags.has("blocking")) has.add("blocking");
   has.add(flags.has("fast") ? "fast" : "slow");

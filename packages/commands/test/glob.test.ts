@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { globIsLiteral, globMatch, globMatchAnyCase } from "../src/glob.js";
+
+/** Checked against PSUBSCRIBE and KEYS of redis-server 7.0.15. */
+const CASES: readonly (readonly [pattern: string, text: string, matches: boolean])[] = [
+  ["", "", true],
+  ["", "a", false],
+  ["a", "a", true],
+  ["a", "A", false],
+  ["*", "anything", true],
+  ["**a", "bca", true],
+  ["a*c", "abbbc", true],
+  ["a*c", "abbb", false],
+  ["a*b*c", "a1b2b3c", true],
+  ["?", "", false],
+  ["?", "\xff", true],
+  ["??", "ab", true],
+  ["h[ae]llo", "hello", true],
+  ["h[ae]llo", "hillo", false],
+  ["h[^e]llo", "hallo", true],
+  ["h[^e]llo", "hello", false],
+  ["h[a-c]llo", "hbllo", true],
+  ["h[c-a]llo", "hbllo", true],
+  ["[a-]", "a-", false],
+  ["[\\]]", "]", true],
+  ["[]a]", "a", false],
+  ["[]", "a", false],
+  ["[^]", "a", true],
+  ["[abc", "b", true],
+  ["[abc", "d", false],
+  ["[", "[", false],
+  ["\\*", "*", true],
+  ["\\*", "a", false],
+  ["a\\", "a\\", true],
+  ["\\a", "a", true],
+  ["a*\\*", "abc*", true],
+  ["[\\a-c]", "b", false],
+];
+
+/** The rules again, as a recursion: slow, and without a second thought about stars. */
+function slowMatch(pattern: string, text: string): boolean {
+  if (pattern === "") return text === "";
+  if (pattern[0] === "*") {
+    for (let i = 0; i <= text.length; i++) if (slowMatch(pattern.slice(1), text.slice(i))) return true;
+    return false;
+  }
+  if (text === "") return false;
+  if (pattern[0] === "?") return slowMatch(pattern.slice(1), text.slice(1));
+  if (pattern[0] === "\\" && pattern.length > 1) {
+    return pattern[1] === text[0] && slowMatch(pattern.slice(2), text.slice(1));
+  }
+  return pattern[0] === text[0] && slowMatch(pattern.slice(1), text.slice(1));
+}
+
+describe("globMatch", () => {
+  it.each(CASES)("%j against %j: %s", (pattern, text, matches) => {
+    expect(globMatch(pattern, text)).toBe(matches);
+  });
+
+  it("agrees with a plain recursion on random patterns", () => {
+    const seed = Date.now() % 1_000_000;
+    let state = seed;
+    const next = (n: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (state >>> 8) % n;
+    };
+    const word = (letters: string, most: number): string =>
+      Array.from({ length: next(most) }, () => letters[next(letters.length)]).join("");
+    for (let i = 0; i < 20_000; i++) {
+      const pattern = word("ab*?\\", 8);
+      const text = word("ab*", 8);
+      expect(globMatch(pattern, text), `seed ${seed}: ${pattern} ${text}`).toBe(slowMatch(pattern, text));
+    }
+  });
+
+  it("stays fast and flat on hostile patterns", () => {
+    const start = performance.now();
+    expect(globMatch(`${"a*".repeat(25)}b`, "a".repeat(65_536))).toBe(false);
+    expect(globMatch("*a".repeat(200_000), "a".repeat(1000))).toBe(false);
+    expect(globMatch("[".repeat(200_000), "a".repeat(1000))).toBe(false);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it("can ignore the case of ASCII letters", () => {
+    expect(globMatchAnyCase("MAX*[A-C]", "maxb")).toBe(true);
+    expect(globMatchAnyCase("\xc0", "\xe0")).toBe(false);
+  });
+
+  it("knows patterns that match only themselves", () => {
+    expect(["abc", "", "a]"].every(globIsLiteral)).toBe(true);
+    expect(["a*", "?", "[a", "\\a"].some(globIsLiteral)).toBe(false);
+  });
+});
