@@ -1,5 +1,14 @@
 /** Every setting of `hearthkv serve`, each once: flag, environment variable, file key, default and help all come from these rows. */
-import { anyBytes, byteCount, oneOf, someText, type ValueReader, wholeNumber, yesOrNo } from "./values.js";
+import {
+  anyBytes,
+  byteCount,
+  decimalNumber,
+  oneOf,
+  someText,
+  type ValueReader,
+  wholeNumber,
+  yesOrNo,
+} from "./values.js";
 
 /** One setting. Its flag is `--name`, its variable HEARTHKV_NAME, its key in a file `name` (or camelCase in JSON). */
 export interface Setting<T> {
@@ -75,9 +84,9 @@ export const settings = {
   snapshotIntervalS: row<number>({
     name: "snapshot-interval-s",
     value: "<seconds>",
-    read: wholeNumber(0, 31_536_000),
+    read: decimalNumber(0, 31_536_000),
     fallback: 300,
-    help: "seconds after which changed data is snapshotted; 0 = not by time",
+    help: "seconds, also 0.5, after which changed data is snapshotted; 0 = not by time",
   }),
   snapshotOps: row<number>({
     name: "snapshot-ops",
@@ -96,7 +105,7 @@ export const settings = {
   walMaxBytes: row<number>({
     name: "wal-max-bytes",
     value: "<bytes>",
-    read: byteCount(4096, 64 * oneGigabyte),
+    read: byteCount(4096, 2 * oneGigabyte),
     fallback: oneGigabyte,
     fallbackText: "1gb",
     help: "size at which a log segment is closed and a new one begun",

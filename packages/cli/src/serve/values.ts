@@ -17,6 +17,15 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): ValueRe
   };
 }
 
+/** A number in [min, max], whole or with a decimal point, in digits and nothing else (so "1e3" and "0x10" are refused). */
+export function decimalNumber(min: number, max: number): ValueReader<number> {
+  return (text) => {
+    const value = /^\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new UsageError(`must be a number from ${min} to ${max}, not "${text}"`);
+    return value;
+  };
+}
+
 const unitBytes: ReadonlyMap<string, number> = new Map([
   ["", 1],
   ["b", 1],
