@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Config, type PersistenceKnobs } from "../src/config.js";
+import { parseMemory } from "../src/config-values.js";
+import { defaultOptions, type LogLevel } from "../src/options.js";
+import { Settings } from "../src/settings.js";
+
+let settings: Settings;
+let persistence: PersistenceKnobs;
+let logLevels: LogLevel[];
+let config: Config;
+
+beforeEach(() => {
+  settings = new Settings();
+  persistence = { ackLevel: "written", snapshotIntervalS: 300, snapshotOps: 100_000 };
+  logLevels = [];
+  config = new Config({
+    settings,
+    options: defaultOptions,
+    persistence,
+    port: () => 7001,
+    databases: 16,
+    maxclientsLimit: 19_968,
+    setLogLevel: (level) => logLevels.push(level),
+  });
+});
+
+function value(name: string): string | undefined {
+  return config.get([name])[0]?.[1];
+}
+
+/** The error for one pair, without the part that names the parameter. */
+function problem(name: string, text: string): string | null {
+  const prefix = `CONFIG SET failed (possibly related to argument '${name}') - `;
+  const error = config.set([[name, text]]);
+  return error?.startsWith(prefix) ? error.slice(prefix.length) : error;
+}
+
+describe("CONFIG GET", () => {
+  it("gives Redis's names and defaults", () => {
+    const expected = {
+      bind: "127.0.0.1 -::1",
+      port: "7001",
+      requirepass: "",
+      maxclients: "10000",
+      timeout: "0",
+      "tcp-keepalive": "300",
+      "tcp-backlog": "511",
+      databases: "16",
+      "proto-max-bulk-len": "536870912",
+      "client-query-buffer-limit": "1073741824",
+      "client-output-buffer-limit": "normal 268435456 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+      save: "300 1",
+      appendonly: "yes",
+      appendfsync: "everysec",
+      maxmemory: "0",
+      "maxmemory-policy": "noeviction",
+      "hash-max-ziplist-entries": "512",
+      "list-max-listpack-size": "-2",
+      "protected-mode": "yes",
+      "enable-debug-command": "no",
+      loglevel: "notice",
+      "slowlog-log-slower-than": "10000",
+      "fsync-interval-ms": "100",
+      ack: "written",
+      "snapshot-keep": "3",
+      recovery: "torn-tail",
+    };
+    for (const [name, text] of Object.entries(expected)) expect(value(name), name).toBe(text);
+  });
+
+  it("matches patterns in any case, each parameter once, and shows plain names as they were asked for", () => {
+    expect(config.get(["tim*", "TIMEOUT", "MaxClients", "nope", "constructor", "__proto__"])).toEqual([
+      ["timeout", "0"],
+      ["MaxClients", "10000"],
+    ]);
+    expect(config.get(["[s]napshot-[ik]*"]).map(([name]) => name)).toEqual(["snapshot-interval-s", "snapshot-keep"]);
+    expect(config.get(["*"]).length).toBeGreaterThan(60);
+  });
+});
+
+describe("CONFIG SET", () => {
+  it("refuses in Redis's words", () => {
+    expect(config.set([["nope", "1"]])).toBe("Unknown option or number of arguments for CONFIG SET - 'nope'");
+    expect(config.set([["maxclients", "0"]])).toBe(
+      "CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and 4294967295 inclusive",
+    );
+    const expected: [name: string, text: string, problem: string][] = [
+      ["maxclients", "abc", "argument couldn't be parsed into an integer"],
+      [
+        "maxclients",
+        "100000",
+        "The operating system is not able to handle the specified number of clients, try with 19968",
+      ],
+      ["timeout", "-1", "argument must be between 0 and 2147483647 inclusive"],
+      ["timeout", " 1", "argument couldn't be parsed into an integer"],
+      ["port", "1", "can't set immutable config"],
+      ["databases", "3", "can't set immutable config"],
+      ["enable-debug-command", "yes", "can't set immutable config"],
+      ["dir", "/tmp", "can't set protected config"],
+      ["dbfilename", "x", "can't set protected config"],
+      ["proto-max-bulk-len", "1xb", "argument must be a memory value"],
+      ["proto-max-bulk-len", "-1", "argument must be a memory value"],
+      ["proto-max-bulk-len", "1", "argument must be between 1048576 and 536870912 inclusive"],
+      ["protected-mode", "maybe", "argument must be 'yes' or 'no'"],
+      ["appendonly", "maybe", "argument must be 'yes' or 'no'"],
+      ["appendfsync", "foo", "argument(s) must be one of the following: everysec, always, no"],
+      ["loglevel", "foo", "argument(s) must be one of the following: debug, verbose, notice, warning"],
+      ["hash-max-listpack-entries", "-1", "argument must be between 0 and 9223372036854775807 inclusive"],
+      ["slowlog-log-slower-than", "-5", "argument must be between -1 and 9223372036854775807 inclusive"],
+      ["list-max-listpack-size", "99999999999", "argument must be between -2147483648 and 2147483647 inclusive"],
+      ["save", "a b", "Invalid save parameters"],
+      ["save", "10", "Invalid save parameters"],
+      ["client-output-buffer-limit", "foo", "Wrong number of arguments in buffer limit configuration."],
+      ["client-output-buffer-limit", "foo 1 2 3", "Invalid client class specified in buffer limit configuration."],
+      [
+        "client-output-buffer-limit",
+        "normal x 0 0",
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+      ],
+    ];
+    for (const [name, text, error] of expected) expect(problem(name, text), `${name} ${text}`).toBe(error);
+  });
+
+  it("refuses what the server does not do, and accepts what it does already", () => {
+    for (const [name, text] of [
+      ["maxmemory", "1gb"],
+      ["maxmemory-policy", "allkeys-lru"],
+      ["notify-keyspace-events", "KEA"],
+      ["appendonly", "no"],
+    ] as const) {
+      expect(problem(name, text), name).not.toBeNull();
+      expect(config.set([[name, value(name) ?? ""]])).toBeNull();
+    }
+  });
+
+  it("sets all or none", () => {
+    const pairs: [string, string][] = [
+      ["timeout", "10"],
+      ["maxclients", "0"],
+    ];
+    expect(config.set(pairs)).toContain("'maxclients'");
+    expect(settings.timeoutSeconds).toBe(0);
+    expect(config.set([pairs[0], ["TIMEOUT", "20"]])).toBe(
+      "CONFIG SET failed (possibly related to argument 'TIMEOUT') - duplicate parameter",
+    );
+    expect(config.set([pairs[0], ["nope", "1"]])).toContain("Unknown option");
+    expect(settings.timeoutSeconds).toBe(0);
+    expect(
+      config.set([
+        ["TimeOut", "10"],
+        ["maxclients", "5"],
+      ]),
+    ).toBeNull();
+    expect(settings).toMatchObject({ timeoutSeconds: 10, maxclients: 5 });
+  });
+
+  it("takes effect where the settings live", () => {
+    const pairs: [string, string][] = [
+      ["tcp-keepalive", "1"],
+      ["protected-mode", "NO"],
+      ["requirepass", "secr\xe9t"],
+      ["proto-max-bulk-len", "2mb"],
+      ["client-query-buffer-limit", "2m"],
+      ["client-output-buffer-limit", "normal 1mb 2 3 replica 1 1 1"],
+      ["loglevel", "warning"],
+      ["appendfsync", "always"],
+      ["snapshot-ops", "5"],
+      ["hash-max-listpack-value", "1kb"],
+    ];
+    expect(config.set(pairs)).toBeNull();
+    expect(settings).toMatchObject({ tcpKeepaliveSeconds: 1, protectedMode: false });
+    expect(settings.isPassword(Buffer.from("secr\xe9t", "latin1"))).toBe(true);
+    expect(settings.isPassword(Buffer.from("secret"))).toBe(false);
+    expect(settings.requestLimits).toMatchObject({ maxBulkBytes: 2_097_152, maxQueryBytes: 2_000_000 });
+    expect(value("client-output-buffer-limit")).toBe("normal 1048576 2 3 slave 1 1 1 pubsub 33554432 8388608 60");
+    expect(logLevels).toEqual(["warn"]);
+    expect(persistence).toMatchObject({ ackLevel: "synced", snapshotOps: 5 });
+    expect([value("ack"), value("loglevel"), value("hash-max-ziplist-value")]).toEqual(["synced", "warning", "1024"]);
+  });
+
+  it("maps save onto the time between snapshots", () => {
+    expect(config.set([["save", "3600 1 300 100 60 10000"]])).toBeNull();
+    expect(persistence).toMatchObject({ snapshotIntervalS: 60, snapshotOps: 100_000 });
+    expect(value("save")).toBe("60 1");
+    expect(config.set([["save", ""]])).toBeNull();
+    expect(persistence).toMatchObject({ snapshotIntervalS: 0, snapshotOps: 0 });
+    expect(value("save")).toBe("");
+  });
+});
+
+it("reads amounts of memory as Redis does", () => {
+  const amounts = {
+    "100": 100n,
+    "1k": 1000n,
+    "1kb": 1024n,
+    "256mb": 268_435_456n,
+    "1G": 1_000_000_000n,
+    "2GB": 2_147_483_648n,
+    "5B": 5n,
+  };
+  for (const [text, bytes] of Object.entries(amounts)) expect(parseMemory(text), text).toBe(bytes);
+  for (const text of ["", "-1", "1.5gb", "1tb", "kb", " 1", "0x10"]) expect(parseMemory(text), text).toBeNull();
+});
