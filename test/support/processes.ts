@@ -7,7 +7,10 @@ import { afterAll } from "vitest";
 const running = new Set<Child>();
 
 afterAll(async () => {
-  for (const child of running) await child.stop("SIGKILL");
+  for (const child of running) {
+    child.kill("SIGKILL");
+    await Promise.race([child.exited, sleep(2000)]); // a child of the child may hold its output open
+  }
 });
 
 /** How a process ended. */

@@ -1,5 +1,6 @@
 /** Servers as child processes: HearthKV through its command line, and redis-server beside it for comparison. */
 import net from "node:net";
+import { afterAll } from "vitest";
 import { launcher, temporaryFolder } from "./folders.js";
 import { type Child, type Exit, startProcess, waitUntil } from "./processes.js";
 import { RespClient } from "./resp-client.js";
@@ -46,7 +47,7 @@ export async function startHearth(options: HearthOptions = {}): Promise<ServerPr
     ...(options.flags ?? []),
   ];
   const child = startProcess(command, args, { stdin: "", ...(options.env ? { env: options.env } : {}) });
-  const [, port, pid] = await child.waitFor(/^HearthKV \S+ ready on \S+:(\d+), .*pid (\d+)$/m);
+  const [, port, pid] = await child.waitFor(/^HearthKV \S+ ready on \S+:(\d+)[ ,].*pid (\d+)$/m);
   // Under a wrapper the server is not the process that was started: signals go to the one that it names.
   return describe(child, Number(port), dataDir, Number(pid));
 }
@@ -62,13 +63,26 @@ export async function startRedis(flags: readonly string[] = []): Promise<ServerP
   return describe(child, port, dataDir, child.pid);
 }
 
+/** Servers that were not stopped; under a wrapper killing the wrapper would leave them behind. */
+const serving = new Set<number>();
+
+afterAll(() => {
+  for (const pid of serving) send(pid, "SIGKILL");
+});
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself.
+  }
+}
+
 function describe(child: Child, port: number, dataDir: string, pid: number): ServerProcess {
+  serving.add(pid);
+  void child.exited.then(() => serving.delete(pid));
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It ended by itself.
-    }
+    send(pid, signal);
     return child.exited;
   };
   return { port, dataDir, child, connect: () => RespClient.connect(port), stop, kill: () => stop("SIGKILL") };

@@ -6,21 +6,22 @@ import net from "node:net";
 import RedisParser from "redis-parser";
 import { RunError } from "../errors.js";
 
-/** A reply: Buffer = string, string = integer, null = nil, Error = error reply, array = array of replies. */
+/** A reply: Buffer = string or status (`isStatus` tells), string = integer, null = nil, Error = error reply, array = array of replies. */
 export type Reply = Buffer | string | null | Error | readonly Reply[];
 
-/** A reply and whether it was a status line (`+OK`), which redis-parser does not tell apart from a string. */
-export interface TypedReply {
-  readonly reply: Reply;
-  readonly isStatus: boolean;
-}
-
 interface Waiter {
-  resolve(reply: TypedReply): void;
+  resolve(reply: Reply): void;
   reject(error: Error): void;
 }
 
-const plusByte = 0x2b;
+/**
+ * Whether a string came as a status line (`+OK`). redis-parser does not say, but what it hands out are slices of what it read: before a status
+ * stands its plus. (Only a bulk that came in several pieces is a copy; then this is a guess, and all that hangs on it are two quotes.)
+ */
+export function isStatus(bytes: Buffer): boolean {
+  const read = new Uint8Array(bytes.buffer);
+  return read[bytes.byteOffset - 1] === 0x2b && read[bytes.byteOffset + bytes.length] === 0x0d;
+}
 
 /** A connection; make it with `Connection.open`. */
 export class Connection {
@@ -30,7 +31,6 @@ export class Connection {
   readonly #parser: RedisParser;
   readonly #waiters: Waiter[] = [];
   #error: Error | null = null;
-  #firstByte = 0;
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
@@ -42,10 +42,7 @@ export class Connection {
       stringNumbers: true,
     });
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => {
-      if (this.#firstByte === 0) this.#firstByte = chunk[0] ?? 0;
-      this.#parser.execute(chunk);
-    });
+    socket.on("data", (chunk: Buffer) => this.#parser.execute(chunk));
     socket.on("error", (error) => this.#fail(new RunError(error.message)));
     socket.on("close", () => this.#fail(new RunError("Server closed the connection")));
   }
@@ -65,9 +62,8 @@ export class Connection {
   }
 
   /** Sends one request and waits for its reply; error replies are returned, a lost connection is thrown. */
-  async send(args: readonly Buffer[]): Promise<TypedReply> {
+  async send(args: readonly Buffer[]): Promise<Reply> {
     if (this.#error !== null) throw this.#error;
-    this.#firstByte = 0;
     const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)];
     for (const arg of args) parts.push(Buffer.from(`$${arg.length}\r\n`), arg, Buffer.from("\r\n"));
     this.#socket.write(Buffer.concat(parts));
@@ -86,7 +82,7 @@ export class Connection {
   #deliver(reply: Reply): void {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) this.onUnasked(reply);
-    else waiter.resolve({ reply, isStatus: this.#firstByte === plusByte });
+    else waiter.resolve(reply);
   }
 
   #fail(error: Error): void {

@@ -1,16 +1,15 @@
 /** Prints replies as redis-cli does: for people (`(integer) 1`, `"text"`, `(nil)`) and raw, for scripts. */
-import type { Reply, TypedReply } from "./connection.js";
+import { isStatus, type Reply } from "./connection.js";
 
-/** For a terminal. Ends with a line end. */
-export function formatForPeople({ reply, isStatus }: TypedReply): string {
-  return isStatus && Buffer.isBuffer(reply) ? `${reply.toString("utf8")}\n` : formatElement(reply, "");
-}
-
-function formatElement(reply: Reply, indent: string): string {
+/**
+ * For a terminal. Ends with a line end.
+ * @param indent of the lines after the first
+ */
+export function formatForPeople(reply: Reply, indent = ""): string {
   if (reply === null) return "(nil)\n";
   if (typeof reply === "string") return `(integer) ${reply}\n`;
   if (reply instanceof Error) return `(error) ${reply.message}\n`;
-  if (Buffer.isBuffer(reply)) return `${quote(reply)}\n`;
+  if (Buffer.isBuffer(reply)) return `${isStatus(reply) ? reply.toString("utf8") : quote(reply)}\n`;
   const elements = reply as readonly Reply[];
   if (elements.length === 0) return "(empty array)\n";
   const width = String(elements.length).length;
@@ -18,7 +17,7 @@ function formatElement(reply: Reply, indent: string): string {
   return elements
     .map((element, index) => {
       const number = String(index + 1).padStart(width);
-      return `${index === 0 ? "" : indent}${number}) ${formatElement(element, inner)}`;
+      return `${index === 0 ? "" : indent}${number}) ${formatForPeople(element, inner)}`;
     })
     .join("");
 }

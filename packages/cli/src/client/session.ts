@@ -1,6 +1,6 @@
 /** What one-shot and interactive use of the client share: connecting, authenticating, running a line, printing its reply. */
 import { RunError } from "../errors.js";
-import { Connection, type Reply, type TypedReply } from "./connection.js";
+import { Connection, isStatus, type Reply } from "./connection.js";
 import { formatForPeople, formatRaw } from "./format-reply.js";
 
 /** Where to connect and how to print. */
@@ -47,7 +47,7 @@ export class ClientSession {
   }
 
   async #prepare(connection: Connection, command: readonly string[]): Promise<void> {
-    const { reply } = await connection.send(command.map((word) => Buffer.from(word)));
+    const reply = await connection.send(command.map((word) => Buffer.from(word)));
     if (reply instanceof Error) process.stderr.write(`${command[0]} failed: ${reply.message}\n`);
   }
 
@@ -56,13 +56,12 @@ export class ClientSession {
     if (this.#connection === null) await this.connect();
     const connection = this.#connection!;
     const verb = args[0]!.toString("latin1").toLowerCase();
-    if (listening.has(verb))
-      connection.onUnasked = (reply) => this.#print({ reply, isStatus: Buffer.isBuffer(reply) }, "");
+    if (listening.has(verb)) connection.onUnasked = (reply) => this.#print(reply, "");
     try {
-      const typed = await connection.send(args);
-      this.#print(typed, `${verb} ${args[1]?.toString("latin1").toLowerCase() ?? ""}`.trim());
-      if (verb === "select" && typed.isStatus) this.#database = Number(args[1]);
-      if (listening.has(verb) && !(typed.reply instanceof Error)) await connection.closed();
+      const reply = await connection.send(args);
+      this.#print(reply, `${verb} ${args[1]?.toString("latin1").toLowerCase() ?? ""}`.trim());
+      if (verb === "select" && Buffer.isBuffer(reply) && isStatus(reply)) this.#database = Number(args[1]);
+      if (listening.has(verb) && !(reply instanceof Error)) await connection.closed();
     } catch (error) {
       this.#connection = null;
       throw error;
@@ -74,11 +73,11 @@ export class ClientSession {
     this.#connection = null;
   }
 
-  #print(typed: TypedReply, command: string): void {
+  #print(reply: Reply, command: string): void {
     const { raw, write } = this.#options;
     const asIs = alwaysRaw.has(command) || command.startsWith("info ");
-    if (raw || (asIs && !(typed.reply instanceof Error))) write(withLineEnd(typed.reply));
-    else write(formatForPeople(typed));
+    if (raw || (asIs && !(reply instanceof Error))) write(withLineEnd(reply));
+    else write(formatForPeople(reply));
   }
 }
 

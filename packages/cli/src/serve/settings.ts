@@ -1,6 +1,6 @@
 /** Every setting of `hearthkv serve`, each once: flag, environment variable, file key, default and help all come from these rows. */
 import {
-  anyBytes,
+  anyText,
   byteCount,
   decimalNumber,
   oneOf,
@@ -120,7 +120,7 @@ export const settings = {
   requirepass: row<string>({
     name: "requirepass",
     value: "<password>",
-    read: anyBytes,
+    read: anyText,
     fallback: "",
     fallbackText: "none",
     help: "password that clients must give (rather set by the variable: flags are visible to other users of the machine)",

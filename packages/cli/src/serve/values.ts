@@ -94,7 +94,7 @@ export function someText(text: string): string {
   return text;
 }
 
-/** Any text, also none, as a latin1 string of its UTF-8 bytes: how clients will send it. */
-export function anyBytes(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
+/** Any text; "" where that means "none". */
+export function anyText(text: string): string {
+  return text;
 }

@@ -81,8 +81,8 @@ function end(server: RunningServer, snapshot: boolean, exitCode: number): void {
 
 /** One line: version, address, data directory, keys, time. Programs that start us wait for it. */
 function banner(settings: ServeSettings, version: string, server: RunningServer, elapsedMs: number): string {
-  const host = settings.host.split(" ")[0]!;
+  const where = server.addresses.join(" and ");
   const data = settings.disablePersistence ? "in memory only" : `data in ${resolve(settings.dataDir)}`;
   const loaded = `${server.keysLoaded} keys loaded in ${elapsedMs.toFixed(0)} ms`;
-  return `HearthKV ${version} ready on ${host}:${server.port}, ${data}, ${loaded}, pid ${process.pid}`;
+  return `HearthKV ${version} ready on ${where}, ${data}, ${loaded}, pid ${process.pid}`;
 }
