@@ -1,6 +1,6 @@
 /**
  * The set of commands, found by name. The name comes as bytes of the request and is compared as bytes: ASCII letters fold, nothing else does, and no
- * string is made. About 10 ns a lookup.
+ * string is made. About 15 ns a lookup.
  */
 import type { Request } from "@hearthkv/resp";
 import type { CommandContext, CommandFlag, CommandRow } from "./context.js";
@@ -146,7 +146,7 @@ export class CommandTable {
     const start = index === 0 ? 0 : this.#nameEnds[index - 1];
     if (this.#nameEnds[index] - start !== len) return false;
     const names = this.#names;
-    for (let i = 0; i < len; i++) if (names[start + i] !== fold(buf[off + i])) return false;
+    for (let i = 0; i < len; i++) if (names[start + i] !== FOLD[buf[off + i]]) return false;
     return true;
   }
 }
@@ -211,12 +211,14 @@ function newCounters(): CommandCounters {
   return { calls: 0, usec: 0, rejected: 0, failed: 0 };
 }
 
-function fold(byte: number): number {
-  return byte >= 65 && byte <= 90 ? byte + 32 : byte;
-}
+/** FOLD[byte] is the byte in lower case. */
+const FOLD = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
 
+/** From the length and three bytes: names share slots seldom enough, and the whole name is compared in any case. */
 function hash(buf: Uint8Array, off: number, len: number): number {
-  let h = len;
-  for (let i = 0; i < len; i++) h = (Math.imul(h, 31) + fold(buf[off + i])) | 0;
-  return h ^ (h >>> 15);
+  if (len === 0) return 0;
+  const first = FOLD[buf[off]];
+  const middle = FOLD[buf[off + (len >> 1)]];
+  const last = FOLD[buf[off + len - 1]];
+  return Math.imul((first << 21) ^ (middle << 14) ^ (last << 7) ^ len, 0x9e3779b1) >>> 16;
 }

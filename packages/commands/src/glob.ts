@@ -5,6 +5,7 @@
  *   ?          any one byte                    [a-z]      a byte in the range, whichever way round it is written
  *   \x         the byte x itself               [^a-z]     a byte not among them; \ escapes inside brackets as well
  *
+ * Bytes are compared as 0 to 255. (Redis does so on ARM; on x86 its ranges take bytes from 128 on as negative.)
  * An open bracket without its end takes the rest of the pattern as its content; a single \ at the end means itself.
  *
  * Two pointers and no recursion: when a byte does not match, the last star takes one byte more and the matching goes on behind it. Earlier stars never
