@@ -162,7 +162,10 @@ export class LogChannel {
     } else if (this.#level === slot.ACK_SYNCED && this.#synced < this.#last) {
       this.#want(slot.PROGRESS_SYNCED);
     }
-    if (this.#congested) this.#relieve();
+    if (this.#congested || this.#aside.length > 0) {
+      this.#congested = true;
+      this.#relieve();
+    }
   }
 
   /**
@@ -302,7 +305,7 @@ export class LogChannel {
     const ringBytes = this.#ring.length;
     if (this.#aside.length > 0) {
       this.#regionEnd = 0;
-      this.#effects.target(this.#ring, 0, 0);
+      this.#effects.target(this.#ring, 0, -1);
       return;
     }
     let free = ringBytes - this.#used();

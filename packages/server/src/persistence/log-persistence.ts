@@ -78,6 +78,8 @@ export class LogPersistence implements Persistence {
         hashSeed: directory.hashSeed,
         currentSequence: () => this.#currentSequence(),
         send: (message, transfer) => {
+          // What a stamp refers to must be on its way to the disk, or the snapshot would wait for it in vain.
+          this.#channel.turn();
           worker.post(message, transfer);
           this.#channel.wake(true);
         },
@@ -241,6 +243,7 @@ export class LogPersistence implements Persistence {
         this.#parts.logger.warn({}, message.message);
         break;
       case "closed":
+        this.#parts.worker.expectEnd();
         this.#closed(message.error);
         break;
       case "ready":
@@ -326,7 +329,10 @@ export class LogPersistence implements Persistence {
 
   async #closeWorker(): Promise<string | null> {
     // What waits outside the ring goes in as the worker makes room; a disk that fails keeps it out.
-    while (this.#channel.hasAside && this.#writeError === null) await delay(CLOSE_LOOK_MS);
+    while (this.#channel.hasAside && this.#writeError === null) {
+      await delay(CLOSE_LOOK_MS);
+      this.#channel.turn();
+    }
     if (this.#dead || this.#hanging) return HANGING;
     this.#channel.turn();
     const closed = new Promise<string | null>((resolve) => {

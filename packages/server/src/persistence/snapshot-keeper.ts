@@ -1,4 +1,5 @@
 /** Decides when snapshots are made, makes them one at a time, and keeps their figures. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { PersistenceInfo, PersistenceLogger, PersistenceOptions } from "./persistence.js";
 import type { RecoveredState } from "./recovery.js";
 import { snapshotDue } from "./snapshot-schedule.js";
@@ -148,6 +149,8 @@ export class SnapshotKeeper {
 
   async #make(): Promise<void> {
     const { committedBytes, logger } = this.#context;
+    // Never inside a command or a transaction: its entry is not complete yet.
+    await nextTurn();
     const startMs = performance.now();
     const sequence = this.#currentSequence();
     const logBytes = committedBytes();

@@ -65,7 +65,12 @@ export class WorkerHandle {
     return this.#looksWithoutBeat >= (inCall ? LOOKS_IN_SYSTEM_CALL_MAX : LOOKS_MAX);
   }
 
-  /** The worker will end, or is not wanted any more. */
+  /** The worker said that it is done. */
+  expectEnd(): void {
+    this.#expected = true;
+  }
+
+  /** Ends the thread, wherever it is. */
   async end(): Promise<void> {
     this.#expected = true;
     await this.#worker.terminate();

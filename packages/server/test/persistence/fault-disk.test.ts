@@ -1,0 +1,67 @@
+/** A disk that fails: writes are refused with the reason, nothing acknowledged is lost, and it heals by itself. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { freshDirectory, removeDirectories } from "./open.js";
+import { checkWritten, WriterProcess } from "./writer.js";
+
+afterAll(removeDirectories);
+
+function installed(command: string): boolean {
+  return spawnSync("which", [command]).status === 0;
+}
+
+function currentBytes(path: string): number {
+  return statSync(join(path, "wal-current.log")).size;
+}
+
+/** Writes on until the disk fails, heals it, and lets it write on. */
+async function healed(writer: WriterProcess, error: string, heal: () => void): Promise<void> {
+  expect(await writer.line("error")).toBe(`error MISCONF Errors writing to the AOF file: ${error}`);
+  const { acked } = writer;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  heal();
+  await writer.line("healed", 5000);
+  while (writer.acked <= acked + 100) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+for (const ackLevel of ["memory", "written", "synced"] as const) {
+  test.skipIf(!installed("prlimit"))(`ack ${ackLevel}: writes that fail, then work again`, async () => {
+    const path = freshDirectory();
+    const writer = new WriterProcess(path, { ackLevel, paceMs: 1 });
+    await writer.line("ready");
+    const limit = currentBytes(path) + 200_001;
+    execFileSync("prlimit", ["--pid", String(writer.pid), `--fsize=${limit}:unlimited`]);
+    await healed(writer, "File too large", () => {
+      expect(currentBytes(path)).toBe(limit);
+      execFileSync("prlimit", ["--pid", String(writer.pid), "--fsize=unlimited:unlimited"]);
+    });
+    await writer.end("SIGKILL");
+    await checkWritten(path, ackLevel === "memory" ? 0 : writer.acked);
+  });
+
+  test.skipIf(!installed("prlimit"))(`ack ${ackLevel}: killed while writes fail`, async () => {
+    const path = freshDirectory();
+    const writer = new WriterProcess(path, { ackLevel, paceMs: 1 });
+    await writer.line("ready");
+    execFileSync("prlimit", ["--pid", String(writer.pid), `--fsize=${currentBytes(path) + 100_003}:unlimited`]);
+    await writer.line("error");
+    await writer.end("SIGKILL");
+    await checkWritten(path, ackLevel === "memory" ? 0 : writer.acked);
+  });
+
+  test.skipIf(!installed("strace"))(`ack ${ackLevel}: one fdatasync fails`, async () => {
+    const path = freshDirectory();
+    const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=3"];
+    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-P", join(path, "wal-current.log")];
+    const writer = new WriterProcess(path, { ackLevel, paceMs: 2, fsyncIntervalMs: 30 }, [...strace, ...inject]);
+    await writer.line("ready");
+    await healed(writer, "Input/output error", () => {});
+    const { acked } = writer;
+    execFileSync("pkill", ["-KILL", "-P", String(writer.pid)]);
+    await writer.ended();
+    expect(readdirSync(path).some((name) => name.endsWith(".snap"))).toBe(true);
+    await checkWritten(path, ackLevel === "memory" ? 0 : acked);
+  });
+}
