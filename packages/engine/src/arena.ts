@@ -3,12 +3,12 @@
  *
  *   reference = chunk number * 32768 + offset in units of 8 bytes      0 = none (chunks count from 1)
  *
- * A chunk has 256 KB; the first ones of a small shard are smaller. What is larger than a chunk has one of its own, with room to grow.
+ * A chunk has 256 KB and comes from the pool; the first ones of a small shard are smaller. What is larger than a chunk has one of its own, with room to grow.
  * Freed space is only counted; the shard moves the last records out of a chunk that is mostly dead (evacuation), and then it is dropped.
  */
 
-/** Size of an ordinary chunk, in bytes. */
-export const CHUNK_BYTES = 1 << 18;
+import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
+
 /** A reference is shifted so far to get the chunk's number. */
 export const CHUNK_SHIFT = 15;
 /** Mask of a reference's unit inside its chunk. */
@@ -40,10 +40,15 @@ export class Arena {
   evacuating = -1;
   /** Offset in it of the next record to look at. */
   evacuateAt = 0;
+  readonly #pool: ChunkPool;
   readonly #sparse: number[] = [];
   #queued: boolean[] = [false];
   #freeNumbers: number[] = [];
   #ordinary = 0;
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
 
   /** Gives out `size` bytes (a multiple of 8) and returns their reference. A size above CHUNK_BYTES gets a chunk with `slack` bytes more. */
   alloc(size: number, slack = 0): number {
@@ -78,6 +83,7 @@ export class Arena {
     const length = this.bytes[c].length;
     this.totalBytes -= length;
     if (length <= CHUNK_BYTES) this.#ordinary--;
+    if (length === CHUNK_BYTES) this.#pool.give(this.bytes[c]);
     this.bytes[c] = NO_BYTES;
     this.words[c] = NO_WORDS;
     this.used[c] = 0;
@@ -101,6 +107,7 @@ export class Arena {
 
   /** Drops every chunk. */
   clear(): void {
+    for (const chunk of this.bytes) if (chunk.length === CHUNK_BYTES) this.#pool.give(chunk);
     this.bytes = [NO_BYTES];
     this.words = [NO_WORDS];
     this.used = [0];
@@ -146,9 +153,9 @@ export class Arena {
   #addChunk(length: number): number {
     const c = this.#freeNumbers.pop() ?? this.bytes.length;
     if (c >= CHUNKS_MAX) throw new RangeError(`a shard cannot hold more than ${CHUNKS_MAX} chunks`);
-    const buffer = new ArrayBuffer(length);
-    this.bytes[c] = new Uint8Array(buffer);
-    this.words[c] = new Int32Array(buffer);
+    const bytes = length === CHUNK_BYTES ? this.#pool.take() : new Uint8Array(length);
+    this.bytes[c] = bytes;
+    this.words[c] = new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2);
     this.used[c] = 0;
     this.live[c] = 0;
     this.#queued[c] = false;

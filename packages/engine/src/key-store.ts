@@ -27,7 +27,7 @@ const NO_BYTES = new Uint8Array(0);
 export class KeyStore {
   readonly index: number;
   readonly keyspace: Keyspace;
-  shards: Shard[];
+  readonly shards: readonly Shard[];
   /** Shard of the last key looked up. */
   shard: Shard;
   /** Record of the last key looked up, 0 = none. */
@@ -41,7 +41,7 @@ export class KeyStore {
   constructor(keyspace: Keyspace, index: number) {
     this.keyspace = keyspace;
     this.index = index;
-    this.shards = newShards();
+    this.shards = Array.from({ length: SHARDS }, () => new Shard(keyspace.chunks));
     this.shard = this.shards[0];
   }
 
@@ -215,16 +215,9 @@ export class KeyStore {
     return false;
   }
 
-  /** Forgets everything. The old shards stay as they are for a snapshot that is still copying one. */
-  clear(): void {
-    this.shards = newShards();
-    this.shard = this.shards[0];
-    this.ref = 0;
-  }
-
-  /** Forgets one shard (replaying a flush). */
+  /** Forgets one shard. */
   clearShard(index: number): void {
-    this.shards[index] = new Shard();
+    this.shards[index].clear();
     this.ref = 0;
   }
 
@@ -287,10 +280,6 @@ export class KeyStore {
     this.valueLen = shard.keyLength(ref);
     return true;
   }
-}
-
-function newShards(): Shard[] {
-  return Array.from({ length: SHARDS }, () => new Shard());
 }
 
 /** The cursor behind `v`: one is added to its bits in reversed order, as many bits as `mask` has. */

@@ -1,4 +1,5 @@
 /** All databases of a process, with their clock, their log and their upkeep. */
+import { ChunkPool } from "./chunk-pool.js";
 import { Database } from "./database.js";
 import { digestKeyspace } from "./digest.js";
 import { EffectLog } from "./effects.js";
@@ -40,6 +41,8 @@ export class Keyspace {
   readonly seed: HashSeed;
   readonly random: () => number;
   readonly effects = new EffectLog();
+  /** Memory of all shards. */
+  readonly chunks = new ChunkPool();
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
   /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
   nowMs = 0;
@@ -105,7 +108,7 @@ export class Keyspace {
   flush(index: number): void {
     for (const db of this.databases()) {
       if (index >= 0 && db.index !== index) continue;
-      db.clear();
+      for (let s = 0; s < SHARDS; s++) db.clearShard(s);
       if (this.observer !== null) this.observer.flushed(db.index);
     }
     if (!this.effects.enabled) return;

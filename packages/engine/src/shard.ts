@@ -5,7 +5,8 @@
  * than a quarter, so no step ever rehashes more than one chain. `level` is the power of two at or below bucketCount: a hash goes to
  * bucket hash mod 2*level, or mod level where that bucket does not exist yet.
  */
-import { Arena, CHUNK_BYTES, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
+import { Arena, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
+import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -33,7 +34,7 @@ export function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: num
 }
 
 export class Shard {
-  readonly arena = new Arena();
+  readonly arena: Arena;
   /** Live records. */
   count = 0;
   /** Live records with an expiry. */
@@ -49,6 +50,10 @@ export class Shard {
   #level = FIRST_BUCKETS;
   #buckets = new Int32Array(FIRST_BUCKETS);
   #freeValues: number[] = [];
+
+  constructor(pool: ChunkPool) {
+    this.arena = new Arena(pool);
+  }
 
   /** Bucket of a hash. */
   bucketOf(hash: number): number {
@@ -134,21 +139,29 @@ export class Shard {
     return this.values[this.size(ref)] as AnyValue;
   }
 
-  /** Adds a string. The key must not exist; the value's bytes are written by the caller at valueOffset, or copied from `vbuf` when given. */
+  /** Adds a string. The key must not exist. */
   insertString(
     hash: number,
     kbuf: Uint8Array,
     koff: number,
     klen: number,
-    vbuf: Uint8Array | null,
+    vbuf: Uint8Array,
     voff: number,
     vlen: number,
     expireAt: number,
-    slack = 0,
-  ): number {
-    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, expireAt, slack);
-    if (vbuf !== null) copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
+  ): void {
+    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, expireAt, 0);
+    copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
     this.#linked();
+  }
+
+  /** Adds a string of `vlen` zero bytes, to be written at once; returns its reference. The key must not exist. */
+  insertBlank(hash: number, kbuf: Uint8Array, koff: number, klen: number, vlen: number): number {
+    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, 0, 0);
+    const at = this.valueOffset(ref);
+    this.bytesOf(ref).fill(0, at, at + vlen);
+    this.#linked();
+    // A new record lies in the chunk that is being filled, or in one of its own: neither is ever evacuated.
     return ref;
   }
 
@@ -175,20 +188,13 @@ export class Shard {
     return true;
   }
 
-  /** Grows a string's value in place; false when its record has no room. The new bytes are zero. */
-  extend(ref: number, vlen: number): boolean {
-    const c = ref >>> CHUNK_SHIFT;
-    const meta = this.meta(ref);
-    const before = recordBytes(meta, this.size(ref));
-    const after = recordBytes(meta, vlen);
-    const bytes = this.arena.bytes[c];
-    const own = before > CHUNK_BYTES;
-    if (after !== before && !(own && after <= bytes.length)) return false;
-    const valueAt = this.valueOffset(ref);
-    bytes.fill(0, valueAt + this.size(ref), valueAt + vlen);
-    this.arena.words[c][((ref & UNIT_MASK) << 1) + 3] = vlen;
-    if (own) this.arena.resizeOwn(c, after);
-    return true;
+  /** Makes a string longer; the new bytes are zero. Returns its reference, which is another one when it had no room. */
+  extend(ref: number, vlen: number): number {
+    const size = this.size(ref);
+    const extended = this.#hasRoom(ref, vlen) ? ref : this.#insertLonger(ref, vlen);
+    const at = this.valueOffset(extended);
+    this.bytesOf(extended).fill(0, at + size, at + vlen);
+    return extended;
   }
 
   /** To be called before a collection of this shard changes: a snapshot being made may still need it as it is. */
@@ -212,24 +218,6 @@ export class Shard {
     return true;
   }
 
-  /** Gives a record another expiry (0 = none) by writing it anew; its value stays. */
-  #reinsert(ref: number, expireAt: number): void {
-    const key = this.bytesOf(ref);
-    const koff = this.keyOffset(ref);
-    const klen = this.keyLength(ref);
-    const hash = this.hash(ref);
-    const meta = this.meta(ref);
-    const size = this.size(ref);
-    const value = metaType(meta) === TYPE_STRING ? null : this.value(ref);
-    // The old chunk's bytes stay readable through `key` even if removing the record drops the chunk.
-    this.#detach(ref);
-    if (value === null) this.insertString(hash, key, koff, klen, key, koff + klen, size, expireAt);
-    else {
-      value.ref = this.#insert(hash, value.type, key, koff, klen, size, expireAt, 0);
-      this.#linked();
-    }
-  }
-
   /** Removes a record and its collection. */
   unlink(ref: number): void {
     if (metaType(this.meta(ref)) !== TYPE_STRING) {
@@ -243,6 +231,15 @@ export class Shard {
     this.#detach(ref);
     if (this.count === 0) this.#reset();
     else if (this.bucketCount > FIRST_BUCKETS && this.count < this.bucketCount >>> 2) this.#merge();
+  }
+
+  /** Empties the shard at once, giving its memory back; a snapshot that is copying it gets what it still needs first. */
+  clear(): void {
+    for (const value of this.values) if (value !== null) this.beforeChange(value);
+    this.count = 0;
+    this.expiring = 0;
+    this.valueBytes = 0;
+    this.#reset();
   }
 
   /** Looks at up to `max` records of chunks that are mostly dead and moves out the live ones; returns how many it looked at. */
@@ -261,6 +258,48 @@ export class Shard {
     let used = this.#buckets.length * 4 + this.valueBytes;
     for (const n of this.arena.used) used += n;
     return used;
+  }
+
+  /** Gives a string's value its new length in place; false when the record has no room. */
+  #hasRoom(ref: number, vlen: number): boolean {
+    const c = ref >>> CHUNK_SHIFT;
+    const meta = this.meta(ref);
+    const before = recordBytes(meta, this.size(ref));
+    const after = recordBytes(meta, vlen);
+    const own = before > CHUNK_BYTES;
+    if (after !== before && !(own && after <= this.arena.bytes[c].length)) return false;
+    this.arena.words[c][((ref & UNIT_MASK) << 1) + 3] = vlen;
+    if (own) this.arena.resizeOwn(c, after);
+    return true;
+  }
+
+  // Of a record that is written anew the old one goes last: its chunk may be given out again as soon as it is dropped.
+
+  #insertLonger(old: number, vlen: number): number {
+    const bytes = this.bytesOf(old);
+    const koff = this.keyOffset(old);
+    const klen = this.keyLength(old);
+    // Room for a quarter more, so that a large value that grows by small steps is not copied at each of them.
+    const slack = (vlen >>> 2) & ~7;
+    const ref = this.#insert(this.hash(old), TYPE_STRING, bytes, koff, klen, vlen, this.expireAt(old), slack);
+    copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), this.size(old));
+    this.#detach(old);
+    this.#linked();
+    return ref;
+  }
+
+  /** Gives a record another expiry (0 = none) by writing it anew; its value stays. */
+  #reinsert(old: number, expireAt: number): void {
+    const bytes = this.bytesOf(old);
+    const koff = this.keyOffset(old);
+    const klen = this.keyLength(old);
+    const type = metaType(this.meta(old));
+    const size = this.size(old);
+    const ref = this.#insert(this.hash(old), type, bytes, koff, klen, size, expireAt, 0);
+    if (type === TYPE_STRING) copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), size);
+    else this.value(ref).ref = ref;
+    this.#detach(old);
+    this.#linked();
   }
 
   /** Moving the last live record drops the chunk, and that ends its evacuation. */

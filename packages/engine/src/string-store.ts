@@ -301,18 +301,8 @@ export class StringStore extends KeyStore {
     const before = ref === 0 ? 0 : shard.size(ref);
     const at = offset < 0 ? before : offset;
     const length = Math.max(before, at + vlen);
-    if (ref === 0) {
-      ref = shard.insertString(this.hash, kbuf, koff, klen, null, 0, length, 0);
-    } else if (length > before && !shard.extend(ref, length)) {
-      const old = shard.bytesOf(ref);
-      const oldAt = shard.valueOffset(ref);
-      const expireAt = shard.expireAt(ref);
-      // Room for a quarter more, so that a large value that grows by small steps is not copied at each of them.
-      const slack = (length >>> 2) & ~7;
-      shard.unlink(ref);
-      ref = shard.insertString(this.hash, kbuf, koff, klen, null, 0, length, expireAt, slack);
-      copyBytes(old, oldAt, shard.bytesOf(ref), shard.valueOffset(ref), before);
-    }
+    if (ref === 0) ref = shard.insertBlank(this.hash, kbuf, koff, klen, length);
+    else if (length > before) ref = shard.extend(ref, length);
     copyBytes(vbuf, voff, shard.bytesOf(ref), shard.valueOffset(ref) + at, vlen);
     return length;
   }

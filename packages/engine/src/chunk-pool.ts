@@ -1,0 +1,52 @@
+/**
+ * Where arenas get their chunks: slabs of 64 MB, cut into chunks of 256 KB and taken apart again when all of a slab's chunks are back.
+ *
+ * A slab is large so that the C library maps it by itself and unmaps it when it is freed. Blocks of a chunk's size would end in its heap
+ * (glibc's mmap threshold follows what is freed, up to 32 MB), from whose middle nothing ever returns to the operating system. A slab's
+ * pages are not resident before they are touched.
+ */
+
+/** Size of an ordinary chunk, in bytes. */
+export const CHUNK_BYTES = 1 << 18;
+
+const SLAB_BYTES = 1 << 26;
+
+interface Slab {
+  readonly buffer: ArrayBuffer;
+  /** Offsets of chunks that were given back. */
+  readonly free: number[];
+  /** Offset of the first chunk that was never given out. */
+  fresh: number;
+  taken: number;
+}
+
+export class ChunkPool {
+  readonly #slabs: Slab[] = [];
+
+  /** A chunk's bytes; what is in them is left from before. */
+  take(): Uint8Array {
+    // The first slab with room: later ones drain and are freed.
+    const slab = this.#slabs.find((s) => s.free.length > 0 || s.fresh < SLAB_BYTES) ?? this.#addSlab();
+    let offset = slab.free.pop();
+    if (offset === undefined) {
+      offset = slab.fresh;
+      slab.fresh += CHUNK_BYTES;
+    }
+    slab.taken++;
+    return new Uint8Array(slab.buffer, offset, CHUNK_BYTES);
+  }
+
+  /** Takes a chunk back. Nobody may use it any more. */
+  give(chunk: Uint8Array): void {
+    const at = this.#slabs.findIndex((s) => s.buffer === chunk.buffer);
+    const slab = this.#slabs[at];
+    slab.free.push(chunk.byteOffset);
+    if (--slab.taken === 0) this.#slabs.splice(at, 1);
+  }
+
+  #addSlab(): Slab {
+    const slab = { buffer: new ArrayBuffer(SLAB_BYTES), free: [], fresh: 0, taken: 0 };
+    this.#slabs.push(slab);
+    return slab;
+  }
+}
