@@ -25,7 +25,7 @@ const NO_WORDS = new Int32Array(0);
 /** Chunk storage of one shard. Offsets inside a chunk are bytes in `bytes[c]` and 32-bit words in `words[c]`. */
 export class Arena {
   /** Byte view of each chunk; empty where the number is free. */
-  bytes: Uint8Array[] = [NO_BYTES];
+  bytes: Uint8Array<ArrayBuffer>[] = [NO_BYTES];
   /** Word view of each chunk. */
   words: Int32Array[] = [NO_WORDS];
   /** Bytes given out from each chunk, dead ones included. */
@@ -83,7 +83,7 @@ export class Arena {
     const length = this.bytes[c].length;
     this.totalBytes -= length;
     if (length <= CHUNK_BYTES) this.#ordinary--;
-    if (length === CHUNK_BYTES) this.#pool.give(this.bytes[c]);
+    this.#pool.give(this.bytes[c]);
     this.bytes[c] = NO_BYTES;
     this.words[c] = NO_WORDS;
     this.used[c] = 0;
@@ -107,7 +107,7 @@ export class Arena {
 
   /** Drops every chunk. */
   clear(): void {
-    for (const chunk of this.bytes) if (chunk.length === CHUNK_BYTES) this.#pool.give(chunk);
+    for (const chunk of this.bytes) this.#pool.give(chunk);
     this.bytes = [NO_BYTES];
     this.words = [NO_WORDS];
     this.used = [0];

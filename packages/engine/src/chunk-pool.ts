@@ -20,11 +20,20 @@ interface Slab {
   taken: number;
 }
 
+/** Frees a buffer's memory at once; the buffer is detached by it. */
+export type ReleaseBuffer = (buffer: ArrayBuffer) => void;
+
 export class ChunkPool {
   readonly #slabs: Slab[] = [];
+  readonly #release: ReleaseBuffer;
+
+  /** @param release called with what is no longer needed, which the garbage collector would find only much later */
+  constructor(release: ReleaseBuffer) {
+    this.#release = release;
+  }
 
   /** A chunk's bytes; what is in them is left from before. */
-  take(): Uint8Array {
+  take(): Uint8Array<ArrayBuffer> {
     // The first slab with room: later ones drain and are freed.
     const slab = this.#slabs.find((s) => s.free.length > 0 || s.fresh < SLAB_BYTES) ?? this.#addSlab();
     let offset = slab.free.pop();
@@ -36,12 +45,18 @@ export class ChunkPool {
     return new Uint8Array(slab.buffer, offset, CHUNK_BYTES);
   }
 
-  /** Takes a chunk back. Nobody may use it any more. */
-  give(chunk: Uint8Array): void {
+  /** Takes the bytes of a chunk back, also of one that has another size and is none of the pool's. Nobody may use them any more. */
+  give(chunk: Uint8Array<ArrayBuffer>): void {
+    if (chunk.length !== CHUNK_BYTES) {
+      if (chunk.length > CHUNK_BYTES) this.#release(chunk.buffer);
+      return;
+    }
     const at = this.#slabs.findIndex((s) => s.buffer === chunk.buffer);
     const slab = this.#slabs[at];
     slab.free.push(chunk.byteOffset);
-    if (--slab.taken === 0) this.#slabs.splice(at, 1);
+    if (--slab.taken > 0) return;
+    this.#slabs.splice(at, 1);
+    this.#release(slab.buffer);
   }
 
   #addSlab(): Slab {

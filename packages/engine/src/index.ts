@@ -1,4 +1,5 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
+export type { ReleaseBuffer } from "./chunk-pool.js";
 export { SIDE_HEAD, SIDE_TAIL } from "./collection-store.js";
 export { Database } from "./database.js";
 export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";

@@ -246,8 +246,9 @@ export class KeyStore {
       effects.beginKey(OP_DELETE, this.index, bytes, koff, klen, 0);
       effects.end();
     }
-    shard.unlink(ref);
     this.modified(bytes, koff, klen);
+    // Last: the key's bytes may be gone with the record.
+    shard.unlink(ref);
   }
 
   protected expireRecord(shard: Shard, ref: number): void {

@@ -1,5 +1,5 @@
 /** All databases of a process, with their clock, their log and their upkeep. */
-import { ChunkPool } from "./chunk-pool.js";
+import { ChunkPool, type ReleaseBuffer } from "./chunk-pool.js";
 import { Database } from "./database.js";
 import { digestKeyspace } from "./digest.js";
 import { EffectLog } from "./effects.js";
@@ -28,6 +28,8 @@ export interface KeyspaceOptions {
   random: () => number;
   /** Number of databases, at most 255. */
   databases?: number;
+  /** How freed memory is given back at once; by default it waits for the garbage collector. */
+  release?: ReleaseBuffer;
 }
 
 /** Counters since the start or the last reset. */
@@ -42,7 +44,7 @@ export class Keyspace {
   readonly random: () => number;
   readonly effects = new EffectLog();
   /** Memory of all shards. */
-  readonly chunks = new ChunkPool();
+  readonly chunks: ChunkPool;
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
   /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
   nowMs = 0;
@@ -64,6 +66,7 @@ export class Keyspace {
   constructor(options: KeyspaceOptions) {
     this.seed = hashSeed(options.hashSeed);
     this.random = options.random;
+    this.chunks = new ChunkPool(options.release ?? (() => {}));
     this.databaseCount = options.databases ?? DATABASES;
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
     this.#replayer = new Replayer(this);

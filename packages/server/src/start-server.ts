@@ -10,6 +10,7 @@ import { infoText } from "./info.js";
 import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
 import { NullPersistence, openDataDirectory, openPersistence, type Persistence } from "./persistence/index.js";
+import { releaseBuffer } from "./release-buffer.js";
 import { maxClientsPossible, TcpServer } from "./server.js";
 import { Settings } from "./settings.js";
 import { ServerStats } from "./stats.js";
@@ -79,11 +80,11 @@ async function openData(
   lifetime: Lifetime,
 ): Promise<{ keyspace: Keyspace; persistence: Persistence }> {
   if (options.disablePersistence) {
-    const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random });
+    const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, release: releaseBuffer });
     return { keyspace, persistence: new NullPersistence(keyspace) };
   }
   const directory = openDataDirectory(options.dataDir);
-  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
+  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, release: releaseBuffer });
   const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery } = options;
   const persistence = await openPersistence(
     directory,

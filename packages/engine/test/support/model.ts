@@ -25,8 +25,13 @@ export interface Entry {
   payload: Buffer;
 }
 
+/** Freed memory is detached at once, as in the server: whoever still reads it fails. */
 export function newKeyspace(random: Random): Keyspace {
-  return new Keyspace({ hashSeed: SEED, random: random.next });
+  return new Keyspace({
+    hashSeed: SEED,
+    random: random.next,
+    release: (buffer) => structuredClone(buffer, { transfer: [buffer] }),
+  });
 }
 
 type Modelled = ModelValue & { expireAt: number };
