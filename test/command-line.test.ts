@@ -1,10 +1,12 @@
 /** The command line as a whole: how the server starts, says where it is, refuses, and ends; and the small client. */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   freePort,
   launcher,
+  projectRoot,
   RespClient,
   requirePeer,
   runProcess,
@@ -107,16 +109,37 @@ describe("serve", () => {
     expect(readdirSync(server.dataDir)).toEqual([]);
   });
 
-  test("a second signal ends a stop that hangs", async () => {
-    const server = await startHearth({ flags: ["--enable-debug-command"] });
+  test("a second signal ends a stop that hangs, and what was acknowledged is there all the same", async (context) => {
+    requirePeer(context, "strace");
+    const server = await startHearth({ flags: ["--fsync-interval-ms", "60000"] });
+    const hang = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=3000000"];
+    const disk = startProcess("strace", ["-f", "-p", String(server.pid), "-o", "/dev/null", ...hang]);
+    await disk.waitFor(/attached/);
     const client = await server.connect();
-    client.send("DEBUG", "SLEEP", 1).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    server.child.kill("SIGTERM");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    server.child.kill("SIGINT");
-    expect(await server.child.exited).toEqual({ code: 1, signal: null });
-    expect(server.child.stderr).toBe("hearthkv: second SIGINT: stopped without waiting\n");
+    await client.ok("SET", "a", 1);
+    process.kill(server.pid, "SIGTERM");
+    process.kill(server.pid, "SIGINT"); // at once: as npm and the terminal do, and not yet a second wish
+    await sleep(1000);
+    expect(server.child.stderr).toBe("");
+    expect((await server.stop("SIGTERM")).signal).toBe("SIGKILL");
+    expect(server.child.stderr).toContain("second SIGTERM: ended at once");
+
+    const again = await startHearth({ dataDir: server.dataDir });
+    expect(await (await again.connect()).ok("GET", "a")).toBe("1");
+    await again.stop();
+  });
+
+  test("npm start sets up and serves, and a signal to npm ends the server in order", async () => {
+    const dataDir = temporaryFolder();
+    const args = ["start", "--silent", "--", "--port", "0", "--log-level", "warn", "--data-dir", dataDir];
+    const npm = startProcess("npm", args, { cwd: projectRoot, stdin: "" });
+    const [, port] = await npm.waitFor(/^HearthKV \S+ ready on \S+:(\d+)/m);
+    const client = await RespClient.connect(Number(port));
+    await client.ok("SET", "a", 1);
+    await npm.stop("SIGTERM");
+    expect(readdirSync(dataDir).filter((name) => name.endsWith(".snap") || name === "LOCK")).toEqual([
+      expect.stringMatching(/snap$/),
+    ]);
   });
 
   test("its output may go away", async () => {

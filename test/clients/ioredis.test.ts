@@ -26,7 +26,7 @@ test("values of every type", async () => {
   expect(await redis.sadd("set", "x", "y")).toBe(2);
   expect((await redis.smembers("set")).sort()).toEqual(["x", "y"]);
   expect(await redis.zadd("zset", "1.5", "m", "2", "n")).toBe(2);
-  expect(await redis.zrange("zset", 0, -1)).toEqual(["m", "n"]);
+  expect(await redis.zrange("zset", "0", "-1")).toEqual(["m", "n"]);
   expect(Number(await redis.zscore("zset", "m"))).toBe(1.5);
   expect(await redis.getBuffer("key")).toEqual(Buffer.from("välue"));
   await expect(redis.lpush("key", "x")).rejects.toThrow("WRONGTYPE");

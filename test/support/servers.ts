@@ -11,6 +11,8 @@ export interface ServerProcess {
   /** Where its data lies; start another with the same `dataDir` to see what survived. */
   readonly dataDir: string;
   readonly child: Child;
+  /** Of the server itself, also where `child` is a wrapper around it. */
+  readonly pid: number;
   /** A new connection to it. */
   connect(): Promise<RespClient>;
   /** SIGTERM (or another signal), then waits for the end. */
@@ -85,7 +87,7 @@ function describe(child: Child, port: number, dataDir: string, pid: number): Ser
     send(pid, signal);
     return child.exited;
   };
-  return { port, dataDir, child, connect: () => RespClient.connect(port), stop, kill: () => stop("SIGKILL") };
+  return { port, dataDir, child, pid, connect: () => RespClient.connect(port), stop, kill: () => stop("SIGKILL") };
 }
 
 /** A TCP port that was free a moment ago. */

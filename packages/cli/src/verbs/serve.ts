@@ -1,4 +1,5 @@
 /** `hearthkv serve`: starts the server, says where it is, and ends it in order when it is asked to. */
+import { writeSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunningServer, ServerOptions, ShutdownRequest } from "@hearthkv/server";
 import { Command, Option } from "commander";
@@ -32,25 +33,25 @@ function yesNo(value: boolean): string {
   return value ? "yes" : "no";
 }
 
+/** Ctrl-C under npm comes twice, from the terminal and from npm; nobody asks twice so soon. */
+const SAME_SIGNAL_MS = 300;
+
 /** Serves until the process is asked to end; the exit code is 0 after an orderly stop. */
 async function serve(settings: ServeSettings, version: string): Promise<void> {
   const startedAt = performance.now();
   let stop: (request: ShutdownRequest) => void = () => {};
   const server = await start({ ...settings, onShutdownRequested: (request: ShutdownRequest) => stop(request) });
-  let stopping = false;
+  let stoppingSince = 0;
   stop = ({ save, error }) => {
-    if (stopping) return;
-    stopping = true;
+    if (stoppingSince !== 0) return;
+    stoppingSince = performance.now();
     if (error !== undefined) process.stderr.write(`hearthkv: ${error.message}\n`);
     end(server, save, error === undefined ? 0 : 1);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (stopping) {
-        process.stderr.write(`hearthkv: second ${signal}: stopped without waiting\n`);
-        process.exit(1);
-      }
-      stop({ save: true });
+      if (stoppingSince === 0) stop({ save: true });
+      else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) endAtOnce(signal);
     });
   }
   process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
@@ -67,6 +68,12 @@ async function start(options: ServerOptions): Promise<RunningServer> {
     const where = `${options.host} port ${options.port}`;
     throw new RunError(code === "EADDRINUSE" ? `cannot listen on ${where}: it is in use already` : message);
   }
+}
+
+/** kill -9 by our own hand: process.exit would wait for a worker that may hang in a system call. The log has everything acknowledged. */
+function endAtOnce(signal: NodeJS.Signals): void {
+  writeSync(2, `hearthkv: second ${signal}: ended at once, without a final snapshot\n`);
+  process.kill(process.pid, "SIGKILL");
 }
 
 function end(server: RunningServer, snapshot: boolean, exitCode: number): void {
