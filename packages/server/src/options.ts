@@ -88,6 +88,8 @@ export const defaultOptions: Readonly<Omit<ResolvedOptions, Optional>> = {
 /** A value that cannot be used; the message is one line for the user. */
 export class OptionsError extends Error {
   override name = "OptionsError";
+  /** Tells it from bugs, as the codes of the system's errors do. */
+  readonly code = "BAD_OPTION";
   /** Name of the option, in camelCase. */
   readonly option: string;
 

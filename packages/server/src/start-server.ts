@@ -178,10 +178,13 @@ class Lifetime {
     cron.stop();
     for (const client of [...core.clients.all()]) client.stand();
     core.ticker.finish();
-    await core.persistence.close({ snapshot });
-    core.ticker.finish();
-    for (const client of [...core.clients.all()]) client.closeSoon();
-    await new Promise((resolve) => setTimeout(resolve, core.clients.size > 0 ? LAST_REPLIES_MS : 0));
-    for (const client of [...core.clients.all()]) client.kill();
+    try {
+      await core.persistence.close({ snapshot });
+    } finally {
+      core.ticker.sendReplies();
+      for (const client of [...core.clients.all()]) client.closeSoon();
+      await new Promise((resolve) => setTimeout(resolve, core.clients.size > 0 ? LAST_REPLIES_MS : 0));
+      for (const client of [...core.clients.all()]) client.kill();
+    }
   }
 }

@@ -78,6 +78,11 @@ export class Ticker {
     this.#turn();
   }
 
+  /** Sends what may leave, and asks nothing more of the log: it may be closed. */
+  sendReplies(): void {
+    this.#flush();
+  }
+
   readonly #turn = (): void => {
     this.#scheduled = false;
     if (this.#runnable.length > 0) this.#runWaiting();
