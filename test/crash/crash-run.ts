@@ -121,7 +121,7 @@ export class CrashRun {
     const longest = moment === "any time" ? this.#random.whole(LOAD_MS_LEAST, LOAD_MS_MOST) : LOAD_MS_LONGEST;
     const came = await watched.waitFor(moment, longest);
     await server.kill();
-    await Promise.all(this.#writers.map((writer) => writer.ended()));
+    await this.writersEnded();
     watched.close();
     const { totals } = this;
     totals.snapshots += watched.snapshots.size;
@@ -130,13 +130,20 @@ export class CrashRun {
     totals.moments[happened] = (totals.moments[happened] ?? 0) + 1;
   }
 
-  async startWriters(port: number): Promise<void> {
-    const depth = (): number => this.#random.whole(DEPTH_LEAST, DEPTH_MOST);
-    await Promise.all(this.#writers.map((writer) => writer.start(port, depth())));
+  /** Lets all writers begin, each with so many unanswered commands, or a random number of them. */
+  async startWriters(port: number, depth = 0): Promise<void> {
+    const depthOfOne = (): number => depth || this.#random.whole(DEPTH_LEAST, DEPTH_MOST);
+    await Promise.all(this.#writers.map((writer) => writer.start(port, depthOfOne())));
   }
 
-  get writers(): readonly Writer[] {
-    return this.#writers;
+  /** Resolves when the connections of all writers have ended and every reply is counted. */
+  async writersEnded(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.ended()));
+  }
+
+  /** Commands that all writers have got an answer to in this run. */
+  get acknowledged(): number {
+    return this.#writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
   }
 
   /** Recovery is interrupted, too: by a kill at some moment of the start. */
