@@ -73,6 +73,7 @@ export class InfoCollector {
     let clientBytes = 0;
     for (const client of clients.all()) clientBytes += client.inputBytes + client.queuedBytes + client.outputBytes;
     return {
+      used: keyspace.usedBytes() - keyspace.heapBytes() + heapUsed,
       dataset: keyspace.usedBytes(),
       rss,
       peakRss: this.#peakRss,

@@ -23,7 +23,9 @@ export interface InfoSource {
     readonly maxOutputBuffer: number;
   };
   readonly memory: {
-    /** Held by keys, values and indexes. */
+    /** Data outside the JS heap, and the heap. */
+    readonly used: number;
+    /** Held by keys, values and indexes, wherever they are. */
     readonly dataset: number;
     /** Resident memory of the process, and the most of it that INFO or the cron has seen. */
     readonly rss: number;
@@ -159,7 +161,7 @@ function clients({ clients: c }: InfoSource): Field[] {
 
 /** "used" is what the data and the program hold; "rss" what the system has given for it. */
 function memory({ memory: m }: InfoSource): Field[] {
-  const used = m.arenas + m.heapUsed;
+  const { used } = m;
   const peak = Math.max(m.peakRss, m.rss);
   return [
     ["used_memory", used],

@@ -12,7 +12,7 @@ const source: InfoSource = {
     configFile: "",
   },
   clients: { connected: 3, blocked: 1, pubsub: 1, maxclients: 10_000, maxInputBuffer: 5, maxOutputBuffer: 6 },
-  memory: { dataset: 1000, rss: 6000, peakRss: 5000, heapUsed: 2000, arenas: 1072, clients: 10 },
+  memory: { used: 3072, dataset: 1000, rss: 6000, peakRss: 5000, heapUsed: 2000, arenas: 1072, clients: 10 },
   persistence: {
     enabled: true,
     loading: false,
