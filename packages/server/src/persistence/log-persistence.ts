@@ -177,7 +177,7 @@ export class LogPersistence implements Persistence {
   }
 
   info(): PersistenceInfo {
-    const { control, ring, recovered } = { ...this.#parts };
+    const { control, ring, recovered } = this.#parts;
     const since = Atomics.load(control, slot.UNSYNCED_SINCE_MS);
     return {
       wal_sequence: this.lastSequence,

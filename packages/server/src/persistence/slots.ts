@@ -54,8 +54,8 @@ export const FSYNC_IN_FLIGHT = 23;
 export const SYNCED_SEQUENCE = 32;
 /** Counts turns of the worker's loop; main takes one that stands still for a dead one. (worker) */
 export const HEARTBEAT = 33;
-/** 1 = the worker is inside a system call that may be slow. (worker) */
-export const IN_SYSTEM_CALL = 34;
+/** Above 0 = the worker is inside something that may take its time: a system call, a large piece of a snapshot. (worker) */
+export const IN_LONG_CALL = 34;
 /** fdatasyncs of the log so far. (worker) */
 export const FSYNCS = 35;
 /** Duration of the last one. (worker) */

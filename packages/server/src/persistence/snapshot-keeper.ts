@@ -5,8 +5,10 @@ import type { RecoveredState } from "./recovery.js";
 import { snapshotDue } from "./snapshot-schedule.js";
 import { type SnapshotMessage, Snapshotter, type SnapshotterOptions } from "./snapshotter.js";
 
-/** How often is looked whether one is due. */
-const LOOK_MS = 100;
+/** How often is looked whether one is due: this many times in an interval, within these limits. */
+const LOOKS_PER_INTERVAL = 4;
+const LOOK_MS_MIN = 20;
+const LOOK_MS_MAX = 500;
 /** Between the attempts at the snapshot that mends a failed fdatasync. */
 const MEND_RETRY_MS = 500;
 const INTERVAL_S_DEFAULT = 300;
@@ -29,7 +31,7 @@ export class SnapshotKeeper {
   readonly #snapshotter: Snapshotter;
   readonly #currentSequence: () => number;
   readonly #context: SnapshotKeeperContext;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #running: Promise<void> | null = null;
   #queued: Promise<void> | null = null;
   /** Sequence, bytes of log and time at the beginning of the last published one. */
@@ -55,7 +57,7 @@ export class SnapshotKeeper {
     this.#lastBytes = recovered.snapshotBytes;
     this.#lastLogBytes = -recovered.logBytes;
     this.#mending = recovered.corruptedEntries > 0 || recovered.bytesCut > 0;
-    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#timer = this.#lookLater();
   }
 
   get running(): boolean {
@@ -95,7 +97,7 @@ export class SnapshotKeeper {
 
   /** No automatic ones any more. */
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   /** The final one, unless nothing changed since the last; does not throw. */
@@ -119,6 +121,15 @@ export class SnapshotKeeper {
     await running.catch(() => {});
     this.#queued = null;
     await this.now();
+  }
+
+  #lookLater(): NodeJS.Timeout {
+    const intervalMs = this.intervalS > 0 ? this.intervalS * 1000 : LOOK_MS_MAX * LOOKS_PER_INTERVAL;
+    const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, intervalMs / LOOKS_PER_INTERVAL));
+    return setTimeout(() => {
+      this.#timer = this.#lookLater();
+      this.#look();
+    }, lookMs).unref();
   }
 
   #look(): void {

@@ -4,8 +4,8 @@ import * as slot from "./slots.js";
 
 /** The worker counts as hanging when its heartbeat stands still over so many looks in a row. */
 const LOOKS_MAX = 4;
-/** The same while it is inside a system call: a slow disk is no reason to refuse writes, it only slows them down. */
-const LOOKS_IN_SYSTEM_CALL_MAX = 150;
+/** The same while it is inside a call that may be slow: a slow disk is no reason to refuse writes, it only slows them down. */
+const LOOKS_IN_LONG_CALL_MAX = 150;
 /** Time between two looks; four of them are less than a second. */
 export const LOOK_MS = 200;
 
@@ -28,7 +28,9 @@ export class WorkerHandle {
 
   constructor(start: slot.WorkerStart) {
     this.#control = new Int32Array(start.control);
-    this.#worker = new Worker(WORKER_URL, { workerData: start, name: "persistence", execArgv: [] });
+    // Were the thread's descriptors closed when it dies, main could write to one that is something else by then.
+    const options = { workerData: start, name: "persistence", execArgv: [], trackUnmanagedFds: false };
+    this.#worker = new Worker(WORKER_URL, options);
   }
 
   /** Resolves when the worker has begun a segment; rejects with the reason why it could not. */
@@ -61,8 +63,8 @@ export class WorkerHandle {
     const beat = Atomics.load(this.#control, slot.HEARTBEAT);
     this.#looksWithoutBeat = beat === this.#beat ? this.#looksWithoutBeat + 1 : 0;
     this.#beat = beat;
-    const inCall = Atomics.load(this.#control, slot.IN_SYSTEM_CALL) === 1;
-    return this.#looksWithoutBeat >= (inCall ? LOOKS_IN_SYSTEM_CALL_MAX : LOOKS_MAX);
+    const inCall = Atomics.load(this.#control, slot.IN_LONG_CALL) > 0;
+    return this.#looksWithoutBeat >= (inCall ? LOOKS_IN_LONG_CALL_MAX : LOOKS_MAX);
   }
 
   /** The worker said that it is done. */

@@ -1,7 +1,14 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
 import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
 import { encodeStringEntries } from "@hearthkv/engine";
-import { type FromWorker, pieceBytes, type SnapshotPiece, type ToWorker } from "./slots.js";
+import {
+  type FromWorker,
+  IN_LONG_CALL,
+  pieceBytes,
+  type SnapshotPiece,
+  type ToWorker,
+  type WorkerStart,
+} from "./slots.js";
 import type { WorkerLog } from "./worker-log.js";
 
 /** So often the file is synced while it grows: then the sync at its end is short, and the disk is not held up for long. */
@@ -17,6 +24,7 @@ export class WorkerSnapshots {
   onStep: () => void = () => {};
   readonly #dir: Directory;
   readonly #keep: number;
+  readonly #control: Int32Array;
   readonly #log: WorkerLog;
   readonly #post: (message: FromWorker) => void;
   readonly #queue: SnapshotMessage[] = [];
@@ -26,9 +34,10 @@ export class WorkerSnapshots {
   #id = -1;
   #flushedBytes = 0;
 
-  constructor(dir: Directory, keep: number, log: WorkerLog, post: (message: FromWorker) => void) {
+  constructor(dir: Directory, start: WorkerStart, log: WorkerLog, post: (message: FromWorker) => void) {
     this.#dir = dir;
-    this.#keep = keep;
+    this.#keep = start.snapshotKeep;
+    this.#control = new Int32Array(start.control);
     this.#log = log;
     this.#post = post;
   }
@@ -47,12 +56,14 @@ export class WorkerSnapshots {
   async #run(): Promise<void> {
     this.#running = true;
     for (let message = this.#queue.shift(); message !== undefined; message = this.#queue.shift()) {
+      Atomics.add(this.#control, IN_LONG_CALL, 1);
       try {
         await this.#handle(message);
       } catch (error) {
         this.#giveUp();
         this.#post({ type: "snapshotFailed", id: message.id, message: textOf(error) });
       }
+      Atomics.sub(this.#control, IN_LONG_CALL, 1);
       this.onStep();
     }
     this.#running = false;

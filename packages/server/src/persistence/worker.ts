@@ -16,7 +16,7 @@ import { WorkerLog } from "./worker-log.js";
 import { WorkerSnapshots } from "./worker-snapshots.js";
 
 /** Longest sleep: the heartbeat must beat. */
-const IDLE_MS = 150;
+const IDLE_MS = 350;
 const POLL_MS = 2;
 /** After a failure, closing gives the disk so long to recover. */
 const CLOSE_PATIENCE_MS = 2000;
@@ -36,7 +36,7 @@ class PersistenceWorker {
     this.#control = new Int32Array(start.control);
     this.#post = post;
     this.#log = new WorkerLog(start, dir, post);
-    this.#snapshots = new WorkerSnapshots(dir, start.snapshotKeep, this.#log, post);
+    this.#snapshots = new WorkerSnapshots(dir, start, this.#log, post);
     this.#log.onSynced = () => this.#kick();
     this.#snapshots.onStep = () => this.#kick();
   }

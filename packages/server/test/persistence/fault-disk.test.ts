@@ -59,8 +59,7 @@ for (const ackLevel of ["memory", "written", "synced"] as const) {
     await writer.line("ready");
     await healed(writer, "Input/output error", () => {});
     const { acked } = writer;
-    execFileSync("pkill", ["-KILL", "-P", String(writer.pid)]);
-    await writer.ended();
+    await writer.end("SIGKILL");
     expect(readdirSync(path).some((name) => name.endsWith(".snap"))).toBe(true);
     await checkWritten(path, ackLevel === "memory" ? 0 : acked);
   });

@@ -1,6 +1,6 @@
 // A process that writes through persistence until it is killed, for tests that kill it or break its disk.
 //   node writer-process.mjs DIRECTORY OPTIONS-AS-JSON
-// The n-th write sets key n % KEYS to n. Prints "ready", "acked N" (highest acknowledged write), "error TEXT", "healed", "closed".
+// The n-th write sets key n % KEYS to n. Prints "pid N", "ready N", "acked N" (highest acknowledged write), "error TEXT", "healed", "closed".
 import { writeSync } from "node:fs";
 import { Keyspace } from "@hearthkv/engine";
 import { openDataDirectory, openPersistence } from "../../dist/persistence/index.js";
@@ -9,7 +9,17 @@ const KEYS = 1000;
 const PER_TICK = 16;
 const [, , path, json] = process.argv;
 const { paceMs = 0, padBytes = 40, ...options } = JSON.parse(json);
-const say = (line) => writeSync(1, `${line}\n`);
+function say(line) {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      // The reader is behind.
+      if (error.code !== "EAGAIN") throw error;
+    }
+  }
+}
 const log = (_fields, message) => say(`log ${message}`);
 
 const directory = openDataDirectory(path);
@@ -46,6 +56,7 @@ process.on("SIGTERM", async () => {
     process.exit(3);
   }
 });
+say(`pid ${process.pid}`);
 say(`ready ${persistence.lastSequence}`);
 
 const pad = "x".repeat(padBytes);

@@ -29,8 +29,9 @@ export class WriterProcess {
     });
   }
 
+  /** Of the writer itself, not of a command around it. Known when it is ready. */
   get pid(): number {
-    return Number(this.#child.pid);
+    return Number(this.lines.find((line) => line.startsWith("pid "))?.slice(4));
   }
 
   has(start: string): boolean {
@@ -44,7 +45,7 @@ export class WriterProcess {
 
   /** Sends a signal, waits for the end, returns the exit code (null when a signal ended it). */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    this.#child.kill(signal);
+    process.kill(this.pid, signal);
     return await this.ended();
   }
 
