@@ -85,6 +85,8 @@ export const ERR = {
   discardWithoutMulti: "ERR DISCARD without MULTI",
   watchInsideMulti: "ERR WATCH inside MULTI is not allowed",
   notInMulti: "ERR Command not allowed inside a transaction",
+  /** Ours: Redis takes keys of up to 512 MB. */
+  keyTooLong: "ERR key is longer than 67108863 bytes",
   execAbort: "EXECABORT Transaction discarded because of previous errors.",
 } as const;
 
@@ -140,23 +142,29 @@ export function subscriberContext(name: string): string {
 
 /** No such command. The request's own bytes are repeated, cut to a limit. */
 export function unknownCommand(request: Request): string {
-  const name = request.str(0).slice(0, ECHO_BYTES_MAX);
+  const name = echoed(request.str(0), ECHO_BYTES_MAX);
   let args = "";
   for (let i = 1; i < request.argc && args.length < ECHO_BYTES_MAX; i++) {
-    args += `'${request.str(i).slice(0, ECHO_BYTES_MAX - args.length)}' `;
+    args += `'${echoed(request.str(i), ECHO_BYTES_MAX - args.length)}' `;
   }
   return `ERR unknown command '${name}', with args beginning with: ${args}`;
 }
 
 /** No such subcommand of a command that has some. `container` in lower case. */
 export function unknownSubcommand(container: string, subcommand: string): string {
-  return `ERR unknown subcommand '${subcommand.slice(0, ECHO_BYTES_MAX)}'. Try ${upperAscii(container)} HELP.`;
+  return `ERR unknown subcommand '${echoed(subcommand, ECHO_BYTES_MAX)}'. Try ${upperAscii(container)} HELP.`;
 }
 
 /** The older form of the same, which DEBUG and PUBSUB still give. */
 export function unknownSubcommandOrArity(container: string, subcommand: string): string {
-  const cut = subcommand.slice(0, ECHO_BYTES_MAX);
+  const cut = echoed(subcommand, ECHO_BYTES_MAX);
   return `ERR unknown subcommand or wrong number of arguments for '${cut}'. Try ${upperAscii(container)} HELP.`;
+}
+
+/** A client's text as errors repeat it: cut to a limit, and at a zero byte, where Redis's own strings end. */
+function echoed(text: string, bytesMax: number): string {
+  const end = text.indexOf("\0");
+  return text.slice(0, end < 0 ? bytesMax : Math.min(end, bytesMax));
 }
 
 /** Only a-z: Unicode case mapping has no business in the protocol. */

@@ -19,7 +19,7 @@ import {
   subscriberContext,
   type TableRow,
 } from "@hearthkv/commands";
-import type { EffectLog, Keyspace } from "@hearthkv/engine";
+import { type EffectLog, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
@@ -121,6 +121,7 @@ export class Dispatcher implements BlockingRunner {
     const row = commandTable.resolve(request);
     if (row === undefined) this.#refuse(client, commandTable.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
+    else if (hasLongKey(row, request)) this.#refuse(client, ERR.keyTooLong, row);
     else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
     if (this.#pushes.length > 0) this.#takePushes();
   }
@@ -323,4 +324,14 @@ export class Dispatcher implements BlockingRunner {
     for (const bytes of this.#pushes) this.reply.raw(bytes);
     this.#pushes.length = 0;
   }
+}
+
+/** Whether a key is longer than the engine stores. Only a request that ends beyond that length can have one. */
+function hasLongKey(row: TableRow, request: Request): boolean {
+  const last = request.argc - 1;
+  if ((request.off[last] as number) + (request.len[last] as number) <= KEY_BYTES_MAX || row.firstKey === 0)
+    return false;
+  const end = row.lastKey < 0 ? request.argc + row.lastKey : row.lastKey;
+  for (let i = row.firstKey; i <= end; i += row.keyStep) if ((request.len[i] as number) > KEY_BYTES_MAX) return true;
+  return false;
 }

@@ -45,6 +45,15 @@ describe("pipelines", () => {
     await client.call("GET", "large").expect(bulk(value));
   });
 
+  it("refuses a key that is too long wherever it stands, and takes a value of that length", async () => {
+    const long = "k".repeat(64 * 1024 * 1024);
+    const client = server.connect();
+    await client.call("DEL", "a", long).expect("-ERR key is longer than 67108863 bytes\r\n");
+    await client.call("SET", "value", long).expect("+OK\r\n");
+    await client.call("MSET", "a", long, "b", "1").expect("+OK\r\n");
+    await client.call("DEL", "value", "a", "b").expect(":3\r\n");
+  });
+
   it("keeps requests behind a blocked one waiting", async () => {
     const blocked = server.connect();
     blocked.send(`${encode("ECHO", "a")}${encode("BLPOP", "queue", "0")}${encode("ECHO", "b")}`);
