@@ -62,11 +62,10 @@ async function start(options: ServerOptions): Promise<RunningServer> {
   try {
     return await startServer(options);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
     // Errors of the system and of the storage carry a code and say all there is to say; others are bugs and keep their stack.
     if (code === undefined) throw error;
-    const where = `${options.host} port ${options.port}`;
-    throw new RunError(code === "EADDRINUSE" ? `cannot listen on ${where}: it is in use already` : message);
+    throw new RunError(code === "EADDRINUSE" ? `cannot listen on ${address}:${port}: it is in use already` : message);
   }
 }
 
