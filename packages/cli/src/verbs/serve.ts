@@ -69,7 +69,7 @@ async function start(options: ServerOptions): Promise<RunningServer> {
   }
 }
 
-/** kill -9 by our own hand: process.exit would wait for a worker that may hang in a system call. The log has everything acknowledged. */
+/** kill -9 by our own hand: process.exit would wait for a worker that may hang in a system call. What was promised is in the log. */
 function endAtOnce(signal: NodeJS.Signals): void {
   writeSync(2, `hearthkv: second ${signal}: ended at once, without a final snapshot\n`);
   process.kill(process.pid, "SIGKILL");
