@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileNames } from "@hearthkv/durability";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { requirePeer, type ServerProcess, startHearth, startProcess } from "../support/index.js";
 import { CrashRun } from "./crash-run.js";
 import { printedSeed } from "./random.js";
@@ -15,30 +15,33 @@ const STOP_HANGS_MS = 1000;
 /** Far above what it takes: the machine may be busy. */
 const STOP_MS_MAX = 20_000;
 
-describe.for(["SIGTERM", "SIGINT"] as const)("%s under load", (signal) => {
-  test.for(["memory", "written", "synced"])("--ack %s", async (level) => {
-    const flags = ["--ack", level, "--wal-max-bytes", "1mb", "--snapshot-interval-s", "0.2"];
-    const run = new CrashRun(printedSeed(`${signal}, ${level}`), WRITERS, flags);
-    for (let round = 0; round < ROUNDS; round++) {
-      const server = await startHearth(run.options);
-      await run.check(server);
-      expect(await persistenceField(server, "recovery_wal_entries")).toBe(0);
-      await run.startWriters(server.port);
-      await sleep(LOAD_MS);
-      const startedMs = performance.now();
-      expect(await server.stop(signal)).toEqual({ code: 0, signal: null });
-      expect(performance.now() - startedMs).toBeLessThan(STOP_MS_MAX);
-      await run.writersEnded();
-      expect(fileNames.snapshotNames(readdirSync(run.dataDir))).not.toEqual([]);
-      expect(readdirSync(run.dataDir).filter((name) => name.startsWith("LOCK"))).toEqual([]);
-    }
-    const last = await startHearth(run.options);
-    await run.check(last);
-    expect(await persistenceField(last, "recovery_wal_entries")).toBe(0);
-    await last.stop();
-    expect(run.totals).toMatchObject({ lost: 0, faults: [] });
-    expect(run.totals.acknowledged).toBeGreaterThan(100);
-  });
+test.for([
+  ["SIGTERM", "memory"],
+  ["SIGTERM", "written"],
+  ["SIGTERM", "synced"],
+  ["SIGINT", "written"],
+] as const)("%s under load, --ack %s", async ([signal, level]) => {
+  const flags = ["--ack", level, "--wal-max-bytes", "1mb", "--snapshot-interval-s", "0.2"];
+  const run = new CrashRun(printedSeed(`${signal}, ${level}`), WRITERS, flags);
+  for (let round = 0; round < ROUNDS; round++) {
+    const server = await startHearth(run.options);
+    await run.check(server);
+    expect(await persistenceField(server, "recovery_wal_entries")).toBe(0);
+    await run.startWriters(server.port);
+    await sleep(LOAD_MS);
+    const startedMs = performance.now();
+    expect(await server.stop(signal)).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startedMs).toBeLessThan(STOP_MS_MAX);
+    await run.writersEnded();
+    expect(fileNames.snapshotNames(readdirSync(run.dataDir))).not.toEqual([]);
+    expect(readdirSync(run.dataDir).filter((name) => name.startsWith("LOCK"))).toEqual([]);
+  }
+  const last = await startHearth(run.options);
+  await run.check(last);
+  expect(await persistenceField(last, "recovery_wal_entries")).toBe(0);
+  await last.stop();
+  expect(run.totals).toMatchObject({ lost: 0, faults: [] });
+  expect(run.totals.acknowledged).toBeGreaterThan(100);
 });
 
 test("a second signal ends a stop that hangs, and what was acknowledged is in the log", async (context) => {

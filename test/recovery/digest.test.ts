@@ -1,0 +1,124 @@
+/**
+ * What recovery makes of snapshot and log is what the server had: at random moments under write load, while snapshots are made all the
+ * time, the writers hold their breath, the live digest is taken, the directory is copied and the copy recovered.
+ *
+ * HEARTHKV_DIGEST_ROUNDS sets the number of moments.
+ */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startServer } from "@hearthkv/server";
+import { expect, test } from "vitest";
+import { copyDataDirectory } from "../crash/crash-run.js";
+import { printedSeed, Random } from "../crash/random.js";
+import { RespClient, type ServerProcess, startHearth } from "../support/index.js";
+import { fill, WildWriter } from "./wild-writer.js";
+
+const ROUNDS = Number(process.env.HEARTHKV_DIGEST_ROUNDS ?? 20);
+const ROUND_MS_MAX = 10_000;
+const WRITERS = 4;
+const LOAD_MS_MOST = 120;
+/** Until nothing of a short life is left. */
+const QUIET_MS = 50;
+const SNAPSHOT_PAUSE_MS = 30;
+
+test(`${ROUNDS} recoveries give the live digest`, { timeout: ROUNDS * ROUND_MS_MAX }, async () => {
+  const random = new Random(printedSeed("digest"));
+  const server = await startHearth({ flags: ["--wal-max-bytes", "1mb", "--enable-debug-command"] });
+  await fill(server);
+  const client = await server.connect();
+  const snapshots = new EndlessSnapshots(await server.connect());
+  const writers = await Promise.all(
+    Array.from({ length: WRITERS }, () => WildWriter.connect(server.port, new Random(random.next() * 2 ** 32))),
+  );
+  const digests = new Set<unknown>();
+  let fromBoth = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const writer of writers) writer.start();
+    await sleep(random.whole(1, LOAD_MS_MOST));
+    await Promise.all(writers.map((writer) => writer.stop()));
+    await sleep(QUIET_MS);
+    const live = await client.ok("DEBUG", "DIGEST");
+    const recovered = await recoverCopy(server);
+    expect(recovered.digest, `round ${round}`).toBe(live);
+    digests.add(live);
+    if (recovered.snapshotEntries > 0 && recovered.walEntries > 0) fromBoth++;
+  }
+  const made = await snapshots.stop();
+  await server.stop();
+  const answered = writers.reduce((sum, writer) => sum + writer.answered, 0);
+  console.log(`${answered} commands, ${made} snapshots, ${fromBoth} of ${ROUNDS} recoveries from snapshot and log`);
+  // Else the test would have proved less than it says.
+  expect(digests.size).toBe(ROUNDS);
+  expect(fromBoth).toBeGreaterThan(ROUNDS / 2);
+});
+
+interface Recovered {
+  readonly digest: string;
+  readonly snapshotEntries: number;
+  readonly walEntries: number;
+}
+
+async function recoverCopy(server: ServerProcess): Promise<Recovered> {
+  const dataDir = copyStandingStill(server.dataDir);
+  const copy = await startServer({ dataDir, host: "127.0.0.1", port: 0, logLevel: "silent" });
+  const client = await RespClient.connect(copy.port);
+  const info = String(await client.ok("INFO", "persistence"));
+  client.close();
+  const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]);
+  const digest = copy.digest();
+  await copy.close({ snapshot: false });
+  return {
+    digest,
+    snapshotEntries: field("recovery_snapshot_entries"),
+    walEntries: field("recovery_wal_entries"),
+  };
+}
+
+/** Copies until no file came, went or grew meanwhile: a copy of files of different moments is no state that ever was. */
+function copyStandingStill(dataDir: string): string {
+  for (;;) {
+    const before = listing(dataDir);
+    try {
+      const copy = copyDataDirectory(dataDir);
+      if (listing(dataDir) === before) return copy;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+}
+
+function listing(dataDir: string): string {
+  const names = readdirSync(dataDir).filter((name) => name.endsWith(".log") || name.endsWith(".snap"));
+  return names.map((name) => `${name} ${statSync(join(dataDir, name)).ino}`).join("\n");
+}
+
+/** One snapshot after the other, whatever else happens. */
+class EndlessSnapshots {
+  readonly #client: RespClient;
+  readonly #run: Promise<number>;
+  #stopped = false;
+
+  constructor(client: RespClient) {
+    this.#client = client;
+    this.#run = this.#loop();
+  }
+
+  /** Returns how many were made. */
+  async stop(): Promise<number> {
+    this.#stopped = true;
+    const made = await this.#run;
+    this.#client.close();
+    return made;
+  }
+
+  async #loop(): Promise<number> {
+    let made = 0;
+    while (!this.#stopped) {
+      await this.#client.ok("SAVE");
+      made++;
+      await sleep(SNAPSHOT_PAUSE_MS);
+    }
+    return made;
+  }
+}
