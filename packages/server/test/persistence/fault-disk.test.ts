@@ -64,3 +64,36 @@ for (const ackLevel of ["memory", "written", "synced"] as const) {
     await checkWritten(path, ackLevel === "memory" ? 0 : acked);
   });
 }
+
+test.skipIf(!installed("strace"))("every fdatasync fails, and the process is killed", async () => {
+  for (const ackLevel of ["written", "synced"] as const) {
+    const path = freshDirectory();
+    const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=4+"];
+    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-P", join(path, "wal-current.log")];
+    const writer = new WriterProcess(path, { ackLevel, paceMs: 2, fsyncIntervalMs: 30 }, [...strace, ...inject]);
+    await writer.line("error");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await writer.end("SIGKILL");
+    await checkWritten(path, writer.acked);
+  }
+});
+
+test.skipIf(!installed("prlimit"))("a snapshot that fails is told, the log goes on, the next one works", async () => {
+  const path = freshDirectory();
+  const options = { snapshotIntervalS: 0.2, walMaxBytes: 1024 * 1024, padBytes: 5000, paceMs: 1 };
+  const writer = new WriterProcess(path, options);
+  await writer.line("ready");
+  execFileSync("prlimit", ["--pid", String(writer.pid), `--fsize=${3 * 1024 * 1024}:unlimited`]);
+  expect(await writer.line("log snapshot failed")).toContain("EFBIG");
+  const { acked } = writer;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(writer.acked).toBeGreaterThan(acked);
+  expect(writer.has("error")).toBe(false);
+  expect(readdirSync(path).some((name) => name.endsWith(".tmp"))).toBe(false);
+  execFileSync("prlimit", ["--pid", String(writer.pid), "--fsize=unlimited:unlimited"]);
+  const published = (): number => writer.lines.filter((line) => line.endsWith("published")).length;
+  const before = published();
+  expect(await writer.end("SIGTERM")).toBe(0);
+  expect(published()).toBe(before + 1);
+  await checkWritten(path, writer.acked);
+});
