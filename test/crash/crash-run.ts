@@ -141,6 +141,11 @@ export class CrashRun {
     await Promise.all(this.#writers.map((writer) => writer.ended()));
   }
 
+  /** Resolves when every command that was sent is answered; nothing more is sent. */
+  async pause(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.pause()));
+  }
+
   /** Commands that all writers have got an answer to in this run. */
   get acknowledged(): number {
     return this.#writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
