@@ -150,7 +150,8 @@ class Planner {
     if (scan.header.state !== "ok") return;
     const first = scan.header.header.firstSequence;
     this.#corrupted += Math.max(0, first - this.#last - 1) + scan.missing;
-    if (scan.tail === "torn") this.#corrupted++;
+    // Of an earlier segment the next one's first sequence tells whether an entry is missing.
+    if (scan.tail === "torn" && scan === this.#scans.at(-1)) this.#corrupted++;
     this.#steps.push({ name: scan.name, endOffset: scan.fileBytes, skipBad: true });
     this.#last = Math.max(this.#last, scan.lastSequence);
   }
