@@ -29,7 +29,7 @@ const BLOCK_BYTES = 256 * 1024;
 /** One shard as it was when the capture was made. */
 export class ShardCapture {
   /** Copies of the arena's chunks: whole records, dead ones marked. They may be transferred to another thread. */
-  readonly chunks: Uint8Array[] = [];
+  readonly chunks: Uint8Array<ArrayBuffer>[] = [];
   readonly epoch: number;
   readonly #shard: Shard;
   readonly #values: AnyValue[] = [];
@@ -150,7 +150,10 @@ function endEntry(sink: ByteSink, at: number): void {
  * Turns copied chunks into entries of the strings in them and hands them out in blocks (each a fresh buffer, whole entries).
  * @returns the number of entries
  */
-export function encodeStringEntries(chunks: readonly Uint8Array[], emit: (block: Uint8Array) => void): number {
+export function encodeStringEntries(
+  chunks: readonly Uint8Array[],
+  emit: (block: Uint8Array<ArrayBuffer>) => void,
+): number {
   let entries = 0;
   let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let length = 0;

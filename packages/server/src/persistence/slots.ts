@@ -153,7 +153,7 @@ export interface SnapshotPiece {
   /** The stamp: log sequence at the moment of the copy. */
   readonly sequence: number;
   /** Raw copies of the shard's memory, from which the worker makes entries ... */
-  readonly chunks: Uint8Array[];
+  readonly chunks: Uint8Array<ArrayBuffer>[];
   /** ... or whole entries already, this many. */
   readonly entries: Uint8Array | null;
   readonly entryCount: number;

@@ -184,11 +184,16 @@ class SnapshotRun {
     this.#sendPiece(this.#sections[this.#next - 1]!, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
   }
 
-  #sendPiece(sectionId: number, chunks: Uint8Array[], entries: Uint8Array | null, entryCount: number): void {
+  #sendPiece(
+    sectionId: number,
+    chunks: Uint8Array<ArrayBuffer>[],
+    entries: Uint8Array | null,
+    entryCount: number,
+  ): void {
     const { id } = this;
     const sequence = this.#stamp;
     const piece: SnapshotPiece = { type: "snapshotPiece", id, sectionId, sequence, chunks, entries, entryCount };
-    const transfer = chunks.map((chunk) => chunk.buffer as ArrayBuffer);
+    const transfer = chunks.map((chunk) => chunk.buffer);
     if (entries !== null) transfer.push(entries.buffer as ArrayBuffer);
     this.#unconfirmedBytes += pieceBytes(piece);
     this.#unconfirmedPieces++;

@@ -1,6 +1,7 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
 import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
 import { encodeStringEntries } from "@hearthkv/engine";
+import { releaseBuffer } from "../release-buffer.js";
 import {
   type FromWorker,
   IN_LONG_CALL,
@@ -86,13 +87,14 @@ export class WorkerSnapshots {
 
   async #addPiece(writer: SnapshotWriter, piece: SnapshotPiece): Promise<void> {
     const { sectionId, sequence, entries } = piece;
+    const bytes = pieceBytes(piece);
     if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
     else addStrings(writer, piece);
     if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
       this.#flushedBytes = writer.bytes;
       await writer.flush();
     }
-    this.#post({ type: "snapshotAccepted", id: piece.id, bytes: pieceBytes(piece) });
+    this.#post({ type: "snapshotAccepted", id: piece.id, bytes });
   }
 
   async #publish(writer: SnapshotWriter, message: FinishMessage): Promise<void> {
@@ -132,14 +134,18 @@ export class WorkerSnapshots {
   }
 }
 
-/** An empty shard gets a section too: its stamp is what replay goes by. */
+/**
+ * An empty shard gets a section too: its stamp is what replay goes by. Memory is given back piece by piece: it would be many times the
+ * few megabytes that are under way if it waited for the garbage collector.
+ */
 function addStrings(writer: SnapshotWriter, piece: SnapshotPiece): void {
-  let blocks: Uint8Array[] = [];
+  let blocks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
   let count = 0;
   let sections = 0;
   const section = (): void => {
     writer.addSection(piece.sectionId, piece.sequence, count, blocks);
+    for (const block of blocks) releaseBuffer(block.buffer);
     blocks = [];
     bytes = 0;
     count = 0;
@@ -150,6 +156,7 @@ function addStrings(writer: SnapshotWriter, piece: SnapshotPiece): void {
       blocks.push(block);
       bytes += block.length;
     });
+    releaseBuffer(chunk.buffer);
     if (bytes >= SECTION_BYTES_MAX) section();
   }
   if (count > 0 || sections === 0) section();
