@@ -50,7 +50,7 @@ export class FakeServer {
     if (row === undefined) reply.error(commandTable.unknown(request));
     else if (!arityHolds(row, request.argc)) reply.error(arityError(row));
     else row.run(this.#context(request, reply, row));
-    return reply.bytes.latin1Slice(0, reply.length);
+    return reply.bytes.toString("latin1", 0, reply.length);
   }
 
   /** The same, with the request and the reply written as lines of words. */
