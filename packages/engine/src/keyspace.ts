@@ -51,6 +51,8 @@ export class Keyspace {
   observer: KeyspaceObserver | null = null;
   /** Last fencing token given. */
   lastFence = 0;
+  /** The highest stamp of any section. */
+  highestStamp = 0;
   readonly databaseCount: number;
 
   readonly #databases: (Database | undefined)[] = [];
@@ -208,11 +210,13 @@ export class Keyspace {
   /** Sections that the snapshot does not have stand at this sequence. */
   setDefaultStamp(sequence: number): void {
     this.#stamps.fill(sequence);
+    this.highestStamp = sequence;
   }
 
   /** The loaded state of a section includes everything up to this sequence. */
   setStamp(sectionId: number, sequence: number): void {
     this.#stamps[sectionId] = sequence;
+    this.highestStamp = Math.max(this.highestStamp, sequence);
   }
 
   /** Sequence up to which the shard of a key is already complete. */

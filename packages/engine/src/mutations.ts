@@ -23,6 +23,8 @@ import * as ops from "./ops.js";
 
 export class Replayer {
   readonly #keyspace: Keyspace;
+  /** What was given last, and the same bytes as a Buffer: a log is read through one window, entry after entry. */
+  #given: Uint8Array = new Uint8Array(0);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
@@ -35,7 +37,10 @@ export class Replayer {
 
   /** Applies one entry: one mutation, or a batch. */
   apply(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes !== this.#given) {
+      this.#given = bytes;
+      this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
     if (op !== ops.OP_BATCH) {
       this.#mutation(op, sequence, off, off + len);
       return;
@@ -65,7 +70,7 @@ export class Replayer {
     const klen = this.#u32();
     const koff = this.#take(klen);
     const b = this.#bytes;
-    if (sequence <= this.#keyspace.stampOf(dbIndex, b, koff, klen)) {
+    if (this.#isContained(sequence, dbIndex, koff, klen)) {
       if (op === ops.OP_LOCK) this.#raiseFence();
       return;
     }
@@ -159,7 +164,7 @@ export class Replayer {
         len[i] = this.#u32();
         off[i] = this.#take(len[i]);
       }
-      if (sequence > this.#keyspace.stampOf(dbIndex, this.#bytes, off[0], len[0])) db.mset(this.#bytes, off, len, 0, 1);
+      if (!this.#isContained(sequence, dbIndex, off[0], len[0])) db.mset(this.#bytes, off, len, 0, 1);
     }
   }
 
@@ -168,7 +173,7 @@ export class Replayer {
     for (let count = this.#u32(); count > 0; count--) {
       const klen = this.#u32();
       const koff = this.#take(klen);
-      if (sequence > this.#keyspace.stampOf(dbIndex, this.#bytes, koff, klen)) db.remove(this.#bytes, koff, klen);
+      if (!this.#isContained(sequence, dbIndex, koff, klen)) db.remove(this.#bytes, koff, klen);
     }
   }
 
@@ -179,6 +184,12 @@ export class Replayer {
         if (sequence > this.#keyspace.sectionStamp(each.index * SHARDS + s)) each.clearShard(s);
       }
     }
+  }
+
+  /** Whether the loaded state of the key's shard has this mutation already. Above the highest stamp the key need not be hashed for that. */
+  #isContained(sequence: number, dbIndex: number, koff: number, klen: number): boolean {
+    const keyspace = this.#keyspace;
+    return sequence <= keyspace.highestStamp && sequence <= keyspace.stampOf(dbIndex, this.#bytes, koff, klen);
   }
 
   /** A lock whose shard is already complete still counts for the next token. */
