@@ -10,10 +10,42 @@ export const ABSENT_KEY = "absent";
 
 /** Around every width of integer, and what only looks like a number. */
 export const edgeIntegers: readonly string[] = [
-  ...["0", "1", "-1", "2147483647", "2147483648", "-2147483648", "-2147483649", "4294967295", "4294967296", "-4294967296"],
+  ...[
+    "0",
+    "1",
+    "-1",
+    "2147483647",
+    "2147483648",
+    "-2147483648",
+    "-2147483649",
+    "4294967295",
+    "4294967296",
+    "-4294967296",
+  ],
   ...["9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740992", "-9007199254740993"],
-  ...["9223372036854775807", "9223372036854775808", "-9223372036854775807", "-9223372036854775808", "-9223372036854775809"],
-  ...["18446744073709551615", "18446744073709551616", "1e3", "0x10", "", " 1", "1 ", "+1", "01", "-0", "-01", "inf", "nan", "1.0"],
+  ...[
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775807",
+    "-9223372036854775808",
+    "-9223372036854775809",
+  ],
+  ...[
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e3",
+    "0x10",
+    "",
+    " 1",
+    "1 ",
+    "+1",
+    "01",
+    "-0",
+    "-01",
+    "inf",
+    "nan",
+    "1.0",
+  ],
 ];
 
 /** Integers that no command takes for a time, and times that have passed: what follows does not depend on the clock. */
@@ -23,21 +55,121 @@ export const edgeTimes: readonly string[] = [
 ];
 
 export const edgeFloats: readonly string[] = [
-  ...["0", "-0", "0.0", "1", "-1", "1.5", "3.0", ".5", "5.", "1e3", "1E3", "1e-7", "1e17", "-1e17", "1e21", "1e400", "1e-400"],
-  ...["inf", "-inf", "+inf", "Infinity", "-INFINITY", "nan", "NaN", "0x10", "0x1p3", "", " 1", "1 ", "+1", "01", "1e", "e1", "1_0"],
-  ...["2147483648", "4294967296", "9007199254740993", "-9007199254740993", "9223372036854775807", "18446744073709551616"],
+  ...[
+    "0",
+    "-0",
+    "0.0",
+    "1",
+    "-1",
+    "1.5",
+    "3.0",
+    ".5",
+    "5.",
+    "1e3",
+    "1E3",
+    "1e-7",
+    "1e17",
+    "-1e17",
+    "1e21",
+    "1e400",
+    "1e-400",
+  ],
+  ...[
+    "inf",
+    "-inf",
+    "+inf",
+    "Infinity",
+    "-INFINITY",
+    "nan",
+    "NaN",
+    "0x10",
+    "0x1p3",
+    "",
+    " 1",
+    "1 ",
+    "+1",
+    "01",
+    "1e",
+    "e1",
+    "1_0",
+  ],
+  ...[
+    "2147483648",
+    "4294967296",
+    "9007199254740993",
+    "-9007199254740993",
+    "9223372036854775807",
+    "18446744073709551616",
+  ],
   ...["0.1", "0.30000000000000004", "3.141592653589793", "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308"],
 ];
 
 /** Names that mean something to JavaScript, to Unicode or to the protocol. */
 export const traps: readonly string[] = [
-  ...["__proto__", "constructor", "hasOwnProperty", "toString", "undefined", "null", "NaN", "[object Object]", "length"],
-  ...["\u00c5\u00bfet", "\u00c4\u00b1nfo", "\u00ff\u00fe", "\u0000", "\r\n", "+OK\r\n", "$-1\r\n", "\u00e2\u0082\u00ac", "a b", "'\"\\", "%s%n"],
+  ...[
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "toString",
+    "undefined",
+    "null",
+    "NaN",
+    "[object Object]",
+    "length",
+  ],
+  ...[
+    "\u00c5\u00bfet",
+    "\u00c4\u00b1nfo",
+    "\u00ff\u00fe",
+    "\u0000",
+    "\r\n",
+    "+OK\r\n",
+    "$-1\r\n",
+    "\u00e2\u0082\u00ac",
+    "a b",
+    "'\"\\",
+    "%s%n",
+  ],
 ];
 
 export const patterns: readonly string[] = [
-  ...["*", "**", "?*", "s*", "*:1", "[sl]*", "[^s]*", "[a-m]*", "[z-a]*", "*[0-1]", "\\*", "\\s*", "z?et:?", "hash:[0-9]", "", "["],
-  ...["[]", "[^]", "[a", "[a-", "[\\]]", "*\\", "a*b*c*d", "__proto__", "[[]*", "*?*?*?", "[^-]*", "[!s]*", "{s}*", "\u00ff*", "(s)*", "s.*", "^s"],
+  ...[
+    "*",
+    "**",
+    "?*",
+    "s*",
+    "*:1",
+    "[sl]*",
+    "[^s]*",
+    "[a-m]*",
+    "[z-a]*",
+    "*[0-1]",
+    "\\*",
+    "\\s*",
+    "z?et:?",
+    "hash:[0-9]",
+    "",
+    "[",
+  ],
+  ...[
+    "[]",
+    "[^]",
+    "[a",
+    "[a-",
+    "[\\]]",
+    "*\\",
+    "a*b*c*d",
+    "__proto__",
+    "[[]*",
+    "*?*?*?",
+    "[^-]*",
+    "[!s]*",
+    "{s}*",
+    "\u00ff*",
+    "(s)*",
+    "s.*",
+    "^s",
+  ],
 ];
 
 const longKey = "k".repeat(300);
@@ -55,7 +187,7 @@ export class Arguments {
 
   key(family?: Family): string {
     const { random } = this;
-    if (random.chance(0.06)) return random.chance(0.3) ? ABSENT_KEY : random.pick(otherKeys);
+    if (random.chance(0.06)) return random.pick(otherKeys);
     const chosen = family === undefined || random.chance(0.15) ? random.pick(families) : family;
     return `${chosen}:${random.int(0, keysPerFamily - 1)}`;
   }
@@ -142,11 +274,15 @@ export class Arguments {
     return `${this.seconds()}000`;
   }
 
-  /** Seconds since 1970: far away, or long ago. */
+  /** Seconds since 1970, far away. */
   timestamp(): string {
+    return String(4_000_000_000 + this.random.int(0, 50));
+  }
+
+  /** Seconds since 1970, now and then long ago: for commands that delete what has expired at once. */
+  anyTimestamp(): string {
     const { random } = this;
-    if (random.chance(0.05)) return "1";
-    return String((random.chance(0.05) ? 1_000_000_000 : 4_000_000_000) + random.int(0, 50));
+    return random.chance(0.05) ? random.pick(["1", "1000000000"]) : this.timestamp();
   }
 
   timestampMs(): string {

@@ -84,7 +84,7 @@ export class ReplyReader {
     const end = this.#bytes.indexOf(CR, this.#at);
     if (end < 0 || end + 1 >= this.#bytes.length) throw incomplete;
     if (this.#bytes[end + 1] !== LF) throw new Error("CR without LF in the first line of a reply");
-    const line = this.#bytes.latin1Slice(this.#at, end);
+    const line = this.#bytes.toString("latin1", this.#at, end);
     if (line.includes("\n")) throw new Error(`LF without CR in ${JSON.stringify(line)}`);
     this.#at = end + 2;
     return line;
@@ -94,7 +94,7 @@ export class ReplyReader {
     const end = this.#at + Number(matching(LENGTH, kind, length));
     if (end + 2 > this.#bytes.length) throw incomplete;
     if (this.#bytes[end] !== CR || this.#bytes[end + 1] !== LF) throw new Error("a bulk is longer than it says");
-    const text = this.#bytes.latin1Slice(this.#at, end);
+    const text = this.#bytes.toString("latin1", this.#at, end);
     this.#at = end + 2;
     return text;
   }

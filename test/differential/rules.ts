@@ -36,14 +36,17 @@ export function near(tolerance: number): Rule {
 }
 
 /**
- * Equal scores. Redis 7.2 prints the shortest text that reads back as the same double, 7.0 prints 17 digits: the texts may differ, ours must be
- * the shortest.
+ * Equal scores. Redis 7.2 prints integers as such and of other doubles the shortest text that reads back as the same, 7.0 prints 17 digits:
+ * where the texts differ ours must be that of 7.2.
  */
 export const score: Rule = (h, r) => {
   if (h.kind !== r.kind) return false;
   if (h.text === r.text) return true;
   if (h.kind !== "$" && h.kind !== ",") return false;
-  return Number(h.text) === Number(r.text) && significantDigits(h.text) === significantDigits(String(Number(h.text)));
+  const value = Number(h.text);
+  if (value !== Number(r.text)) return false;
+  if (Number.isInteger(value) && Math.abs(value) < 2 ** 62) return h.text === String(BigInt(value));
+  return significantDigits(h.text) === significantDigits(String(value));
 };
 
 /** Members and scores in turn, flat or nested. */
@@ -98,7 +101,8 @@ export function sorted(items: readonly Reply[]): Reply[] {
 
 function sortedPairs(items: readonly Reply[]): Reply[] {
   const pairs: { first: Reply; second: Reply; text: string }[] = [];
-  for (let i = 0; i + 1 < items.length; i += 2) pairs.push({ first: items[i], second: items[i + 1], text: joined([items[i]]) });
+  for (let i = 0; i + 1 < items.length; i += 2)
+    pairs.push({ first: items[i], second: items[i + 1], text: joined([items[i]]) });
   return pairs.sort((a, b) => (a.text < b.text ? -1 : 1)).flatMap(({ first, second }) => [first, second]);
 }
 

@@ -1,0 +1,129 @@
+/** A run of the differential test: how many commands, in what portions, and when everything is compared. */
+import { Comparison, Pair, type Ports, showArgs } from "./comparison.js";
+import { Generator } from "./generator.js";
+import { Random } from "./random.js";
+import { type Step, step } from "./step.js";
+
+/** Size of a run. */
+export interface CampaignOptions {
+  readonly seed: number;
+  readonly protocol: 2 | 3;
+  readonly commands: number;
+  /** Differences after which a run gives up. */
+  readonly differencesMax?: number;
+}
+
+const CLIENTS = 3;
+const BATCH_MAX = 200;
+const BATCHES_PER_CHECK = 60;
+/** Long enough for both servers to see that a key of some milliseconds has expired. */
+const EXPIRY_WAIT_MS = 60;
+
+/**
+ * Runs random commands on both servers over three clients each, and compares.
+ * Each client sends a portion at a time and waits for its replies, so both servers see the same order.
+ */
+export async function runCampaign(ports: Ports, options: CampaignOptions): Promise<Comparison> {
+  const { seed, protocol, commands, differencesMax = 12 } = options;
+  const random = new Random(seed);
+  const generator = new Generator(random, protocol);
+  const comparison = new Comparison(seed, protocol);
+  let pairs = await openPairs(ports, protocol);
+  for (let batch = 1; comparison.compared < commands && comparison.differences.length < differencesMax; batch++) {
+    const client = random.int(0, CLIENTS - 1);
+    const pair = pairs[client];
+    let same = await comparison.run(pair, client, generator.batch(random.int(1, BATCH_MAX), pair.sent));
+    if (same && batch % BATCHES_PER_CHECK === 0) same = await checkEverything(ports, comparison, random);
+    if (same) continue;
+    // What follows a difference would differ as well: both begin anew.
+    for (const old of pairs) old.close();
+    pairs = await openPairs(ports, protocol);
+  }
+  await checkEverything(ports, comparison, random);
+  for (const pair of pairs) pair.close();
+  return comparison;
+}
+
+async function openPairs(ports: Ports, protocol: 2 | 3): Promise<Pair[]> {
+  const pairs = await Promise.all(Array.from({ length: CLIENTS }, () => Pair.open(ports, protocol)));
+  await pairs[0].both(["flushall"]);
+  return pairs;
+}
+
+/** Compares the contents, over a client of its own, before and after some keys have expired. */
+async function checkEverything(ports: Ports, comparison: Comparison, random: Random): Promise<boolean> {
+  const before = comparison.differences.length;
+  const pair = await Pair.open(ports, comparison.protocol);
+  await comparison.compareContents(pair, random);
+  await comparison.run(pair, -1, shortLived(random));
+  await new Promise((resolve) => setTimeout(resolve, EXPIRY_WAIT_MS));
+  await comparison.run(pair, -1, afterExpiry());
+  pair.close();
+  return comparison.differences.length === before;
+}
+
+const shortLivedKeys = ["brief:0", "brief:1", "brief:2", "brief:3"] as const;
+
+/** Keys that live for some milliseconds, by every way to say so. Replies may already depend on the clock; only those that cannot are asked for. */
+function shortLived(random: Random): Step[] {
+  const ms = () => String(random.int(1, 20));
+  const now = Date.now();
+  return [
+    step(["set", shortLivedKeys[0], "v", "px", ms()]),
+    step(["psetex", shortLivedKeys[1], ms(), "v"]),
+    step(["rpush", shortLivedKeys[2], "a", "b"]),
+    step(["pexpire", shortLivedKeys[2], ms()]),
+    step(["set", shortLivedKeys[3], "v", "pxat", String(now + 15)]),
+  ];
+}
+
+/** The first to touch each is another command; none may see the key. */
+function afterExpiry(): Step[] {
+  const [first, second, third, fourth] = shortLivedKeys;
+  return [
+    step(["get", first]),
+    step(["renamenx", second, "brief:4"]),
+    step(["lpush", third, "new"]),
+    step(["lrange", third, "0", "-1"]),
+    step(["ttl", third]),
+    step(["append", fourth, "new"]),
+    step(["pttl", fourth]),
+    step(["exists", ...shortLivedKeys]),
+    step(["del", ...shortLivedKeys]),
+    step(["dbsize"]),
+  ];
+}
+
+/**
+ * Runs random commands with a digest of everything before and after each, on both servers.
+ * @returns how many commands failed, and those of them that changed something
+ */
+export async function findEffectsOfErrors(
+  ports: Ports,
+  seed: number,
+  commands: number,
+): Promise<{ errors: number; effects: string[] }> {
+  const generator = new Generator(new Random(seed), 2, ["multi", "exec", "discard", "reset", "hello", "flushall"]);
+  const pair = await Pair.open(ports, 2);
+  await pair.both(["flushall"]);
+  const effects: string[] = [];
+  let errors = 0;
+  for (let done = 0; done < commands; ) {
+    const steps = generator.batch(BATCH_MAX, pair.sent);
+    done += steps.length;
+    const digest = ["debug", "digest"];
+    const [hearth, redis] = await Promise.all([
+      pair.hearth.exchange([digest, ...steps.flatMap(({ args }) => [args, digest])]),
+      pair.redis.exchange([digest, ...steps.flatMap(({ redisArgs }) => [redisArgs, digest])]),
+    ]);
+    steps.forEach(({ args }, i) => {
+      for (const [server, replies] of Object.entries({ HearthKV: hearth, Redis: redis })) {
+        if (replies[2 * i + 1].kind !== "-") continue;
+        errors++;
+        if (replies[2 * i].text !== replies[2 * i + 2].text) effects.push(`${server}: ${showArgs(args)}`);
+      }
+    });
+  }
+  pair.close();
+  return { errors, effects };
+}

@@ -1,0 +1,83 @@
+/** Random commands to HearthKV and to redis-server 7.0: the same replies in RESP2 and RESP3, the same content. */
+import { commandTable } from "@hearthkv/commands";
+import { beforeAll, describe, expect, test } from "vitest";
+import { hasPeer, requirePeer, startHearth, startRedis } from "../support/index.js";
+import { findEffectsOfErrors, runCampaign } from "./campaign.js";
+import type { Ports } from "./comparison.js";
+import { generatedRows } from "./generator.js";
+import { chooseSeed } from "./random.js";
+
+/** In all, over both protocols. */
+const commands = Number(process.env.HEARTHKV_DIFFERENTIAL_COMMANDS ?? 300_000);
+const commandsWithDigests = Math.min(4000, commands);
+const MS_PER_COMMAND_MAX = 2;
+/** From so many on every command that can succeed has done so. */
+const ENOUGH = 50_000;
+
+/** Rows that the generator leaves out, and where they are looked at instead, or why not. */
+const notGenerated: Readonly<Record<string, string>> = {
+  subscribe: "changes what later replies mean: pubsub.test.ts",
+  unsubscribe: "pubsub.test.ts",
+  psubscribe: "pubsub.test.ts",
+  punsubscribe: "pubsub.test.ts",
+  quit: "ends the connection: sessions.test.ts",
+  waitaof: "Redis 7.0 does not have it: allow-list.test.ts",
+  "client|setinfo": "Redis 7.0 does not have it: allow-list.test.ts",
+};
+
+/** Commands that the generator only lets fail. */
+const onlyErrors: readonly string[] = [
+  "bgsave",
+  "shutdown",
+  "config|rewrite",
+  "config|set",
+  "object|freq",
+  "client|kill",
+];
+/** Containers are counted by their subcommands. */
+const containers = commandTable.rows().filter((row) => row.subcommands !== undefined && row.name !== "command");
+
+test("every command is generated or left out with a reason", () => {
+  const generated = generatedRows();
+  const rows = [...commandTable.allRows()].map(({ name }) => name);
+  for (const name of rows) expect(generated.has(name) !== name in notGenerated, name).toBe(true);
+  for (const name of [...generated, ...Object.keys(notGenerated)]) expect(rows).toContain(name);
+});
+
+describe("random commands", () => {
+  let ports: Ports;
+
+  beforeAll(async () => {
+    if (!hasPeer("redis-server")) return;
+    const flags = ["--enable-debug-command", "yes"];
+    const [hearth, redis] = await Promise.all([startHearth({ flags }), startRedis(["--appendonly", "no", ...flags])]);
+    ports = { hearth: hearth.port, redis: redis.port };
+  });
+
+  test.for([2, 3] as const)(
+    "have the same replies and leave the same content behind, in RESP%i",
+    { timeout: 60_000 + commands * MS_PER_COMMAND_MAX },
+    async (protocol, context) => {
+      requirePeer(context, "redis-server");
+      const seed = chooseSeed();
+      const share = Math.ceil(commands / 2);
+      console.log(`HEARTHKV_SEED=${seed} repeats this run of ${share} commands in RESP${protocol}`);
+      const comparison = await runCampaign(ports, { seed, protocol, commands: share });
+      const allowed = [...comparison.allowed].map(([name, times]) => `${name}: ${times}`).join("; ");
+      console.log(`${comparison.compared} commands compared; allowed differences: ${allowed || "none"}`);
+      expect(comparison.differences.join("\n\n")).toBe("");
+      if (share < ENOUGH) return;
+      const left = [...generatedRows()].filter((name) => !comparison.succeeded.has(name) && !onlyErrors.includes(name));
+      expect(left.filter((name) => !containers.some((row) => row.name === name))).toEqual([]);
+    },
+  );
+
+  test("that fail change nothing", { timeout: 120_000 }, async (context) => {
+    requirePeer(context, "redis-server");
+    const seed = chooseSeed();
+    console.log(`HEARTHKV_SEED=${seed} repeats this run of ${commandsWithDigests} commands with digests`);
+    const { errors, effects } = await findEffectsOfErrors(ports, seed, commandsWithDigests);
+    expect(effects).toEqual([]);
+    expect(errors).toBeGreaterThan(commandsWithDigests / 100);
+  });
+});

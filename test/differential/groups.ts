@@ -1,0 +1,322 @@
+/**
+ * Commands that need company: those whose effect is a matter of chance or of the machine (what they leave behind is made equal again), those that
+ * would wait, and those that Redis lacks. A group is sent on one connection without anything in between.
+ */
+import { ABSENT_KEY, type Arguments, edgeFloats, edgeIntegers, traps } from "./arguments.js";
+import type { Reply } from "./reply.js";
+import { exact, kinds, mapExcept, type Rule, score, unordered } from "./rules.js";
+import { type Step, step, translated } from "./step.js";
+
+/** Some commands that belong together. */
+export interface Group {
+  /** Names of rows. */
+  readonly covers: readonly string[];
+  readonly weight: number;
+  /** @param protocol what the connection is to speak afterwards */
+  readonly make: (a: Arguments, protocol: 2 | 3) => Step[];
+}
+
+const group = (weight: number, covers: readonly string[], make: Group["make"]): Group => ({ weight, covers, make });
+
+/** Remembers both replies and finds them the same when `rule` does. */
+class Remembered {
+  hearth: readonly string[] = [];
+  redis: readonly string[] = [];
+
+  readonly rule: Rule = (h, r) => {
+    this.hearth = texts(h);
+    this.redis = texts(r);
+    return unordered(h, r);
+  };
+}
+
+function texts(reply: Reply): string[] {
+  return reply.items.map((item) => item.text);
+}
+
+/** What was chosen is one of what there was, and all different where they must be. */
+function isChoice(chosen: Reply, from: readonly string[], different: boolean): boolean {
+  const texts = chosen.kind === "$" ? [chosen.text] : chosen.items.map((item) => item.text);
+  return texts.every((text) => from.includes(text)) && (!different || new Set(texts).size === texts.length);
+}
+
+function spop(a: Arguments): Step[] {
+  const key = a.key("set");
+  const before = new Remembered();
+  /** Stays null when the command fails, which must leave everything as it is. */
+  let left: { hearth: readonly string[]; redis: readonly string[] } | null = null;
+  const rule: Rule = (h, r) => {
+    if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
+    left = { hearth: without(before.hearth, h), redis: without(before.redis, r) };
+    return isChoice(h, before.hearth, true) && isChoice(r, before.redis, true);
+  };
+  const afterwards: Rule = (h, r) => {
+    const { hearth, redis } = left ?? before;
+    return h.kind === r.kind && sameMembers(texts(h), hearth) && sameMembers(texts(r), redis);
+  };
+  const count = a.random.chance(0.6) ? [a.count()] : [];
+  return [
+    step(["smembers", key], before.rule),
+    step([a.casing("spop"), key, ...count], rule),
+    step(["smembers", key], afterwards),
+    step(["del", key]),
+  ];
+}
+
+function without(members: readonly string[], taken: Reply): string[] {
+  const gone = new Set(taken.kind === "$" ? [taken.text] : texts(taken));
+  return members.filter((member) => !gone.has(member));
+}
+
+function sameMembers(a: readonly string[], b: readonly string[]): boolean {
+  return JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
+}
+
+/** A count far below zero asks for as many choices: only of a key that is not there. */
+function srandmember(a: Arguments): Step[] {
+  const before = new Remembered();
+  const edge = a.random.chance(0.15);
+  const key = edge ? ABSENT_KEY : a.key("set");
+  const count = edge ? a.random.pick(edgeIntegers) : String(a.random.int(-20, 20));
+  const rule: Rule = (h, r) => {
+    if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
+    const different = !count.startsWith("-");
+    return isChoice(h, before.hearth, different) && isChoice(r, before.redis, different);
+  };
+  const args = a.random.chance(0.6) ? [count] : [];
+  return [step(["smembers", key], before.rule), step([a.casing("srandmember"), key, ...args], rule)];
+}
+
+function randomKey(a: Arguments): Step[] {
+  const before = new Remembered();
+  const rule: Rule = (h, r) => h.kind === r.kind && isChoice(h, before.hearth, true) && isChoice(r, before.redis, true);
+  return [step(["keys", "*"], before.rule), step([a.casing("randomkey")], rule)];
+}
+
+/** Below this both print the same digits: Redis computes with 64 bits of mantissa here and prints 17 places after the point. */
+const EXACT_BELOW = 8;
+
+/**
+ * Sums of decimal fractions. Ours are exact; Redis's are rounded to what the machine's long double holds, so from some size on they only have to be
+ * close, measured by the largest number that took part.
+ */
+function sum(before: () => Reply | undefined, delta: string): Rule {
+  return (h, r) => {
+    if (h.kind !== "$" || r.kind !== "$") return false;
+    if (h.text === r.text) return true;
+    const largest = Math.max(...[before()?.text ?? "0", delta, r.text].map((text) => Math.abs(Number(text))));
+    return !(largest < EXACT_BELOW) && close(h.text, r.text, largest);
+  };
+}
+
+/** Of numbers beyond the doubles the digits before the point are compared, as integers. */
+function close(a: string, b: string, largest: number): boolean {
+  if (Number.isFinite(largest)) return Math.abs(Number(a) - Number(b)) <= 1e-14 * largest;
+  const [x, y] = [a, b].map((text) => BigInt(text.replace(/\..*/, ""))) as [bigint, bigint];
+  const apart = x > y ? x - y : y - x;
+  return apart * 10n ** 14n <= (x < 0n ? -x : x);
+}
+
+function incrByFloat(a: Arguments): Step[] {
+  const key = a.key("string");
+  const delta = a.float();
+  let before: Reply | undefined;
+  const remember: Rule = (h, r) => {
+    before = h;
+    return exact(h, r);
+  };
+  return [
+    step(["get", key], remember),
+    step(
+      [a.casing("incrbyfloat"), key, delta],
+      sum(() => before, delta),
+    ),
+    step(["set", key, String(a.random.int(-9, 9)), "xx", "keepttl"]),
+  ];
+}
+
+function hincrByFloat(a: Arguments): Step[] {
+  const key = a.key("hash");
+  const field = a.member();
+  const delta = a.float();
+  let before: Reply | undefined;
+  const remember: Rule = (h, r) => {
+    before = h;
+    return exact(h, r);
+  };
+  return [
+    step(["hget", key, field], remember),
+    step(
+      [a.casing("hincrbyfloat"), key, field, delta],
+      sum(() => before, delta),
+    ),
+    step(["hdel", key, field]),
+  ];
+}
+
+/** There is something to pop, so it cannot wait; or a key before it is of another type, or the timeout is none. */
+function blockingPop(a: Arguments): Step[] {
+  const { random } = a;
+  const key = random.pick(["list:0", "list:1", "list:2"]);
+  const others = Array.from({ length: random.int(0, 2) }, () => a.key("list"));
+  const timeout = random.chance(0.5) ? String(random.int(0, 3)) : random.pick([...edgeIntegers, ...edgeFloats]);
+  return [
+    step(["del", key]),
+    step(["rpush", key, a.value(), a.value(), a.value()]),
+    step([a.casing(random.pick(["blpop", "brpop"])), ...random.shuffle([...others, key, a.key("string")]), timeout]),
+  ];
+}
+
+/** Members in the order of their bytes: defined only while all scores are the same. */
+function lexRange(a: Arguments): Step[] {
+  const { random } = a;
+  const key = random.pick(["zset:0", "zset:1"]);
+  const members = Array.from({ length: random.int(0, 12) }, () => ["0", a.member()]).flat();
+  const range = () => {
+    const limit = random.chance(0.3) ? [a.casing("limit"), a.integer(), a.integer()] : [];
+    const words = [[a.casing("bylex")], random.chance(0.4) ? [a.casing("rev")] : [], limit];
+    const more = random.chance(0.05) ? ["withscores"] : [];
+    return step(["zrange", key, a.lexBound(), a.lexBound(), ...random.shuffle(words).flat(), ...more]);
+  };
+  const added = members.length > 0 ? [step(["zadd", key, ...members], score)] : [];
+  return [step(["del", key]), ...added, range(), range(), range()];
+}
+
+const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+const lockScript = `
+  local r = redis.pcall('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+  if r and r.err then return r end
+  local t = redis.call('TYPE', KEYS[1]).ok
+  if t ~= 'string' then return redis.error_reply('${WRONG_TYPE}') end
+  return r and 1 or 0`;
+const ownerScript = (effect: string) => `
+  local r = redis.pcall('SET', 'scratch', '1', 'XX', 'PX', ARGV[2])
+  if r and r.err then return r end
+  local v = redis.pcall('GET', KEYS[1])
+  if type(v) == 'table' then return v end
+  if v ~= ARGV[1] then return 0 end
+  return redis.call(${effect})`;
+const scripts: Readonly<Record<string, string>> = {
+  lock: lockScript,
+  unlock: ownerScript("'DEL', KEYS[1]"),
+  extendlock: ownerScript("'PEXPIRE', KEYS[1], ARGV[2]"),
+};
+
+/** A token is some positive integer. */
+const tokenOrSame: Rule = (h, r) =>
+  exact(h, r) || (h.kind === ":" && r.kind === ":" && r.text === "1" && /^[1-9]\d*$/.test(h.text));
+
+/** Our locks beside scripts that do the same to Redis. */
+function lock(a: Arguments): Step[] {
+  const { random } = a;
+  const name = random.pick(["lock", "lock", "unlock", "extendlock"]);
+  const [key, owner] = [a.key("string"), random.pick(["me", "you", a.value()])];
+  const ttl = random.chance(0.15) ? a.milliseconds() : random.pick(["0", "-1", "x", "", "9223372036854775807"]);
+  const args = [a.casing(name), key, owner, ...(name === "unlock" ? [] : [ttl])];
+  const renamed = (reply: Reply) => rename(reply, reply.text.includes("'get'") ? "get" : "set", name);
+  // With too few arguments both refuse at once, also inside a transaction.
+  if (random.chance(0.05)) return [translated(args.slice(0, random.int(1, args.length - 1)), ["get"], renamed)];
+  const scripted = ["eval", scripts[name], "1", key, owner, name === "unlock" ? "1000" : ttl];
+  return [translated(args, scripted, renamed, name === "lock" ? tokenOrSame : exact)];
+}
+
+function mdel(a: Arguments): Step[] {
+  const keys = Array.from({ length: a.random.int(0, 4) }, () => a.key());
+  return [translated([a.casing("mdel"), ...keys], ["del", ...keys], (reply) => rename(reply, "del", "mdel"))];
+}
+
+function rename(reply: Reply, from: string, to: string): Reply {
+  return reply.kind === "-" ? { ...reply, text: reply.text.replace(`'${from}'`, `'${to}'`) } : reply;
+}
+
+const sameHello = mapExcept("version", "id");
+
+/** Other protocols and back; wrong options, which change nothing. */
+function hello(a: Arguments, protocol: 2 | 3): Step[] {
+  const { random } = a;
+  const version = random.chance(0.8) ? random.pick(["2", "3"]) : random.pick(edgeIntegers);
+  const first = [[], ["auth", "default", "x"], ["auth", "nobody", "x"]];
+  const last = [[], ["auth", "nobody", "x"], ["setname", "name"], ["setname", "a b"], ["auth"], ["nope"], ["n\0pe"]];
+  const args = random.chance(0.2) ? [] : [version, ...random.pick(first), ...random.pick(last)];
+  return [step([a.casing("hello"), ...args], sameHello), ...between(a), step(["hello", String(protocol)], sameHello)];
+}
+
+function reset(a: Arguments, protocol: 2 | 3): Step[] {
+  return [step([a.casing("reset")]), ...between(a), step(["hello", String(protocol)], sameHello)];
+}
+
+/** Replies whose form depends on the protocol. */
+function between(a: Arguments): Step[] {
+  return a.random.shuffle([
+    step(["get", ABSENT_KEY]),
+    step(["hmget", ABSENT_KEY, "f"]),
+    step(["lpop", ABSENT_KEY, "1"]),
+    step(["smembers", ABSENT_KEY]),
+    step(["client", "getname"]),
+  ]);
+}
+
+/** More elements than a packed encoding holds. */
+function fill(a: Arguments): Step[] {
+  const { random } = a;
+  const n = random.pick([127, 128, 129, 130, 300, 511, 512, 513, 600]);
+  const numbered = Array.from({ length: n }, (_, i) => (random.chance(0.5) ? String(i) : `m${i}`));
+  switch (random.int(0, 4)) {
+    case 0:
+      return [step(["rpush", a.key("list"), ...numbered])];
+    case 1:
+      return [step(["sadd", a.key("set"), ...numbered])];
+    case 2:
+      return [step(["hset", a.key("hash"), ...numbered.flatMap((name) => [name, a.value()])])];
+    case 3:
+      return [step(["sadd", a.key("set"), ...numbered.map((_, i) => String(i))])];
+    default:
+      return [step(["zadd", a.key("zset"), ...numbered.flatMap((name) => [a.score(), name])])];
+  }
+}
+
+/**
+ * Names that are no commands, and subcommands that are none. Not one with a zero byte behind a real name: Redis compares it as a C string when the
+ * hash happens to lead to the right bucket, so it knows the name in some runs and not in others.
+ */
+function unknown(a: Arguments): Step[] {
+  const { random } = a;
+  const more = Array.from({ length: random.int(0, 4) }, () => a.value());
+  if (random.chance(0.6)) return [step([random.pick([...traps, "", "nope", "g".repeat(200), " get"]), ...more])];
+  const container = random.pick(["client", "config", "command", "object", "pubsub", "debug"]);
+  return [step([a.casing(container), random.pick([...traps, "nope", "", "x".repeat(200)]), ...more])];
+}
+
+/** Commands that templates never bend with fewer arguments than they need. */
+function tooFew(a: Arguments): Step[] {
+  const names = ["subscribe", "psubscribe", "client", "config", "object", "pubsub", "debug"];
+  if (a.random.chance(0.6)) return [step([a.casing(a.random.pick(names))])];
+  return [
+    step(a.random.pick([["zrank"], ["zrevrank", a.key()], ["command", "getkeys"], ["command", "getkeysandflags"]])),
+  ];
+}
+
+function help(a: Arguments): Step[] {
+  const container = a.random.pick(["client", "config", "command", "object", "pubsub"]);
+  const extra = a.random.chance(0.1) ? ["x"] : [];
+  return [step([a.casing(container), a.casing("help"), ...extra], kinds)];
+}
+
+/** All groups, by what they are about. */
+export const groups: Readonly<Record<string, Group>> = {
+  spop: group(3, ["spop"], spop),
+  srandmember: group(3, ["srandmember"], srandmember),
+  randomKey: group(1, ["randomkey"], randomKey),
+  incrByFloat: group(4, ["incrbyfloat"], incrByFloat),
+  hincrByFloat: group(3, ["hincrbyfloat"], hincrByFloat),
+  blockingPop: group(3, ["blpop", "brpop"], blockingPop),
+  lexRange: group(2, [], lexRange),
+  lock: group(5, ["lock", "unlock", "extendlock"], lock),
+  mdel: group(1.5, ["mdel"], mdel),
+  hello: group(0.7, ["hello"], hello),
+  reset: group(0.3, ["reset"], reset),
+  fill: group(0.4, [], fill),
+  unknown: group(2, [], unknown),
+  tooFew: group(0.5, ["client", "config", "object", "pubsub"], tooFew),
+  help: group(0.5, ["client|help", "config|help", "command|help", "object|help", "pubsub|help"], help),
+};

@@ -1,0 +1,353 @@
+/** Commands as templates: each part draws some arguments. */
+import type { Arguments, Family } from "./arguments.js";
+import { edgeIntegers, edgeTimes } from "./arguments.js";
+import {
+  exact,
+  kinds,
+  memberScores,
+  near,
+  type Rule,
+  scanStep,
+  score,
+  scores,
+  unordered,
+  unorderedPairs,
+} from "./rules.js";
+
+/** Draws zero or more arguments. */
+export type Part = (a: Arguments) => string[];
+
+/** How a command is generated. */
+export interface Template {
+  readonly parts: readonly Part[];
+  /** How often, beside the others. */
+  readonly weight: number;
+  /** Judges the replies to these arguments (the command's name is the first). */
+  readonly rule?: (args: readonly string[]) => Rule;
+  /** Arguments are never bent: with others the command would block, end the server or fill the memory. */
+  readonly fixed?: boolean;
+}
+
+const key =
+  (family?: Family): Part =>
+  (a) => [a.key(family)];
+const word =
+  (...words: string[]): Part =>
+  (a) => [a.casing(a.random.pick(words))];
+const text =
+  (...words: string[]): Part =>
+  (a) => [a.random.pick(words)];
+const many =
+  (min: number, max: number, ...parts: Part[]): Part =>
+  (a) =>
+    Array.from({ length: a.random.int(min, max) }, () => parts.flatMap((part) => part(a))).flat();
+const maybe =
+  (probability: number, ...parts: Part[]): Part =>
+  (a) =>
+    a.random.chance(probability) ? parts.flatMap((part) => part(a)) : [];
+
+const value: Part = (a) => [a.value()];
+const member: Part = (a) => [a.member()];
+const integer: Part = (a) => [a.integer()];
+const count: Part = (a) => [a.count()];
+const float: Part = (a) => [a.float()];
+const scoreValue: Part = (a) => [a.score()];
+const scoreBound: Part = (a) => [a.scoreBound()];
+const database: Part = (a) => [a.database()];
+const pattern: Part = (a) => [a.pattern()];
+const orEdge =
+  (usual: (a: Arguments) => string): Part =>
+  (a) => [a.random.chance(0.1) ? a.random.pick(edgeTimes) : usual(a)];
+const seconds = orEdge((a) => a.seconds());
+const milliseconds = orEdge((a) => a.milliseconds());
+const timestamp = orEdge((a) => a.timestamp());
+const timestampMs = orEdge((a) => a.timestampMs());
+const offset: Part = (a) => [a.random.chance(0.2) ? a.random.pick(edgeIntegers) : String(a.random.int(-1, 60))];
+
+/** Some of the options, in any order: mostly one or none, now and then several, also twice and such as do not go together. */
+function options(...choices: readonly (readonly Part[])[]): Part {
+  return (a) => {
+    const { random } = a;
+    const dice = random.next();
+    const wanted = dice < 0.35 ? 0 : dice < 0.75 ? 1 : dice < 0.92 ? 2 : 3;
+    return Array.from({ length: wanted }, () => random.pick(choices).flatMap((part) => part(a))).flat();
+  };
+}
+
+const of = (weight: number, ...parts: Part[]): Template => ({ weight, parts });
+const fixed = (weight: number, ...parts: Part[]): Template => ({ weight, parts, fixed: true });
+const judged = (rule: Rule, template: Template): Template => ({ ...template, rule: () => rule });
+const whatever = (template: Template): Template => judged(kinds, template);
+
+const expireOptions = options([word("nx")], [word("xx")], [word("gt")], [word("lt")], [text("nope", "ex")]);
+/** With GT and LT only times that differ: an edge given twice would be compared with itself some milliseconds later. */
+const expiry = (usual: (a: Arguments) => string): Template => ({
+  weight: 3,
+  parts: [
+    key(),
+    (a) => {
+      const chosen = expireOptions(a);
+      const compares = chosen.some((option) => /^[gl]t$/i.test(option));
+      return [!compares && a.random.chance(0.15) ? a.random.pick(edgeTimes) : usual(a), ...chosen];
+    },
+  ],
+});
+const scan = (family: Family, withScores: boolean, pairs: boolean): Template => ({
+  weight: 2,
+  parts: [key(family), scanCursor, scanOptions],
+  rule: (args) => scanStep(args[2], withScores, pairs),
+});
+const scanCursor: Part = (a) => [a.random.chance(0.8) ? "0" : a.random.pick(edgeIntegers)];
+const scanOptions = options(
+  [word("match"), pattern],
+  [word("count"), text("1000000", "100000", "5", "0", "-1", "x", "2147483648", "9223372036854775807")],
+);
+
+/** Templates by the name of the command's row. */
+export const templates: Readonly<Record<string, Template>> = {
+  // strings
+  set: of(
+    14,
+    key("string"),
+    value,
+    options(
+      [word("nx")],
+      [word("xx")],
+      [word("get")],
+      [word("keepttl")],
+      [word("ex"), seconds],
+      [word("px"), milliseconds],
+      [word("exat"), timestamp],
+      [word("pxat"), timestampMs],
+    ),
+  ),
+  get: of(8, key("string")),
+  getset: of(2, key("string"), value),
+  getdel: of(2, key("string")),
+  getex: of(
+    3,
+    key("string"),
+    options(
+      [word("persist")],
+      [word("ex"), seconds],
+      [word("px"), milliseconds],
+      [word("exat"), timestamp],
+      [word("pxat"), timestampMs],
+    ),
+  ),
+  setnx: of(2, key("string"), value),
+  setex: of(2, key("string"), seconds, value),
+  psetex: of(2, key("string"), milliseconds, value),
+  mset: of(2, many(1, 4, key("string"), value)),
+  msetnx: of(2, many(1, 3, key("string"), value)),
+  mget: of(3, many(1, 5, key("string"))),
+  append: of(3, key("string"), value),
+  strlen: of(3, key("string")),
+  getrange: of(4, key("string"), integer, integer),
+  substr: of(1, key("string"), integer, integer),
+  setrange: of(3, key("string"), offset, value),
+  incr: of(4, key("string")),
+  decr: of(4, key("string")),
+  incrby: of(4, key("string"), integer),
+  decrby: of(4, key("string"), integer),
+  // keys
+  del: of(4, many(1, 3, key())),
+  unlink: of(2, many(1, 3, key())),
+  exists: of(3, many(1, 4, key())),
+  touch: of(2, many(1, 4, key())),
+  type: of(3, key()),
+  rename: of(2, key(), key()),
+  renamenx: of(2, key(), key()),
+  copy: of(3, key(), key(), options([word("db"), database], [word("replace")])),
+  keys: judged(unordered, of(2, pattern)),
+  scan: {
+    weight: 3,
+    parts: [
+      scanCursor,
+      options(
+        [word("match"), pattern],
+        [word("count"), text("1000000", "100000", "10", "0", "-1", "x")],
+        [word("type"), text("string", "HASH", "list", "set", "zset", "none", "nope", "__proto__", "")],
+      ),
+    ],
+    rule: (args) => scanStep(args[1], false, false),
+  },
+  "object|encoding": whatever(of(1, key())),
+  "object|freq": of(1, key()),
+  "object|idletime": whatever(of(1, key())),
+  "object|refcount": whatever(of(1, key())),
+  expire: expiry((a) => a.seconds()),
+  pexpire: expiry((a) => a.milliseconds()),
+  expireat: expiry((a) => a.anyTimestamp()),
+  pexpireat: expiry((a) => `${a.anyTimestamp()}${a.random.int(100, 999)}`),
+  ttl: judged(near(60), of(3, key())),
+  pttl: judged(near(60_000), of(3, key())),
+  expiretime: judged(near(60), of(3, key())),
+  pexpiretime: judged(near(60_000), of(3, key())),
+  persist: of(2, key()),
+  // hashes
+  hset: of(6, key("hash"), many(1, 4, member, value)),
+  hmset: of(2, key("hash"), many(1, 3, member, value)),
+  hsetnx: of(2, key("hash"), member, value),
+  hget: of(3, key("hash"), member),
+  hmget: of(3, key("hash"), many(1, 4, member)),
+  hgetall: judged(unorderedPairs, of(3, key("hash"))),
+  hkeys: judged(unordered, of(2, key("hash"))),
+  hvals: judged(unordered, of(2, key("hash"))),
+  hdel: of(3, key("hash"), many(1, 4, member)),
+  hlen: of(2, key("hash")),
+  hexists: of(2, key("hash"), member),
+  hstrlen: of(2, key("hash"), member),
+  hincrby: of(3, key("hash"), member, integer),
+  hscan: scan("hash", false, true),
+  // lists
+  lpush: of(5, key("list"), many(1, 5, value)),
+  rpush: of(5, key("list"), many(1, 5, value)),
+  lpushx: of(2, key("list"), many(1, 3, value)),
+  rpushx: of(2, key("list"), many(1, 3, value)),
+  lpop: of(3, key("list"), maybe(0.6, count)),
+  rpop: of(3, key("list"), maybe(0.6, count)),
+  llen: of(3, key("list")),
+  lrange: of(5, key("list"), integer, integer),
+  lindex: of(3, key("list"), integer),
+  // sets
+  sadd: of(6, key("set"), many(1, 5, member)),
+  srem: of(4, key("set"), many(1, 4, member)),
+  smembers: judged(unordered, of(3, key("set"))),
+  sismember: of(3, key("set"), member),
+  smismember: of(2, key("set"), many(1, 4, member)),
+  scard: of(2, key("set")),
+  sscan: scan("set", false, false),
+  // sorted sets
+  zadd: {
+    ...of(
+      9,
+      key("zset"),
+      options([word("nx")], [word("xx")], [word("gt")], [word("lt")], [word("ch")], [word("incr")]),
+      many(1, 4, scoreValue, member),
+    ),
+    rule: () => score,
+  },
+  zincrby: judged(score, of(3, key("zset"), float, member)),
+  zrem: of(3, key("zset"), many(1, 4, member)),
+  zcard: of(2, key("zset")),
+  zscore: judged(score, of(3, key("zset"), member)),
+  zmscore: judged(scores, of(2, key("zset"), many(1, 4, member))),
+  zrank: fixed(3, key("zset"), member),
+  zrevrank: fixed(2, key("zset"), member),
+  zcount: of(3, key("zset"), scoreBound, scoreBound),
+  zrange: {
+    ...of(
+      6,
+      key("zset"),
+      (a) =>
+        a.random.chance(0.4) ? [a.scoreBound(), a.scoreBound(), a.casing("byscore")] : [a.integer(), a.integer()],
+      options([word("rev")], [word("byscore")], [word("withscores")], [word("limit"), integer, integer]),
+    ),
+    rule: rangeRule,
+  },
+  zrevrange: { ...of(3, key("zset"), integer, integer, options([word("withscores")])), rule: rangeRule },
+  zrangebyscore: {
+    ...of(5, key("zset"), scoreBound, scoreBound, options([word("withscores")], [word("limit"), integer, integer])),
+    rule: rangeRule,
+  },
+  zrevrangebyscore: {
+    ...of(4, key("zset"), scoreBound, scoreBound, options([word("withscores")], [word("limit"), integer, integer])),
+    rule: rangeRule,
+  },
+  zpopmin: judged(memberScores, of(3, key("zset"), maybe(0.5, count))),
+  zpopmax: judged(memberScores, of(3, key("zset"), maybe(0.5, count))),
+  zscan: scan("zset", true, true),
+  // connection
+  ping: of(1, maybe(0.5, value)),
+  echo: of(1, value),
+  select: of(3, database),
+  auth: of(1, text("default", "nobody", "x"), maybe(0.7, value)),
+  "client|getname": of(1),
+  "client|setname": of(1, text("", "name", "a b", "tab\t", "\u00e4", "x".repeat(100))),
+  "client|id": whatever(of(1)),
+  "client|info": whatever(of(1)),
+  "client|list": whatever(
+    of(
+      1,
+      maybe(0.5, word("type"), text("normal", "pubsub", "master", "replica", "slave", "nope")),
+      maybe(0.2, word("id"), text("999999999", "x", "0", "-1", "")),
+    ),
+  ),
+  "client|kill": fixed(
+    1,
+    options(
+      [word("id"), text("0", "999999999999", "x", "-1", "")],
+      [word("type"), text("master", "nope")],
+      [word("user"), text("nobody")],
+      [word("addr"), text("1.2.3.4:5")],
+      [word("laddr"), text("1.2.3.4:5")],
+      [word("skipme"), text("maybe")],
+      [text("1.2.3.4:5", "id", "")],
+    ),
+    maybe(0.3, text("1.2.3.4:5", "x")),
+  ),
+  // server
+  dbsize: of(2),
+  flushdb: of(0.15, options([word("async")], [word("sync")], [text("now")])),
+  flushall: of(0.05, options([word("async")], [word("sync")], [text("now")])),
+  info: whatever(of(0.2, maybe(0.8, text("server", "KEYSPACE", "commandstats", "nope", "everything")))),
+  lastsave: whatever(of(0.2)),
+  time: whatever(of(0.3)),
+  save: of(0.02),
+  bgsave: fixed(0.2, text("now", "", "schedul"), maybe(0.3, value)),
+  shutdown: fixed(0.3, text("nope", "abort", "ABORT now", ""), maybe(0.4, text("abort", "x"))),
+  "config|get": whatever(fixed(0.5, many(1, 2, text("maxclients", "nope", "__proto__", "appendon[l]y", "hz")))),
+  "config|set": fixed(
+    0.5,
+    text("nope", "__proto__", "constructor"),
+    value,
+    maybe(0.3, text("maxclients"), maybe(0.5, value)),
+  ),
+  "config|resetstat": of(0.1),
+  "config|rewrite": of(0.2),
+  debug: fixed(0.3, text("sleep"), text("0", "0.0001", "-1")),
+  command: judged((h, r) => h.kind === r.kind, of(0.03)),
+  "command|count": whatever(of(0.2)),
+  "command|docs": judged((h, r) => h.kind === r.kind, of(0.2, many(1, 2, text("get", "nope", "__proto__")))),
+  "command|info": judged(
+    sameCommandInfo,
+    fixed(0.5, many(1, 3, text("get", "SET", "blpop", "nope", "constructor", "zadd", "mset", "config|get"))),
+  ),
+  "command|list": judged(
+    (h, r) => h.kind === r.kind,
+    of(0.2, maybe(0.7, word("filterby"), text("aclcat", "pattern", "module", "nope"), text("read", "x*", ""))),
+  ),
+  "command|getkeys": fixed(
+    1,
+    word("get", "mset", "set", "blpop", "del", "config", "ping", "nope", "zadd", "exec"),
+    many(1, 4, key()),
+  ),
+  "command|getkeysandflags": fixed(0.5, word("get", "mset", "del", "ping", "nope", "rename"), many(1, 4, key())),
+  // transactions: EXEC and DISCARD come more often once MULTI was sent (generator.ts)
+  multi: of(4),
+  exec: of(1),
+  discard: of(0.5),
+  watch: of(3, many(1, 3, key())),
+  unwatch: of(1),
+  // pub/sub: with nobody listening; the others have a test of their own
+  publish: of(1, text("channel", "", "__proto__"), value),
+  "pubsub|channels": of(0.5, maybe(0.5, pattern)),
+  "pubsub|numsub": of(0.5, many(0, 3, text("channel", "", "__proto__"))),
+  "pubsub|numpat": of(0.3),
+};
+
+function rangeRule(args: readonly string[]): Rule {
+  return args.slice(4).some((arg) => arg.toLowerCase() === "withscores") ? memberScores : exact;
+}
+
+/** Name, arity, positions of the keys; flags, categories and tips are not what a client's routing rests on, and 7.2 changed some. */
+function sameCommandInfo(...[h, r]: Parameters<Rule>): boolean {
+  if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
+  return h.items.every((row, i) => {
+    const other = r.items[i];
+    return (
+      row.kind === other.kind && [0, 1, 3, 4, 5].every((field) => row.items[field]?.text === other.items[field]?.text)
+    );
+  });
+}
