@@ -110,7 +110,7 @@ function info(ctx: CommandContext, table: CommandTable): void {
   const rows = ctx.request.argc > 2 ? namedRows(ctx, table) : table.rows();
   ctx.reply.array(rows.length);
   for (const row of rows) {
-    if (row === undefined) ctx.reply.nilArray();
+    if (row === undefined) ctx.reply.nil();
     else writeCommandInfo(ctx.reply, row);
   }
 }

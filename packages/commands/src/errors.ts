@@ -102,7 +102,7 @@ export function invalidExpire(name: string): string {
 
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */
 export function unsupportedOption(option: string): string {
-  return `ERR Unsupported option ${option}`;
+  return `ERR Unsupported option ${echoed(option)}`;
 }
 
 /** An integer outside [min, max]. */
@@ -112,27 +112,27 @@ export function outsideRange(min: number | bigint, max: number | bigint): string
 
 /** HELLO with an option it does not know or that lacks its value. */
 export function helloOption(option: string): string {
-  return `ERR Syntax error in HELLO option '${option}'`;
+  return `ERR Syntax error in HELLO option '${echoed(option)}'`;
 }
 
 /** CLIENT SETINFO with an attribute it does not know. */
 export function unrecognizedOption(option: string): string {
-  return `ERR Unrecognized option '${option}'`;
+  return `ERR Unrecognized option '${echoed(option)}'`;
 }
 
 /** CLIENT SETINFO: a value with spaces or control characters. `attribute` as the client sent it. */
 export function invalidAttribute(attribute: string): string {
-  return `ERR ${attribute} cannot contain spaces, newlines or special characters.`;
+  return `ERR ${echoed(attribute)} cannot contain spaces, newlines or special characters.`;
 }
 
 /** CLIENT LIST and CLIENT KILL: TYPE. */
 export function unknownClientType(type: string): string {
-  return `ERR Unknown client type '${type}'`;
+  return `ERR Unknown client type '${echoed(type)}'`;
 }
 
 /** CLIENT KILL: USER. */
 export function noSuchUser(user: string): string {
-  return `ERR No such user '${user}'`;
+  return `ERR No such user '${echoed(user)}'`;
 }
 
 /** A RESP2 connection in subscriber mode runs only a few commands. `name` as in a row. */
@@ -162,7 +162,7 @@ export function unknownSubcommandOrArity(container: string, subcommand: string):
 }
 
 /** A client's text as errors repeat it: cut to a limit, and at a zero byte, where Redis's own strings end. */
-function echoed(text: string, bytesMax: number): string {
+function echoed(text: string, bytesMax = text.length): string {
   const end = text.indexOf("\0");
   return text.slice(0, end < 0 ? bytesMax : Math.min(end, bytesMax));
 }

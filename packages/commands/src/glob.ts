@@ -6,6 +6,7 @@
  *   \x         the byte x itself               [^a-z]     a byte not among them; \ escapes inside brackets as well
  *
  * Bytes are compared as 0 to 255. (Redis does so on ARM; on x86 its ranges take bytes from 128 on as negative.)
+ * The empty text matches only the empty pattern: `*` does not match it (KEYS and SCAN do not ask when the pattern is just `*`).
  * An open bracket without its end takes the rest of the pattern as its content; a single \ at the end means itself.
  *
  * Two pointers and no recursion: when a byte does not match, the last star takes one byte more and the matching goes on behind it. Earlier stars never
@@ -23,6 +24,7 @@ const CARET = 94;
 
 /** Whether the pattern matches the whole text; both are latin1 strings, one char per byte. */
 export function globMatch(pattern: string, text: string): boolean {
+  if (text.length === 0) return pattern.length === 0;
   let p = 0;
   let t = 0;
   let starP = -1;

@@ -107,10 +107,10 @@ function replyStep(ctx: CommandContext, next: number, found: readonly string[]):
   for (const element of found) reply.bulkString(element);
 }
 
-/** As strtoul reads it: 64 bits, a sign is allowed, and nothing at all is 0. NaN after an error reply. */
+/** As strtoul reads it: 64 bits, a sign is allowed, a zero byte ends it, and nothing at all is 0. NaN after an error reply. */
 function cursorArg(ctx: CommandContext, i: number): number {
   const { request: r, reply } = ctx;
-  const text = r.len[i] > CURSOR_BYTES_MAX ? "too long" : r.str(i);
+  const text = r.len[i] > CURSOR_BYTES_MAX ? "too long" : r.str(i).replace(/\0[\s\S]*/, "");
   const value = CURSOR.test(text) ? BigInt(text.replace("+", "")) : UINT64_MAX + 1n;
   if (value > UINT64_MAX || value < -UINT64_MAX) {
     reply.error(ERR.invalidCursor);

@@ -1,5 +1,6 @@
 /** Strings. */
 import { OP_SETNX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
+import { parseInt64 } from "@hearthkv/resp";
 import { intArg, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
@@ -221,8 +222,13 @@ function getRange(ctx: CommandContext): void {
   const size = type === TYPE_NONE ? 0 : db.valueLen;
   const from = fromStart(first, size);
   const to = Math.min(fromStart(last, size) + 1, size);
-  if (from >= to || (first < 0 && last < 0 && first > last)) reply.bulkString("");
+  if (from >= to || (first < 0 && last < 0 && isBehind(ctx, 2, 3))) reply.bulkString("");
   else reply.bulk(db.valueBuf, db.valueOff + from, to - from);
+}
+
+/** Whether the integer at argument `i` is the larger one, also where a number is not exact. */
+function isBehind({ request: r }: CommandContext, i: number, j: number): boolean {
+  return parseInt64(r.buf, r.off[i], r.len[i])! > parseInt64(r.buf, r.off[j], r.len[j])!;
 }
 
 /** A position that may count from the end, as one from the start; before the start is the start. */

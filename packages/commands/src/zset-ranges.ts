@@ -148,15 +148,16 @@ function isExclusive(ctx: CommandContext, i: number): boolean {
   return r.len[i] > 0 && r.buf[r.off[i]] === OPEN_PARENTHESIS;
 }
 
-/** An end of a range of scores, NaN when it is none. strtod is asked, so "" is 0, spaces may lead, and 1e400 is infinite. */
+/** An end of a range of scores, NaN when it is none. strtod is asked, so "" is 0, spaces may stand before a number, a zero byte ends it, and 1e400 is infinite. */
 function scoreArg(ctx: CommandContext, i: number): number {
   const r = ctx.request;
   if (r.len[i] > SCORE_BYTES_MAX) return Number.NaN;
-  const text = r
+  const given = r
     .str(i)
     .slice(isExclusive(ctx, i) ? 1 : 0)
-    .replace(/^[ \t-\r]+/, "");
-  if (text === "") return 0;
+    .replace(/\0[\s\S]*/, "");
+  if (given === "") return 0;
+  const text = given.replace(/^[ \t-\r]+/, "");
   if (DECIMAL.test(text)) return Number(text);
   const bytes = Buffer.from(text, "latin1");
   return parseFloat64(bytes, 0, bytes.length) ?? Number.NaN;
@@ -189,7 +190,9 @@ function lexUpper(zset: ZsetValue, max: string): number {
 }
 
 /** What LIMIT leaves of a range, seen from the end at which reading begins. */
-function limited({ from, to }: RankRange, { reverse, offset, limit }: RangeOptions): RankRange {
+function limited({ from, to }: RankRange, { kind, reverse, offset, limit }: RangeOptions): RankRange {
+  // With ranks the one LIMIT that is let through is `LIMIT x -1`, and it does nothing.
+  if (kind === "rank") return { from, to };
   const left = offset < 0 ? 0 : Math.max(0, to - from - offset);
   const count = limit < 0 ? left : Math.min(left, limit);
   return reverse ? { from: to - offset - count, to: to - offset } : { from: from + offset, to: from + offset + count };

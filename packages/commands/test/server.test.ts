@@ -181,7 +181,7 @@ describe("COMMAND", () => {
     expect(server.line("COMMAND INFO nope constructor")).toBe("*2 _ _");
     server.session.proto = 2;
     expect(server.line("COMMAND INFO nope pInG")).toBe(
-      "*2 *-1 *10 $4 ping :-1 *1 +fast :0 :0 :0 *2 +@fast +@connection *2 $25 request_policy:all_shards $29 response_policy:all_succeeded *0 *0",
+      "*2 $-1 *10 $4 ping :-1 *1 +fast :0 :0 :0 *2 +@fast +@connection *2 $25 request_policy:all_shards $29 response_policy:all_succeeded *0 *0",
     );
     const rename = server.line("COMMAND INFO rename");
     expect(rename).toContain("*3 +RW +access +delete $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1");

@@ -237,19 +237,20 @@ export class Dispatcher implements BlockingRunner {
     const writeError = this.#persistence.writeError;
     if (writeError !== null && (row.bits & WRITE) !== 0) return writeError;
     if (writeError !== null && row.name === "exec" && client.queued.some((one) => one.row.flags.includes("write"))) {
-      return `EXECABORT Transaction discarded because of: ${writeError}`;
+      return writeError;
     }
     if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
     return null;
   }
 
-  /** Answers a request that is not run. While queueing, EXEC will then fail. */
-  #refuse(client: ClientState, text: string, row?: TableRow): void {
+  /** Answers a request that is not run. While queueing, EXEC will then fail; an EXEC that is refused itself ends the transaction. */
+  #refuse(client: ClientState, problem: string, row?: TableRow): void {
     if (row !== undefined) row.counters.rejected++;
-    if (row?.name === "exec") this.#transactions.discardQueue(client);
+    const isExec = row?.name === "exec";
+    if (isExec) this.#transactions.discardQueue(client);
     else if (client.inMulti) client.queueFailed = true;
     const mark = this.reply.length;
-    this.reply.error(text);
+    this.reply.error(isExec ? `EXECABORT Transaction discarded because of: ${problem.replace(/^ERR /, "")}` : problem);
     this.#countError(this.reply, mark);
   }
 

@@ -37,6 +37,13 @@ describe("transactions", () => {
     );
   });
 
+  it("ends with an EXEC that is refused itself", async () => {
+    const error = "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n";
+    await client
+      .send("MULTI\r\nSET a 1\r\nEXEC x\r\nGET a\r\nEXEC\r\n")
+      .expect(`+OK\r\n+QUEUED\r\n${error}$-1\r\n-ERR EXEC without MULTI\r\n`);
+  });
+
   it.each([
     ["an unknown command", "NOPE\r\n", "-ERR unknown command 'NOPE', with args beginning with: \r\n"],
     ["a wrong number of arguments", "GET\r\n", "-ERR wrong number of arguments for 'get' command\r\n"],
