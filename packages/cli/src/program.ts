@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RunError, UsageError } from "./errors.js";
+import { checkCommand } from "./verbs/check.js";
 import { cliCommand } from "./verbs/cli.js";
 import { serveCommand } from "./verbs/serve.js";
 
@@ -36,7 +37,7 @@ function buildProgram(): Command {
     .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
     .version(version)
     .enablePositionalOptions();
-  for (const command of [serveCommand(version), cliCommand()]) program.addCommand(command);
+  for (const command of [serveCommand(version), cliCommand(), checkCommand()]) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("--help", "print this help") // -h is the client's host, as in redis-cli

@@ -6,7 +6,14 @@ export { crc32 } from "./crc.js";
 export { atomicWriteDurable, type Directory, type OpenMode, realDisk, writeFully } from "./disk.js";
 export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
 export * as fileNames from "./file-names.js";
-export { DirectoryLock, type LockOptions, type LockOwner, lockDirectory, readLockOwner } from "./lock.js";
+export {
+  DirectoryLock,
+  type LockOptions,
+  type LockOwner,
+  livingLockOwner,
+  lockDirectory,
+  readLockOwner,
+} from "./lock.js";
 export { loadOrCreateManifest, type Manifest, newGeneration } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
@@ -18,6 +25,8 @@ export {
   type RecoveryMode,
   type SegmentFindings,
 } from "./recovery-table.js";
+export { type RehearsalDirectory, type RehearsedChange, rehearsalDisk } from "./rehearsal-disk.js";
+export { cutTail, setAside } from "./repair.js";
 export type { SectionHeader, SnapshotHeader } from "./snapshot-format.js";
 export { MAX_SECTION_BYTES } from "./snapshot-format.js";
 export {
@@ -30,6 +39,7 @@ export {
   verifySnapshotAsync,
 } from "./snapshot-reader.js";
 export { type PublishedSnapshot, SnapshotWriter } from "./snapshot-writer.js";
+export { inlineVerifier, parallelVerifier, type Verifier } from "./verifier.js";
 export {
   ENTRY_HEADER_BYTES,
   ENTRY_OVERHEAD_BYTES,

@@ -107,6 +107,13 @@ export function readLockOwner(path: string): LockOwner | null {
   return readOwner(join(path, LOCK));
 }
 
+/** The holder of a directory where it lives, as far as can be told from here; null where nobody does. Changes nothing. */
+export function livingLockOwner(path: string): LockOwner | null {
+  const file = join(path, LOCK);
+  const owner = readOwner(file);
+  return owner !== null && isAlive(owner, file) ? owner : null;
+}
+
 /** One attempt. False: the situation changed meanwhile, look again. */
 function tryTake(path: string, own: string): boolean {
   const lock = join(path, LOCK);

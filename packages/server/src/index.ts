@@ -11,3 +11,4 @@ export {
   type ShutdownRequest,
 } from "./options.js";
 export { type RunningServer, startServer } from "./start-server.js";
+export * from "./tools/index.js";

@@ -1,0 +1,9 @@
+/** Work on a data directory without a server: each tool is one function, and a verb of the command line. */
+export {
+  type CheckOptions,
+  type CheckReport,
+  checkDirectory,
+  type Problem,
+  type RecoveredSummary,
+} from "./check.js";
+export { ToolError } from "./data-folder.js";
