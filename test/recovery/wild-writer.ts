@@ -9,6 +9,8 @@ const KEYS = 150;
 const BATCH = 32;
 /** Elements of each of the large collections, enough for several slices. */
 const LARGE = 12_000;
+/** So large that a snapshot needs several turns for the list: it is written to meanwhile. */
+const LARGE_ELEMENT_BYTES = 150;
 const SHORT_LIFE_MS = 30;
 const LONG_LIFE_S = 10_000;
 
@@ -17,7 +19,7 @@ export async function fill(server: ServerProcess): Promise<void> {
   const client = await server.connect();
   const numbers = Array.from({ length: LARGE }, (_, i) => i);
   await client.ok("HSET", "large-hash", ...numbers.flatMap((i) => [`field-${i}`, `value-${i}`]));
-  await client.ok("RPUSH", "large-list", ...numbers.map((i) => `element-${i}`));
+  await client.ok("RPUSH", "large-list", ...numbers.map((i) => `element-${i}`.padEnd(LARGE_ELEMENT_BYTES, ".")));
   await client.ok("SADD", "large-set", ...numbers.map((i) => `member-${i}`));
   await client.ok("ZADD", "large-zset", ...numbers.flatMap((i) => [i / 7, `member-${i}`]));
   await client.ok("MSET", ...numbers.flatMap((i) => [`string-${i}`, `some value of a string, number ${i}`]));
@@ -103,8 +105,10 @@ export class WildWriter {
       () => ["HSET", "large-hash", `field-${n}`, `changed ${n}`],
       () => ["HDEL", "large-hash", `field-${n}`, `field-${n + 1}`],
       () => ["LPUSH", k, n, n],
-      () => ["RPUSH", "large-list", n],
+      () => ["RPUSH", "large-list", n, `${n}`.padEnd(LARGE_ELEMENT_BYTES, ",")],
+      () => ["LPUSH", "large-list", n, `${n}`.padEnd(LARGE_ELEMENT_BYTES, ";")],
       () => ["LPOP", "large-list", 2],
+      () => ["RPOP", "large-list", 2],
       () => ["RPOP", k],
       () => ["SADD", k, n, r.whole(0, 20)],
       () => ["SPOP", k],
