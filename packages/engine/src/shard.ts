@@ -152,16 +152,14 @@ export class Shard {
   ): void {
     const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, expireAt, 0);
     copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
-    this.#linked();
+    this.tidy();
   }
 
-  /** Adds a string of `vlen` zero bytes, to be written at once; returns its reference. The key must not exist. */
+  /** Adds a string of `vlen` zero bytes, to be written at once and followed by `tidy`; returns its reference. The key must not exist. */
   insertBlank(hash: number, kbuf: Uint8Array, koff: number, klen: number, vlen: number): number {
     const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, 0, 0);
     const at = this.valueOffset(ref);
     this.bytesOf(ref).fill(0, at, at + vlen);
-    this.#linked();
-    // A new record lies in the chunk that is being filled, or in one of its own: neither is ever evacuated.
     return ref;
   }
 
@@ -172,7 +170,7 @@ export class Shard {
     this.valueBytes += value.bytes;
     if (this.capture !== null) value.snapshotEpoch = this.capture.epoch;
     value.ref = this.#insert(hash, value.type, kbuf, koff, klen, slot, expireAt, 0);
-    this.#linked();
+    this.tidy();
   }
 
   /** Overwrites a string's value in place when the record's bytes stay the same; false when it must be inserted anew. */
@@ -188,7 +186,10 @@ export class Shard {
     return true;
   }
 
-  /** Makes a string longer; the new bytes are zero. Returns its reference, which is another one when it had no room. */
+  /**
+   * Makes a string longer; the new bytes are zero, to be written at once and followed by `tidy`. Returns its reference, which is another
+   * one when it had no room.
+   */
   extend(ref: number, vlen: number): number {
     const size = this.size(ref);
     const extended = this.#hasRoom(ref, vlen) ? ref : this.#insertLonger(ref, vlen);
@@ -242,6 +243,12 @@ export class Shard {
     this.#reset();
   }
 
+  /** After a record was written completely: the steps that may move records, this one included. References held before are void. */
+  tidy(): void {
+    if (this.count > this.bucketCount) this.#split();
+    if (this.arena.sparse) this.evacuate(EVACUATE_PER_WRITE);
+  }
+
   /** Looks at up to `max` records of chunks that are mostly dead and moves out the live ones; returns how many it looked at. */
   evacuate(max: number): number {
     const arena = this.arena;
@@ -284,7 +291,6 @@ export class Shard {
     const ref = this.#insert(this.hash(old), TYPE_STRING, bytes, koff, klen, vlen, this.expireAt(old), slack);
     copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), this.size(old));
     this.#detach(old);
-    this.#linked();
     return ref;
   }
 
@@ -299,7 +305,7 @@ export class Shard {
     if (type === TYPE_STRING) copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), size);
     else this.value(ref).ref = ref;
     this.#detach(old);
-    this.#linked();
+    this.tidy();
   }
 
   /** Moving the last live record drops the chunk, and that ends its evacuation. */
@@ -385,12 +391,6 @@ export class Shard {
     this.#buckets[bucket] = ref;
     this.count++;
     return ref;
-  }
-
-  /** After a record was written completely: the steps that may move records. */
-  #linked(): void {
-    if (this.count > this.bucketCount) this.#split();
-    if (this.arena.sparse) this.evacuate(EVACUATE_PER_WRITE);
   }
 
   /** Adds the bucket behind the last one and moves into it what now belongs there. */

@@ -304,6 +304,7 @@ export class StringStore extends KeyStore {
     if (ref === 0) ref = shard.insertBlank(this.hash, kbuf, koff, klen, length);
     else if (length > before) ref = shard.extend(ref, length);
     copyBytes(vbuf, voff, shard.bytesOf(ref), shard.valueOffset(ref) + at, vlen);
+    shard.tidy();
     return length;
   }
 
