@@ -16,6 +16,8 @@ export interface Difference {
   readonly name: string;
   readonly reason: string;
   readonly examples: readonly Example[];
+  /** A file with a test of the entry's name, for what takes more than one connection. */
+  readonly shownIn?: string;
   /** Whether this is what makes these replies differ. Absent: the generator does not run into it. */
   readonly explains?: (args: readonly string[], hearth: Reply, redis: Reply) => boolean;
 }
@@ -245,6 +247,29 @@ export const differences: readonly Difference[] = [
         redis: '"hashtable"',
       },
     ],
+  },
+  {
+    name: "a message to oneself",
+    reason:
+      "A client that publishes to itself in RESP3 has its reply first in 7.2, which keeps pushes back until then; in 7.0 the push comes first.",
+    examples: [
+      {
+        commands: [
+          ["subscribe", "c"],
+          ["publish", "c", "m"],
+        ],
+        protocol: 3,
+        hearth: ":1",
+        redis: '>["message", "c", "m"]',
+      },
+    ],
+  },
+  {
+    name: "a transaction that fills two lists",
+    reason:
+      "7.2 runs the command of a waiting client again, so the first of its keys that has something wins; 7.0 serves the key that was written first.",
+    examples: [],
+    shownIn: "sessions.test.ts",
   },
 ];
 
