@@ -21,6 +21,7 @@ export interface Directory {
   /** Path that another thread can open with `realDisk`, or null where there is none (tests). */
   readonly path: string | null;
   list(): string[];
+  /** Throws where it cannot be told. */
   exists(name: string): boolean;
   /** Bytes. Throws where the file is missing. */
   size(name: string): number;
@@ -70,7 +71,8 @@ class RealDirectory implements Directory {
   }
 
   exists(name: string): boolean {
-    return fs.existsSync(join(this.path, name));
+    // Not existsSync: it takes every error for absence, and what is absent may be replaced.
+    return fs.statSync(join(this.path, name), { throwIfNoEntry: false }) !== undefined;
   }
 
   size(name: string): number {
@@ -153,10 +155,11 @@ export function writeFully(
   }
 }
 
-/** Reads exactly `len` bytes, or fewer where the file ends; returns how many. */
+/** Reads exactly `len` bytes, or fewer where the file ends; returns how many. Throws StorageError io. */
 export function readFully(
   dir: Directory,
   fd: number,
+  name: string,
   buffer: Uint8Array,
   off: number,
   len: number,
@@ -164,19 +167,43 @@ export function readFully(
 ): number {
   let done = 0;
   while (done < len) {
-    const count = dir.pread(fd, buffer, off + done, len - done, position + done);
+    const at = done;
+    const count = namingErrors("read", name, () => dir.pread(fd, buffer, off + at, len - at, position + at));
     if (count === 0) break;
     done += count;
   }
   return done;
 }
 
-/** A whole (small) file. */
-export function readFile(dir: Directory, name: string): Uint8Array {
-  const fd = dir.open(name, "read");
+/** Opens an existing file to read it. Throws StorageError io. */
+export function openToRead(dir: Directory, name: string): number {
+  return namingErrors("open", name, () => dir.open(name, "read"));
+}
+
+/** Size of an existing file in bytes. Throws StorageError io. */
+export function sizeOf(dir: Directory, name: string): number {
+  return namingErrors("stat", name, () => dir.size(name));
+}
+
+/** Names of all files. Throws StorageError io. */
+export function listNames(dir: Directory): string[] {
+  return namingErrors("listing", "the data directory", () => dir.list());
+}
+
+function namingErrors<T>(what: string, name: string, operation: () => T): T {
   try {
-    const bytes = new Uint8Array(dir.size(name));
-    return bytes.subarray(0, readFully(dir, fd, bytes, 0, bytes.length, 0));
+    return operation();
+  } catch (error) {
+    throw ioError(`${what} failed`, name, error);
+  }
+}
+
+/** A whole (small) file. Throws StorageError io. */
+export function readFile(dir: Directory, name: string): Uint8Array {
+  const fd = openToRead(dir, name);
+  try {
+    const bytes = new Uint8Array(sizeOf(dir, name));
+    return bytes.subarray(0, readFully(dir, fd, name, bytes, 0, bytes.length, 0));
   } finally {
     dir.close(fd);
   }

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { Binary, deserialize, serialize } from "bson";
 import { crc32 } from "./crc.js";
-import { atomicWriteDurable, type Directory, readFile } from "./disk.js";
+import { atomicWriteDurable, type Directory, listNames, readFile } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { MANIFEST, segmentNames, snapshotNames } from "./file-names.js";
 
@@ -26,7 +26,7 @@ export interface Manifest {
  * snapshots could not be read rightly. Throws StorageError missing-manifest, corrupt-manifest, newer-format, io.
  */
 export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now()): Manifest {
-  const names = dir.list();
+  const names = listNames(dir);
   if (names.includes(MANIFEST)) return decodeManifest(readFile(dir, MANIFEST));
   if (segmentNames(names).length > 0 || snapshotNames(names).length > 0) {
     throw new StorageError("missing-manifest", "the data directory holds data but no manifest", {

@@ -1,5 +1,4 @@
-import type { Directory } from "./disk.js";
-import { removeIfThere } from "./disk.js";
+import { type Directory, listNames, removeIfThere } from "./disk.js";
 import { segmentNames, snapshotNames } from "./file-names.js";
 import { readSnapshotHeader } from "./snapshot-reader.js";
 import { readSegmentHeader } from "./wal-reader.js";
@@ -19,7 +18,7 @@ export interface Pruned {
 
 /** Removes all but the newest `keep` (at least 1) snapshots. */
 export function pruneSnapshots(dir: Directory, keep: number): Pruned {
-  const names = snapshotNames(dir.list());
+  const names = snapshotNames(listNames(dir));
   const removed = names.slice(0, Math.max(0, names.length - Math.max(1, keep)));
   for (const name of removed) removeIfThere(dir, name);
   // The lowest of all kept, not just that of the oldest: a damaged header must not cost the others their segments.
@@ -30,7 +29,7 @@ export function pruneSnapshots(dir: Directory, keep: number): Pruned {
 /** Removes the segments whose entries all have sequences up to `oldestKeptWalPos`. The current one always stays. */
 export function pruneSegments(dir: Directory, oldestKeptWalPos: number): string[] {
   const removed: string[] = [];
-  const names = segmentNames(dir.list());
+  const names = segmentNames(listNames(dir));
   for (let i = 0; i + 1 < names.length; i++) {
     const next = readSegmentHeader(dir, names[i + 1]!);
     if (next.state !== "ok" || next.header.firstSequence > oldestKeptWalPos + 1) break;

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
-import { type Directory, realDisk, removeIfThere } from "./disk.js";
+import { type Directory, listNames, realDisk, removeIfThere, sizeOf } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
@@ -108,7 +108,7 @@ class Recovery {
   }
 
   async run(): Promise<RecoveryResult> {
-    for (const name of this.#dir.list().filter(isTemporary)) {
+    for (const name of listNames(this.#dir).filter(isTemporary)) {
       removeIfThere(this.#dir, name);
       this.#log("info", `removed the leftover ${name}`);
     }
@@ -143,10 +143,10 @@ class Recovery {
   }
 
   async #survey(): Promise<Found> {
-    const names = this.#dir.list();
+    const names = listNames(this.#dir);
     const segments = segmentNames(names);
     const snapshots = snapshotNames(names).reverse();
-    const sizes = new Map([...segments, ...snapshots].map((name) => [name, this.#dir.size(name)]));
+    const sizes = new Map([...segments, ...snapshots].map((name) => [name, sizeOf(this.#dir, name)]));
     const verifier = this.#verifier([...segments, ...snapshots.slice(0, 1)], sizes);
     try {
       return await survey(this.#dir, verifier, segments, snapshots, this.#options.mode, this.#log, {
@@ -212,13 +212,13 @@ class Recovery {
     let bytesCut = 0;
     // From the end: should this be interrupted, what is left still ends in the same hole.
     for (const name of plan.setAside.toReversed()) {
-      bytesCut += this.#dir.size(name);
+      bytesCut += sizeOf(this.#dir, name);
       const aside = setAside(this.#dir, name, nowMs);
       this.#log("warn", `${name} follows entries that were never synced and are lost: set aside as ${aside}`);
     }
     if (plan.cut !== null) {
       const { name, offset, reason } = plan.cut;
-      const bytes = this.#dir.size(name) - offset;
+      const bytes = sizeOf(this.#dir, name) - offset;
       const copy = cutTail(this.#dir, name, offset, nowMs);
       this.#log("warn", `cut the torn tail of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
       bytesCut += bytes;

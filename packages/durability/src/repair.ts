@@ -47,7 +47,7 @@ function copyTail(dir: Directory, name: string, from: number, offset: number, co
   try {
     const buffer = new Uint8Array(Math.min(COPY_BYTES, dir.size(name) - offset));
     for (let at = offset; ; ) {
-      const count = readFully(dir, from, buffer, 0, buffer.length, at);
+      const count = readFully(dir, from, name, buffer, 0, buffer.length, at);
       if (count === 0) break;
       writeFully(dir, to, copy, buffer, 0, count);
       at += count;

@@ -9,12 +9,14 @@ export class SegmentWindow {
   readonly end: number;
   readonly #dir: Directory;
   readonly #fd: number;
+  readonly #name: string;
   #start = 0;
   #filled = 0;
 
-  constructor(dir: Directory, fd: number, end: number) {
+  constructor(dir: Directory, fd: number, name: string, end: number) {
     this.#dir = dir;
     this.#fd = fd;
+    this.#name = name;
     this.end = end;
     this.bytes = new Uint8Array(Math.min(WINDOW_BYTES, Math.max(end, 1)));
   }
@@ -30,7 +32,7 @@ export class SegmentWindow {
     if (length > this.bytes.length) this.bytes = new Uint8Array(Math.max(length, WINDOW_BYTES));
     const count = Math.min(this.bytes.length, this.end - at);
     this.#start = at;
-    this.#filled = readFully(this.#dir, this.#fd, this.bytes, 0, count, at);
+    this.#filled = readFully(this.#dir, this.#fd, this.#name, this.bytes, 0, count, at);
     return this.#filled < length ? -1 : 0;
   }
 }

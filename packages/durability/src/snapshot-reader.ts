@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Document, deserialize } from "bson";
-import { type Directory, readFully } from "./disk.js";
+import { type Directory, openToRead, readFully, sizeOf } from "./disk.js";
 import { StorageError } from "./errors.js";
 import {
   decodeSectionHeader,
@@ -58,7 +58,7 @@ export async function verifySnapshotAsync(dir: Directory, name: string): Promise
 
 /** Only the header, unchecked but for its magic and version: to decide what to keep. */
 export function readSnapshotHeader(dir: Directory, name: string): SnapshotHeader {
-  const fd = dir.open(name, "read");
+  const fd = openToRead(dir, name);
   try {
     return header(dir, fd, name).header;
   } finally {
@@ -68,7 +68,7 @@ export function readSnapshotHeader(dir: Directory, name: string): SnapshotHeader
 
 /** Reads the metadata document. */
 export function readMetadata(dir: Directory, snapshot: VerifiedSnapshot): Document {
-  const fd = dir.open(snapshot.name, "read");
+  const fd = openToRead(dir, snapshot.name);
   try {
     const bytes = new Uint8Array(snapshot.metadata.bytes);
     readSection(dir, fd, snapshot, snapshot.metadata, bytes);
@@ -84,7 +84,7 @@ export function readSections(
   snapshot: VerifiedSnapshot,
   visit: (section: SnapshotSection, bytes: Uint8Array) => void,
 ): void {
-  const fd = dir.open(snapshot.name, "read");
+  const fd = openToRead(dir, snapshot.name);
   try {
     let buffer = new Uint8Array(0);
     for (const section of snapshot.sections) {
@@ -104,16 +104,16 @@ function readSection(
   section: SnapshotSection,
   into: Uint8Array,
 ): void {
-  const count = readFully(dir, fd, into, 0, section.bytes, section.offset);
+  const count = readFully(dir, fd, snapshot.name, into, 0, section.bytes, section.offset);
   if (count < section.bytes) {
     throw damaged(snapshot.name, section.offset + count, "the bytes that were verified", "the end of the file");
   }
 }
 
 function* verification(dir: Directory, name: string): Generator<number, VerifiedSnapshot> {
-  const fd = dir.open(name, "read");
+  const fd = openToRead(dir, name);
   try {
-    const fileBytes = dir.size(name);
+    const fileBytes = sizeOf(dir, name);
     const { header: found, bytes } = header(dir, fd, name);
     const all = sections(dir, fd, name, fileBytes);
     const metadata = all.pop();
@@ -121,7 +121,7 @@ function* verification(dir: Directory, name: string): Generator<number, Verified
     const hash = createHash("sha256");
     const window = new Uint8Array(Math.min(STEP_BYTES, fileBytes));
     for (let at = SNAPSHOT_HEADER_BYTES; at < fileBytes; at += STEP_BYTES) {
-      const count = readFully(dir, fd, window, 0, Math.min(STEP_BYTES, fileBytes - at), at);
+      const count = readFully(dir, fd, name, window, 0, Math.min(STEP_BYTES, fileBytes - at), at);
       hash.update(window.subarray(0, count));
       yield at / fileBytes;
     }
@@ -139,7 +139,7 @@ function* verification(dir: Directory, name: string): Generator<number, Verified
 
 function header(dir: Directory, fd: number, name: string): { header: SnapshotHeader; bytes: Uint8Array } {
   const bytes = new Uint8Array(SNAPSHOT_HASHED_HEADER_BYTES + SHA256_BYTES);
-  const count = readFully(dir, fd, bytes, 0, bytes.length, 0);
+  const count = readFully(dir, fd, name, bytes, 0, bytes.length, 0);
   if (count < bytes.length) throw damaged(name, count, `a header of ${bytes.length} bytes`, `${count} bytes`);
   const found = decodeSnapshotHeader(bytes);
   if (found === null) throw damaged(name, 0, "the magic of a snapshot", "other bytes");
@@ -159,7 +159,7 @@ function sections(dir: Directory, fd: number, name: string, fileBytes: number): 
   const bytes = new Uint8Array(SECTION_HEADER_BYTES);
   let at = SNAPSHOT_HEADER_BYTES;
   while (at < fileBytes) {
-    const count = readFully(dir, fd, bytes, 0, SECTION_HEADER_BYTES, at);
+    const count = readFully(dir, fd, name, bytes, 0, SECTION_HEADER_BYTES, at);
     if (count < SECTION_HEADER_BYTES) throw damaged(name, at, "a section header", `${count} bytes`);
     const section = { ...decodeSectionHeader(bytes, 0), offset: at + SECTION_HEADER_BYTES };
     if (section.bytes > MAX_SECTION_BYTES || section.offset + section.bytes > fileBytes) {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Document, serialize } from "bson";
-import { type Directory, removeIfThere, writeFully } from "./disk.js";
+import { type Directory, listNames, removeIfThere, writeFully } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { nextSnapshotTimestamp, snapshotName, snapshotTemporaryName } from "./file-names.js";
 import {
@@ -61,7 +61,7 @@ export class SnapshotWriter {
   }
 
   private constructor(dir: Directory, createdMs: number) {
-    const timestampMs = nextSnapshotTimestamp(dir.list(), createdMs);
+    const timestampMs = nextSnapshotTimestamp(listNames(dir), createdMs);
     this.#dir = dir;
     this.#createdMs = createdMs;
     this.name = snapshotName(timestampMs);

@@ -1,6 +1,6 @@
 import { getU32 } from "./bytes.js";
 import { crc32 } from "./crc.js";
-import { type Directory, readFully } from "./disk.js";
+import { type Directory, openToRead, readFully, sizeOf } from "./disk.js";
 import { SegmentWindow } from "./segment-window.js";
 import {
   type DecodedHeader,
@@ -76,11 +76,11 @@ const RESYNC_SEQUENCE_SPAN = 2 ** 32;
 const SEQUENCE_TOP_BYTE = 11;
 const PROGRESS_BYTES = 4 * 1024 * 1024;
 
-/** Only the header of a segment. */
+/** Only the header of a segment. Throws StorageError io. */
 export function readSegmentHeader(dir: Directory, name: string): DecodedHeader {
-  const fd = dir.open(name, "read");
+  const fd = openToRead(dir, name);
   try {
-    return headerAt(dir, fd);
+    return headerAt(dir, fd, name);
   } finally {
     dir.close(fd);
   }
@@ -88,7 +88,7 @@ export function readSegmentHeader(dir: Directory, name: string): DecodedHeader {
 
 /**
  * Reads a segment once, in windows of some megabytes, checks every entry and visits the valid ones. Damage is told in
- * the result, not thrown; only the operating system's errors are thrown.
+ * the result, not thrown. Throws StorageError io, and what `visit` throws.
  */
 export function readSegment(
   dir: Directory,
@@ -96,14 +96,14 @@ export function readSegment(
   visit: EntryVisitor | null,
   options: ReadOptions = {},
 ): SegmentScan {
-  const fileBytes = dir.size(name);
-  const fd = dir.open(name, "read");
+  const fileBytes = sizeOf(dir, name);
+  const fd = openToRead(dir, name);
   try {
-    const header = headerAt(dir, fd);
+    const header = headerAt(dir, fd, name);
     if (header.state !== "ok") return unreadable(name, fileBytes, header);
     const end = Math.min(fileBytes, options.endOffset ?? fileBytes);
     const { generation, firstSequence } = header.header;
-    const pass = new Pass(new SegmentWindow(dir, fd, end), generation, firstSequence, visit, options);
+    const pass = new Pass(new SegmentWindow(dir, fd, name, end), generation, firstSequence, visit, options);
     pass.run();
     return { name, fileBytes, header, ...pass.result() };
   } finally {
@@ -111,9 +111,9 @@ export function readSegment(
   }
 }
 
-function headerAt(dir: Directory, fd: number): DecodedHeader {
+function headerAt(dir: Directory, fd: number, name: string): DecodedHeader {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-  return decodeSegmentHeader(bytes.subarray(0, readFully(dir, fd, bytes, 0, bytes.length, 0)));
+  return decodeSegmentHeader(bytes.subarray(0, readFully(dir, fd, name, bytes, 0, bytes.length, 0)));
 }
 
 function unreadable(name: string, fileBytes: number, header: DecodedHeader): SegmentScan {
