@@ -84,6 +84,12 @@ export class Core {
     this.ticker.onDrained = () => this.#goOn();
   }
 
+  /** The server goes: no request is run any more, also when a log that was behind catches up. */
+  stop(): void {
+    this.ticker.onDrained = () => {};
+    for (const client of [...this.clients.all()]) client.stand();
+  }
+
   /** The log is behind: no command runs and no socket is read until it has caught up. */
   #stand(): void {
     if (this.ticker.congested) return;

@@ -176,7 +176,7 @@ class Lifetime {
     const { core, tcp, cron } = this.#parts;
     tcp.stopAccepting();
     cron.stop();
-    for (const client of [...core.clients.all()]) client.stand();
+    core.stop();
     core.ticker.finish();
     try {
       await core.persistence.close({ snapshot });
