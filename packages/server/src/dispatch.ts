@@ -300,8 +300,10 @@ export class Dispatcher implements BlockingRunner {
 
   #commit(client: ClientState): void {
     if (this.#effects.count === 0) return;
+    const acceptsWrites = this.#persistence.writeError === null;
     this.#seal();
-    client.lastSequence = this.#persistence.lastSequence;
+    // While writes are refused only expired keys are logged, by reads, which need not wait for the disk.
+    if (acceptsWrites) client.lastSequence = this.#persistence.lastSequence;
   }
 
   #seal(): void {

@@ -114,6 +114,16 @@ describe("a server whose log is slow", () => {
     late.close();
   });
 
+  it("runs nothing any more once it is closing, also when the log catches up", async () => {
+    server.persistence.ack(1000);
+    server.persistence.congestedAbove = 0;
+    await writer.call("SET", "a", "1").call("SET", "a", "2").expect("+OK\r\n");
+    server.core.stop();
+    server.persistence.drain();
+    await writer.call("SET", "a", "3").expectSilence();
+    expect(server.persistence.lastSequence).toBe(1);
+  });
+
   it("does not read on while the log is behind", async () => {
     server.persistence.ack(1000);
     server.persistence.congestedAbove = 0;
@@ -154,6 +164,15 @@ describe("a server whose log is slow", () => {
     await reader.send("SET c 1\r\n").expectSilence(10);
     server.persistence.ack(2);
     await reader.expect("+OK\r\n");
+  });
+
+  it("answers a read that finds an expired key while the disk fails", async () => {
+    server.persistence.ack(1);
+    await reader.call("SET", "k", "1", "PX", "1").expect("+OK\r\n");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    server.persistence.writeError = "MISCONF Errors writing to the AOF file: No space left on device";
+    await reader.call("GET", "k").call("PING").expect("$-1\r\n+PONG\r\n");
+    expect(server.persistence.lastSequence).toBe(2);
   });
 
   it("discards a transaction that was queued before the disk failed", async () => {
