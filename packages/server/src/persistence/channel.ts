@@ -328,13 +328,15 @@ export class LogChannel {
   #commitSpilled(nowMs: number): void {
     const effects = this.#effects;
     const payloadBytes = effects.pos - effects.start;
+    const sequence = this.#last + 1;
     if (payloadBytes > MAX_PAYLOAD_BYTES) {
+      // The sequence is used up all the same: what waits for it is never acknowledged.
+      this.#last = sequence;
       this.#options.onTooLarge(payloadBytes);
       this.#lend();
       return;
     }
     const start = effects.start - ENTRY_HEADER_BYTES;
-    const sequence = this.#last + 1;
     const lag = sequence - this.#synced;
     const end = sealEntry(effects.bytes, start, payloadBytes, sequence, nowMs, effects.op, lag, this.#generation);
     this.#last = sequence;

@@ -77,3 +77,24 @@ describe("entries of every size arrive, bit for bit and in order", () => {
     test(`${level}, congestion ignored, seed ${seed}`, () => fuzz(level, 8192, 2 ** 31 - 8192 * 3, seed + 2, false));
   }
 });
+
+test("an entry that the format has no room for is never acknowledged", async () => {
+  const path = freshDirectory();
+  let fatal: Error | null = null;
+  const opened = await openAt(path, {
+    onFatal: (error) => {
+      fatal = error;
+    },
+  });
+  const { effects } = opened.keyspace;
+  effects.begin(1, 100_000_000);
+  // Only said to be so long: a gigabyte would take too much time to fill.
+  effects.pos = effects.start + 2 ** 30;
+  opened.persistence.commit(Date.now());
+  opened.persistence.endTick();
+  expect(fatal).toMatchObject({ message: expect.stringContaining("larger than the log's format allows") });
+  expect(opened.persistence.writeError).not.toBeNull();
+  expect(opened.persistence.ackedSequence()).toBeLessThan(opened.persistence.lastSequence);
+  await expect(opened.persistence.close({ snapshot: false })).rejects.toThrow();
+  expect(await readLog(path)).toEqual([]);
+});
