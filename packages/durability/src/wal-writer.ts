@@ -12,7 +12,8 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./wal-format.js";
  *   4. wal-next.tmp -> wal-current.log, fsync directory
  *
  * The directory is synced between 3 and 4 because a file system may make renames durable in another order than they
- * were made: the second alone would replace the old segment.
+ * were made: the second alone would replace the old segment. It is so in any case: the rename of 3 may stem from an
+ * attempt that failed at its sync.
  */
 export const WAL_MAX_BYTES_DEFAULT = 2 ** 30;
 
@@ -181,10 +182,8 @@ export class WalWriter {
       fd = dir.open(WAL_NEXT, "append");
       writeFully(dir, fd, WAL_NEXT, header, 0, header.length);
       dir.fdatasync(fd);
-      if (hasEntries(dir)) {
-        dir.rename(WAL_CURRENT, rotatedName(nextRotatedTimestamp(dir.list(), createdMs)));
-        dir.syncDirectory();
-      }
+      if (hasEntries(dir)) dir.rename(WAL_CURRENT, rotatedName(nextRotatedTimestamp(dir.list(), createdMs)));
+      dir.syncDirectory();
       dir.rename(WAL_NEXT, WAL_CURRENT);
       replaced = true;
       dir.syncDirectory();
