@@ -20,7 +20,8 @@ import { readSegment, type SegmentScan } from "./wal-reader.js";
  *   4. plan or refusal (recovery-plan.ts); until here nothing was delivered, and no data file touched
  *   5. the snapshot's sections and the entries above WalPos are delivered
  *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept); the last segment is fdatasynced,
- *      so that what was recovered, and may be acknowledged from now on, is as durable as what follows
+ *      and the directory fsynced (a killed process may have left names that were not), so that what was recovered, and
+ *      may be acknowledged from now on, is as durable as what follows
  *
  * The caller then opens a NEW segment (WalWriter.create): nothing is ever appended to one of an earlier run.
  */
@@ -225,6 +226,7 @@ class Recovery {
     }
     const last = plan.steps.at(-1);
     if (last !== undefined) this.#sync(last.name);
+    this.#syncNames();
     return bytesCut;
   }
 
@@ -238,6 +240,14 @@ class Recovery {
       }
     } catch (error) {
       throw ioError("fdatasync failed", name, error);
+    }
+  }
+
+  #syncNames(): void {
+    try {
+      this.#dir.syncDirectory();
+    } catch (error) {
+      throw ioError("fsync failed", "the data directory", error);
     }
   }
 

@@ -50,6 +50,8 @@ export class WalWriter {
   readonly #dir: Directory;
   readonly #now: () => number;
   #syncing = false;
+  /** No segment gets a lower name: a power loss may bring back those that were removed, and names give the order. */
+  #nextTimestamp = 0;
 
   /** Starts a new segment in the safe order. Errors: StorageError io; the directory is then as before or one step on, and create may be tried again. */
   static create(dir: Directory, options: WalWriterOptions): WalWriter {
@@ -182,7 +184,8 @@ export class WalWriter {
       fd = dir.open(WAL_NEXT, "append");
       writeFully(dir, fd, WAL_NEXT, header, 0, header.length);
       dir.fdatasync(fd);
-      if (hasEntries(dir)) dir.rename(WAL_CURRENT, rotatedName(nextRotatedTimestamp(dir.list(), createdMs)));
+      this.#nextTimestamp = nextRotatedTimestamp(dir.list(), Math.max(createdMs, this.#nextTimestamp));
+      if (hasEntries(dir)) dir.rename(WAL_CURRENT, rotatedName(this.#nextTimestamp++));
       dir.syncDirectory();
       dir.rename(WAL_NEXT, WAL_CURRENT);
       replaced = true;

@@ -3,6 +3,7 @@ import type { Directory } from "../src/disk.js";
 import { StorageError } from "../src/errors.js";
 import { WAL_CURRENT } from "../src/file-names.js";
 import { memoryDisk } from "../src/memory-disk.js";
+import { pruneSegments } from "../src/prune.js";
 import { SEGMENT_HEADER_BYTES } from "../src/wal-format.js";
 import { readSegmentHeader } from "../src/wal-reader.js";
 import { WalWriter } from "../src/wal-writer.js";
@@ -160,6 +161,48 @@ test("a rotation that fails at any operation leaves a log that goes on, and reco
     append(writer, last + 1, 6);
     expect((await recovered(memory)).entries, `operation ${failAt}`).toEqual(range(1, 6));
   }
+});
+
+test("a rotation tried again syncs the rename that an earlier attempt could not", () => {
+  const operations: string[] = [];
+  let failing = true;
+  const dir = intercepted(recorded(memoryDisk(), operations), (real) => ({
+    syncDirectory: () => {
+      if (failing) throw failure("EIO");
+      real.syncDirectory();
+    },
+  }));
+  failing = false;
+  const writer = startLog(dir);
+  append(writer, 1, 3);
+  failing = true;
+  expect(caught(() => writer.rotate(4))).toMatchObject({ errno: "EIO" });
+  expect(operations.at(-1)).toBe(`rename ${WAL_CURRENT} wal-1700000000000.log`);
+  failing = false;
+  operations.length = 0;
+  writer.rotate(4);
+  expect(operations.slice(-3)).toEqual(["fsync directory", `rename wal-next.tmp ${WAL_CURRENT}`, "fsync directory"]);
+});
+
+test("the name of a segment that was removed is not given again", () => {
+  // A power loss may undo the removal; the new segment's name must sort after it. Nor when the clock goes back.
+  const dir = memoryDisk();
+  let nowMs = 1_700_000_000_000;
+  const writer = WalWriter.create(dir, {
+    generation: GENERATION,
+    firstSequence: 1,
+    segmentNumber: 1,
+    now: () => nowMs,
+  });
+  append(writer, 1, 3);
+  writer.rotate(4);
+  append(writer, 4, 6);
+  writer.rotate(7);
+  append(writer, 7, 9);
+  expect(pruneSegments(dir, 6)).toEqual(["wal-1700000000000.log", "wal-1700000000001.log"]);
+  nowMs -= 3_600_000;
+  writer.rotate(10);
+  expect(dir.list().sort()).toEqual(["wal-1700000000002.log", WAL_CURRENT]);
 });
 
 test("external bytes count", () => {
