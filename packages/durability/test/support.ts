@@ -25,6 +25,24 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** The same for campaigns (sfc32): so many states that the numbers of a million seeds do not overlap. */
+export function wideRandom(seed: number): () => number {
+  let a = 0;
+  let b = Math.floor(seed / 2 ** 32) | 0;
+  let c = seed | 0;
+  let counter = 1;
+  const next = () => {
+    const t = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + t;
+    return (t >>> 0) / 2 ** 32;
+  };
+  for (let i = 0; i < 12; i++) next();
+  return next;
+}
+
 /** The payload of a sequence in these tests: a text of varying length that names it. */
 export function payloadOf(sequence: number): string {
   return `entry ${sequence} `.padEnd(10 + ((sequence * 37) % 90), "x");

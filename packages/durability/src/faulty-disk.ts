@@ -1,0 +1,289 @@
+import type { Directory, OpenMode } from "./disk.js";
+import { extreme, FaultyFile, type Flush } from "./faulty-file.js";
+
+/*
+ * A directory in memory that does to a program what the worst disk may do, for tests of crash safety:
+ *
+ *   - After a power loss there is what was synced, any choice of the 512-byte sectors that were not (faulty-file.ts),
+ *     any size the file had since its last sync, and any choice of the creations, renames and removals since the last
+ *     fsync of the directory: a later one may be there without an earlier one. A file whose creation was not synced is
+ *     lost whole, even if its bytes were. This is stricter than ext4 and XFS.
+ *   - A failed fdatasync loses the bytes it was for, although the process still reads them, and the next fdatasync
+ *     succeeds (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+ *   - Any operation fails on demand, and writes may take only a part of what they are given.
+ *
+ * Everything is decided by the random source: with the same one, and the same operations, the same happens again.
+ */
+
+/**
+ * "power loss": the operation and all after it throw PowerLoss, until `crash`. "short write": a write takes only a part,
+ * without an error. The others are errors of node:fs, thrown only by operations that can fail so: EMFILE by what opens
+ * something, ENOSPC by what changes or syncs something, EIO by all (but `close`).
+ */
+export type DiskFault = "EIO" | "ENOSPC" | "EMFILE" | "short write" | "power loss";
+
+export interface FaultyDiskOptions {
+  /** Share of the writes that take only a part. Default 0. */
+  readonly shortWrites?: number;
+  /** Syncs of this kind return at once and make nothing durable: a test that then still passes tests nothing. */
+  readonly lies?: "fdatasync" | "directory" | "both" | undefined;
+}
+
+export interface FaultyDirectory extends Directory {
+  /** Operations so far, failed ones included. */
+  readonly operations: number;
+  /** The power is gone: only `crash` works. */
+  readonly powerLost: boolean;
+  /** The `count`-th operation from now (1 is the next) fails, or with `forGood` that one and all after it. */
+  failAfter(count: number, fault: DiskFault, forGood?: boolean): void;
+  /** No fault happens any more, unless it is asked for again. (The power stays lost.) */
+  heal(): void;
+  /** One of the directories that may be left when the power fails now. This one stays as it is: ask again for another. */
+  crash(): FaultyDirectory;
+}
+
+/** What operations throw when the power is lost. Not a StorageError cause to handle: the process is gone with it. */
+export class PowerLoss extends Error {
+  override readonly name = "PowerLoss";
+
+  constructor() {
+    super("the power is lost");
+  }
+}
+
+/** An empty faulty directory. `random` returns numbers from 0 to below 1. */
+export function faultyDisk(random: () => number, options: FaultyDiskOptions = {}): FaultyDirectory {
+  return new FaultyDisk(random, options, new Map(), []);
+}
+
+/** A change of the directory that is not synced yet. */
+interface Change {
+  readonly file: FaultyFile;
+  /** Name that no longer stands for the file. */
+  readonly from: string | null;
+  /** Name that does now. */
+  readonly to: string | null;
+}
+
+interface Descriptor {
+  readonly file: FaultyFile;
+  readonly append: boolean;
+  position: number;
+}
+
+interface Planned {
+  readonly operation: number;
+  readonly fault: DiskFault;
+  readonly forGood: boolean;
+}
+
+/** What kind of operation it is: it decides which faults it can have. */
+type Kind = "read" | "list" | "open" | "create" | "write" | "change" | "sync" | "sync directory";
+
+const FAULTS: Readonly<Record<Kind, readonly DiskFault[]>> = {
+  read: ["EIO"],
+  list: ["EIO", "EMFILE"],
+  open: ["EIO", "EMFILE"],
+  create: ["EIO", "EMFILE", "ENOSPC"],
+  write: ["EIO", "ENOSPC", "short write"],
+  change: ["EIO", "ENOSPC"],
+  sync: ["EIO", "ENOSPC"],
+  "sync directory": ["EIO", "EMFILE", "ENOSPC"],
+};
+
+/** So many removed files are remembered, whose sectors others may get. */
+const RECYCLED_FILES = 8;
+
+class FaultyDisk implements FaultyDirectory {
+  readonly path = null;
+  operations = 0;
+  powerLost = false;
+  readonly #random: () => number;
+  readonly #options: FaultyDiskOptions;
+  readonly #durable: Map<string, FaultyFile>;
+  readonly #files: Map<string, FaultyFile>;
+  readonly #recycled: Uint8Array[];
+  readonly #open = new Map<number, Descriptor>();
+  #changes: Change[] = [];
+  #planned: Planned[] = [];
+  #nextFd = 1;
+
+  constructor(
+    random: () => number,
+    options: FaultyDiskOptions,
+    files: ReadonlyMap<string, FaultyFile>,
+    recycled: readonly Uint8Array[],
+  ) {
+    this.#random = random;
+    this.#options = options;
+    this.#durable = new Map(files);
+    this.#files = new Map(files);
+    this.#recycled = recycled.slice(-RECYCLED_FILES);
+  }
+
+  failAfter(count: number, fault: DiskFault, forGood = false): void {
+    this.#planned.push({ operation: this.operations + count, fault, forGood });
+  }
+
+  heal(): void {
+    this.#planned = [];
+  }
+
+  crash(): FaultyDirectory {
+    const names = new Map(this.#durable);
+    const done = extreme(this.#random);
+    for (const change of this.#changes) if (this.#random() < done) apply(names, change);
+    const files = new Map<string, FaultyFile>();
+    for (const [name, file] of names) {
+      files.set(name, new FaultyFile(this.#random, file.afterPowerLoss(this.#recycled)));
+    }
+    const gone = [...this.#files.values()].filter((file) => ![...names.values()].includes(file));
+    const recycled = [...this.#recycled, ...gone.map((file) => file.contents())];
+    return new FaultyDisk(this.#random, this.#options, files, recycled);
+  }
+
+  list(): string[] {
+    this.#operation("list");
+    return [...this.#files.keys()];
+  }
+
+  exists(name: string): boolean {
+    this.#operation("read");
+    return this.#files.has(name);
+  }
+
+  size(name: string): number {
+    this.#operation("read");
+    return this.#file(name).size;
+  }
+
+  open(name: string, mode: OpenMode): number {
+    const creates = mode === "create" || mode === "append";
+    this.#operation(creates ? "create" : "open");
+    if (creates) {
+      if (this.#files.has(name)) throw failure("EEXIST", name);
+      this.#change({ file: new FaultyFile(this.#random), from: null, to: name });
+    }
+    const fd = this.#nextFd++;
+    this.#open.set(fd, { file: this.#file(name), append: mode === "append", position: 0 });
+    return fd;
+  }
+
+  close(fd: number): void {
+    if (this.powerLost) throw new PowerLoss();
+    if (!this.#open.delete(fd)) throw failure("EBADF", String(fd));
+  }
+
+  pread(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number {
+    this.#operation("read");
+    return this.#descriptor(fd).file.read(buffer, off, len, position);
+  }
+
+  write(fd: number, buffer: Uint8Array, off: number, len: number): number {
+    const descriptor = this.#descriptor(fd);
+    const at = descriptor.append ? descriptor.file.size : descriptor.position;
+    const count = this.pwrite(fd, buffer, off, len, at);
+    descriptor.position = at + count;
+    return count;
+  }
+
+  pwrite(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number {
+    const short = this.#operation("write") || this.#random() < (this.#options.shortWrites ?? 0);
+    const count = short ? Math.max(Math.min(1, len), Math.floor(len * this.#random())) : len;
+    this.#descriptor(fd).file.write(buffer.subarray(off, off + count), position);
+    return count;
+  }
+
+  fdatasync(fd: number): void {
+    const { file } = this.#descriptor(fd);
+    this.#sync(file, file.beginSync());
+  }
+
+  async fdatasyncAsync(fd: number): Promise<void> {
+    const { file } = this.#descriptor(fd);
+    const flush = file.beginSync();
+    await Promise.resolve(); // What the caller writes meanwhile is not covered.
+    this.#sync(file, flush);
+  }
+
+  truncate(fd: number, length: number): void {
+    this.#operation("change");
+    this.#descriptor(fd).file.truncate(length);
+  }
+
+  rename(from: string, to: string): void {
+    this.#operation("change");
+    this.#change({ file: this.#file(from), from, to });
+  }
+
+  unlink(name: string): void {
+    this.#operation("change");
+    const file = this.#file(name);
+    this.#recycled.push(file.contents());
+    if (this.#recycled.length > RECYCLED_FILES) this.#recycled.shift();
+    this.#change({ file, from: name, to: null });
+  }
+
+  syncDirectory(): void {
+    this.#operation("sync directory");
+    if (this.#lies("directory")) return;
+    for (const change of this.#changes) apply(this.#durable, change);
+    this.#changes = [];
+  }
+
+  #sync(file: FaultyFile, flush: Flush): void {
+    try {
+      this.#operation("sync");
+    } catch (error) {
+      if (!this.powerLost) file.failSync(flush);
+      throw error;
+    }
+    if (this.#lies("fdatasync")) file.failSync(flush);
+    else file.endSync(flush);
+  }
+
+  #lies(about: "fdatasync" | "directory"): boolean {
+    return this.#options.lies === about || this.#options.lies === "both";
+  }
+
+  #change(change: Change): void {
+    apply(this.#files, change);
+    this.#changes.push(change);
+  }
+
+  /** Counts an operation and throws the fault it has. True for a short write. */
+  #operation(kind: Kind): boolean {
+    this.operations++;
+    const due = this.#planned.find(({ operation, fault, forGood }) => {
+      const now = forGood ? this.operations >= operation : this.operations === operation;
+      return now && (fault === "power loss" || FAULTS[kind].includes(fault));
+    });
+    if (due?.fault === "power loss") this.powerLost = true;
+    if (this.powerLost) throw new PowerLoss();
+    if (due === undefined) return false;
+    if (due.fault === "short write") return true;
+    throw failure(due.fault, kind);
+  }
+
+  #file(name: string): FaultyFile {
+    const file = this.#files.get(name);
+    if (file === undefined) throw failure("ENOENT", name);
+    return file;
+  }
+
+  #descriptor(fd: number): Descriptor {
+    if (this.powerLost) throw new PowerLoss();
+    const descriptor = this.#open.get(fd);
+    if (descriptor === undefined) throw failure("EBADF", String(fd));
+    return descriptor;
+  }
+}
+
+function apply(names: Map<string, FaultyFile>, { file, from, to }: Change): void {
+  if (from !== null && names.get(from) === file) names.delete(from);
+  if (to !== null) names.set(to, file);
+}
+
+function failure(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
+}

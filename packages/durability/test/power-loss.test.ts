@@ -1,0 +1,168 @@
+import { expect, test } from "vitest";
+import type { Directory } from "../src/disk.js";
+import { type DiskFault, type FaultyDirectory, type FaultyDiskOptions, faultyDisk } from "../src/faulty-disk.js";
+import { CommitOrder, recoverAndJudge } from "./commit-order.js";
+import { ProcessRun } from "./process-run.js";
+import { intercepted, wideRandom } from "./support.js";
+
+/*
+ * Power losses. Random programs write, sync, rotate, publish snapshots and prune over a disk that forgets what was not
+ * synced and fails now and then; the power goes at any operation. Of each such disk several of the possible remains are
+ * recovered, with a power loss in the middle of the recovery, and another one; the program then goes on with one of them.
+ *
+ *   I1  what is recovered is the effect of a prefix of the commit order
+ *   I2  the prefix contains everything whose sync had returned, and what an earlier recovery had returned
+ *   I6  never a wrong payload, shard or time
+ *
+ * A refusal to start is a failure too: nothing here is damage. HEARTHKV_CRASH_STATES: how many states (default 20,000).
+ * A failure names its own seed: HEARTHKV_CRASH_SEED=that HEARTHKV_CRASH_STATES=1 repeats it alone.
+ */
+const STATES = Number(process.env.HEARTHKV_CRASH_STATES ?? 20_000);
+const SEED = Number(process.env.HEARTHKV_CRASH_SEED ?? Date.now());
+
+const LIVES = 3;
+const REMAINS = 4;
+const LIFE_OPERATIONS = 250;
+const RECOVERY_OPERATIONS = 40;
+const CONTROL_STATES = 20_000;
+const FAULTS = ["EIO", "EIO", "ENOSPC", "EMFILE"] as const satisfies readonly DiskFault[];
+
+interface Conditions {
+  readonly disk?: FaultyDiskOptions;
+  /** What the program sees of the disk. */
+  readonly seen?: (disk: Directory) => Directory;
+}
+
+test(`${STATES} power losses`, { timeout: 3_600_000 }, async () => {
+  console.log(`power loss seed ${SEED}`);
+  const { states, failure } = await campaign(SEED, STATES, {});
+  expect(failure).toBeNull();
+  expect(states).toBeGreaterThanOrEqual(STATES);
+});
+
+/** Each of these makes the campaign fail: so it does look. */
+const CONTROLS: Readonly<Record<string, Conditions>> = {
+  "fdatasync does nothing": { disk: { lies: "fdatasync" } },
+  "fsync of the directory does nothing": { disk: { lies: "directory" } },
+  "both do nothing": { disk: { lies: "both" } },
+  "a short write is taken for a whole one": {
+    disk: { shortWrites: 0.1 },
+    seen: (disk) =>
+      intercepted(disk, (real) => ({
+        write: (fd, buffer, off, len) => {
+          real.write(fd, buffer, off, len);
+          return len;
+        },
+      })),
+  },
+  "a failed fdatasync is tried again on the same file": {
+    seen: (disk) =>
+      intercepted(disk, (real) => ({
+        fdatasync: (fd) => {
+          try {
+            real.fdatasync(fd);
+          } catch {
+            real.fdatasync(fd);
+          }
+        },
+        fdatasyncAsync: (fd) => real.fdatasyncAsync(fd).catch(() => real.fdatasyncAsync(fd)),
+      })),
+  },
+};
+
+for (const [what, conditions] of Object.entries(CONTROLS)) {
+  test(`control: ${what}`, async () => {
+    const { states, failure } = await campaign(SEED, CONTROL_STATES, conditions);
+    expect(failure).not.toBeNull();
+    console.log(`control "${what}" is red after ${states} states: ${failure?.split("\n")[1]}`);
+  });
+}
+
+async function campaign(
+  seed: number,
+  statesWanted: number,
+  conditions: Conditions,
+): Promise<{ states: number; failure: string | null }> {
+  let states = 0;
+  for (let workload = 0; states < statesWanted; workload++) {
+    const program = new Program(seed + workload, conditions);
+    try {
+      await program.run();
+    } catch (error) {
+      const text = error instanceof Error ? error.stack : String(error);
+      return { states, failure: `HEARTHKV_CRASH_SEED=${seed + workload} HEARTHKV_CRASH_STATES=1\n${text}` };
+    } finally {
+      states += program.states;
+    }
+  }
+  return { states, failure: null };
+}
+
+/** A program, over several power losses. */
+class Program {
+  /** Remains recovered so far. */
+  states = 0;
+  readonly #random: () => number;
+  readonly #seen: (disk: Directory) => Directory;
+  readonly #order = new CommitOrder();
+  readonly #faultShare: number;
+  #disk: FaultyDirectory;
+  #runs = 0;
+  #nowMs = 1_800_000_000_000;
+
+  constructor(seed: number, conditions: Conditions) {
+    const random = wideRandom(seed);
+    this.#random = random;
+    this.#seen = conditions.seen ?? ((disk) => disk);
+    this.#faultShare = random() < 0.5 ? 0 : 0.1;
+    this.#disk = faultyDisk(random, { shortWrites: random() < 0.5 ? 0 : 0.1, ...conditions.disk });
+  }
+
+  async run(): Promise<void> {
+    for (let life = 0; life < LIVES; life++) {
+      this.#disk.failAfter(1 + Math.floor(this.#random() * LIFE_OPERATIONS), "power loss");
+      while (!this.#disk.powerLost) await this.#untilItEnds();
+      for (let i = 0; i < REMAINS; i++) await this.#judge(this.#disk.crash());
+      this.#disk = this.#disk.crash();
+    }
+  }
+
+  /** One run of the process: until the power is lost, or it cannot start, or it is killed. */
+  async #untilItEnds(): Promise<void> {
+    const disk = this.#disk;
+    const random = this.#random;
+    const run = new ProcessRun(this.#seen(disk), this.#order, random, ++this.#runs);
+    try {
+      if (!(await run.attempt(() => run.start()))) return;
+      while (!disk.powerLost) {
+        if (random() < this.#faultShare) {
+          disk.failAfter(1 + Math.floor(random() * 10), FAULTS[Math.floor(random() * FAULTS.length)]!);
+        }
+        await run.step();
+        if (random() < 0.01 && !run.wounded) return;
+      }
+    } catch (error) {
+      if (!disk.powerLost) throw error;
+    }
+  }
+
+  /** Recovers remains, twice with a power loss in the middle or right after it; then whole, and once more for nothing. */
+  async #judge(remains: FaultyDirectory): Promise<void> {
+    let disk = remains;
+    let { synced } = this.#order;
+    for (let interruption = 0; interruption < 2; interruption++) {
+      this.states++;
+      disk.failAfter(1 + Math.floor(this.#random() * RECOVERY_OPERATIONS), "power loss");
+      try {
+        synced = (await recoverAndJudge(disk, this.#order, synced, ++this.#nowMs)).lastSequence;
+      } catch (error) {
+        if (!disk.powerLost) throw error;
+      }
+      disk = disk.crash();
+    }
+    this.states++;
+    const { lastSequence } = await recoverAndJudge(disk, this.#order, synced, ++this.#nowMs);
+    const again = await recoverAndJudge(disk, this.#order, lastSequence, ++this.#nowMs);
+    if (again.lastSequence !== lastSequence || again.bytesCut > 0) throw new Error("recovered twice, with two results");
+  }
+}
