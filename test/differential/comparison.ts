@@ -157,6 +157,7 @@ export class Comparison {
   }
 
   async #compareDatabase(pair: Pair, random: Random, db: number): Promise<void> {
+    const before = this.differences.length;
     const [h, r] = await pair.both(["keys", "*"]);
     const keys = sorted(h.items).map(({ text }) => text);
     if (joined(sorted(h.items)) !== joined(sorted(r.items))) {
@@ -177,6 +178,7 @@ export class Comparison {
         `the content of database ${db}\n  HearthKV ${showReply(hearth[i])}\n  Redis    ${showReply(redis[i])}`,
       );
     });
+    if (this.differences.length > before) return;
     const count = String(random.int(1, 20));
     await this.#compareScans(pair, ["scan"], count, keys);
     for (let i = 0; i < keys.length; i++) {
