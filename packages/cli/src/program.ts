@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { RunError, UsageError } from "./errors.js";
 import { checkCommand } from "./verbs/check.js";
 import { cliCommand } from "./verbs/cli.js";
+import { inspectCommand } from "./verbs/inspect.js";
 import { serveCommand } from "./verbs/serve.js";
 
 /** The version in the package's own manifest, which is the project's. */
@@ -37,7 +38,8 @@ function buildProgram(): Command {
     .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
     .version(version)
     .enablePositionalOptions();
-  for (const command of [serveCommand(version), cliCommand(), checkCommand()]) program.addCommand(command);
+  for (const command of [serveCommand(version), cliCommand(), checkCommand(), inspectCommand()])
+    program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("--help", "print this help") // -h is the client's host, as in redis-cli

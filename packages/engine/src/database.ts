@@ -87,7 +87,8 @@ export class Database extends CollectionStore {
   }
 }
 
-function newValue(type: number): AnyValue {
+/** An empty collection of a type. */
+export function newValue(type: number): AnyValue {
   if (type === TYPE_HASH) return new HashValue();
   if (type === TYPE_LIST) return new ListValue();
   if (type === TYPE_SET) return new SetValue();

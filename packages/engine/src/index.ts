@@ -2,6 +2,15 @@
 export type { ReleaseBuffer } from "./chunk-pool.js";
 export { SIDE_HEAD, SIDE_TAIL } from "./collection-store.js";
 export { Database } from "./database.js";
+export {
+  type Described,
+  type DescribedEntry,
+  type DescribedMutation,
+  describeEntries,
+  describeMutations,
+  describeValue,
+  typeName,
+} from "./describe.js";
 export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {

@@ -7,7 +7,7 @@ import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
 import { Replayer } from "./mutations.js";
 import { OP_FLUSH } from "./ops.js";
-import { ENTRY_CONTINUES, ENTRY_EXPIRES, ENTRY_HEADER_BYTES, ShardCapture } from "./snapshot.js";
+import { ENTRY_CONTINUES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 
 /** Default number of databases. */
 export const DATABASES = 16;
@@ -183,28 +183,10 @@ export class Keyspace {
   /** Loads whole snapshot entries of one section; returns how many. Throws RangeError where they are malformed. */
   loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number): number {
     const db = this.db(Math.floor(sectionId / SHARDS));
-    const end = off + len;
-    let at = off;
-    let entries = 0;
-    while (at < end) {
-      if (at + ENTRY_HEADER_BYTES > end) throw new RangeError("a snapshot entry is cut short");
-      const flags = bytes[at + 1];
-      const klen = u32(bytes, at + 2);
-      const vlen = u32(bytes, at + 6);
-      let p = at + ENTRY_HEADER_BYTES;
-      let expireAt = 0;
-      if ((flags & ENTRY_EXPIRES) !== 0) {
-        expireAt = u32(bytes, p) + u32(bytes, p + 4) * 4294967296;
-        p += 8;
-      }
-      const next = p + klen + vlen;
-      if (next > end) throw new RangeError("a snapshot entry is cut short");
-      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, p, klen, bytes, p + klen, vlen);
-      else db.restore(bytes, p, klen, bytes[at], expireAt, bytes, p + klen, vlen);
-      at = next;
-      entries++;
-    }
-    return entries;
+    return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
+      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, bytes, voff, vlen);
+      else db.restore(bytes, koff, klen, type, expireAt, bytes, voff, vlen);
+    });
   }
 
   /** Sections that the snapshot does not have stand at this sequence. */
@@ -224,14 +206,19 @@ export class Keyspace {
     return this.#stamps[db * SHARDS + (hashKey(this.seed, buf, off, len) & 255)];
   }
 
-  /** Sequence up to which a section is already complete. */
-  sectionStamp(sectionId: number): number {
-    return this.#stamps[sectionId];
-  }
-
   /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */
   replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
     this.#replayer.apply(op, sequence, bytes, off, len);
+  }
+
+  /** A logged flush of one database, or of all (255): of the shards that do not have it yet. */
+  replayFlush(db: number, sequence: number): void {
+    for (const each of this.databases()) {
+      if (db !== ALL_DATABASES && each.index !== db) continue;
+      for (let s = 0; s < SHARDS; s++) {
+        if (sequence > this.#stamps[each.index * SHARDS + s]) each.clearShard(s);
+      }
+    }
   }
 
   /** Digest of all data, 40 hex digits: equal data gives equal digests, whatever the order, the hash seed or the history. */
@@ -245,8 +232,4 @@ export class Keyspace {
     this.#expireShard = 0;
     this.#expireDb = (this.#expireDb + 1) % this.#databases.length;
   }
-}
-
-function u32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }

@@ -17,12 +17,47 @@
  * shard by shard. A mutation that reads outside its body throws RangeError: the log's checksum held, so that is a bug or a newer version.
  */
 
-import { SHARDS } from "./key-store.js";
-import { ALL_DATABASES, type Keyspace } from "./keyspace.js";
+import type { Database } from "./database.js";
 import * as ops from "./ops.js";
 
+/** What a mutation of one key calls. Byte ranges are valid only during the call. */
+export type ReplayDatabase = Pick<
+  Database,
+  | "append"
+  | "hashDelete"
+  | "hashSet"
+  | "incrByBig"
+  | "listPop"
+  | "listPush"
+  | "mset"
+  | "putLock"
+  | "remove"
+  | "restore"
+  | "setAdd"
+  | "setExpire"
+  | "setRange"
+  | "setRemove"
+  | "setString"
+  | "zsetAdd"
+  | "zsetRemove"
+>;
+
+/** What mutations are read into: the keyspace, or something that only describes them. */
+export interface ReplayTarget {
+  lastFence: number;
+  /** No shard has more than up to this sequence. */
+  readonly highestStamp: number;
+  /** Told of each mutation before it is read. */
+  beginMutation?(op: number, db: number): void;
+  db(index: number): ReplayDatabase;
+  /** Sequence up to which the shard of a key has everything. */
+  stampOf(db: number, buf: Uint8Array, off: number, len: number): number;
+  /** Empties a database (or all, 255) as far as its shards stand below `sequence`. */
+  replayFlush(db: number, sequence: number): void;
+}
+
 export class Replayer {
-  readonly #keyspace: Keyspace;
+  readonly #keyspace: ReplayTarget;
   /** What was given last, and the same bytes as a Buffer: a log is read through one window, entry after entry. */
   #given: Uint8Array = new Uint8Array(0);
   #bytes: Buffer = Buffer.alloc(0);
@@ -31,7 +66,7 @@ export class Replayer {
   readonly #off = new Int32Array(2);
   readonly #len = new Int32Array(2);
 
-  constructor(keyspace: Keyspace) {
+  constructor(keyspace: ReplayTarget) {
     this.#keyspace = keyspace;
   }
 
@@ -60,7 +95,8 @@ export class Replayer {
     this.#at = at;
     this.#end = end;
     const db = this.#u8();
-    if (op === ops.OP_FLUSH) this.#flush(db, sequence);
+    this.#keyspace.beginMutation?.(op, db);
+    if (op === ops.OP_FLUSH) this.#keyspace.replayFlush(db, sequence);
     else if (op === ops.OP_MSET) this.#mset(db, sequence);
     else if (op === ops.OP_MDEL) this.#mdel(db, sequence);
     else this.#keyed(op, db, sequence);
@@ -174,15 +210,6 @@ export class Replayer {
       const klen = this.#u32();
       const koff = this.#take(klen);
       if (!this.#isContained(sequence, dbIndex, koff, klen)) db.remove(this.#bytes, koff, klen);
-    }
-  }
-
-  #flush(db: number, sequence: number): void {
-    for (const each of this.#keyspace.databases()) {
-      if (db !== ALL_DATABASES && each.index !== db) continue;
-      for (let s = 0; s < SHARDS; s++) {
-        if (sequence > this.#keyspace.sectionStamp(each.index * SHARDS + s)) each.clearShard(s);
-      }
     }
   }
 

@@ -120,6 +120,46 @@ export class ShardCapture {
   }
 }
 
+/** Gets one entry: byte ranges of the buffer being read; `expireAt` 0 = none. */
+export type SnapshotEntryVisitor = (
+  type: number,
+  flags: number,
+  keyOff: number,
+  keyLen: number,
+  expireAt: number,
+  valueOff: number,
+  valueLen: number,
+) => void;
+
+/** Visits the entries of a byte range that holds whole ones; returns how many. Throws RangeError where one is cut short. */
+export function readSnapshotEntries(bytes: Uint8Array, off: number, len: number, visit: SnapshotEntryVisitor): number {
+  const end = off + len;
+  let at = off;
+  let entries = 0;
+  while (at < end) {
+    if (at + ENTRY_HEADER_BYTES > end) throw new RangeError("a snapshot entry is cut short");
+    const flags = bytes[at + 1];
+    const klen = u32(bytes, at + 2);
+    const vlen = u32(bytes, at + 6);
+    let p = at + ENTRY_HEADER_BYTES;
+    let expireAt = 0;
+    if ((flags & ENTRY_EXPIRES) !== 0) {
+      expireAt = u32(bytes, p) + u32(bytes, p + 4) * 4294967296;
+      p += 8;
+    }
+    const next = p + klen + vlen;
+    if (next > end) throw new RangeError("a snapshot entry is cut short");
+    visit(bytes[at], flags, p, klen, expireAt, p + klen, vlen);
+    at = next;
+    entries++;
+  }
+  return entries;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}
+
 /** Writes an entry's header and key; returns where it began. */
 function beginEntry(sink: ByteSink, shard: Shard, value: AnyValue, flags: number): number {
   const at = sink.length;

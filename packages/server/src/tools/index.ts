@@ -7,3 +7,5 @@ export {
   type RecoveredSummary,
 } from "./check.js";
 export { ToolError } from "./data-folder.js";
+export { type InspectOptions, type InspectRecord, inspect } from "./inspect.js";
+export { type Json, toJson } from "./json-values.js";

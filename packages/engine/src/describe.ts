@@ -1,0 +1,248 @@
+/**
+ * Logged mutations, snapshot entries and values as plain data, for people and for other formats. The bytes are read by what reads them for
+ * the keyspace (mutations.ts, snapshot.ts, types/): here is only a target that notes what it is called with.
+ */
+import { newValue } from "./database.js";
+import { ALL_DATABASES } from "./keyspace.js";
+import { type ReplayDatabase, Replayer, type ReplayTarget } from "./mutations.js";
+import * as ops from "./ops.js";
+import { ENTRY_CONTINUES, readSnapshotEntries } from "./snapshot.js";
+import { type AnyValue, HashValue, ListValue, SetValue } from "./types/index.js";
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./types/type-codes.js";
+
+/** Bytes, numbers, words of ours (types, sides), and lists of these. */
+export type Described = Buffer | number | bigint | string | readonly Described[];
+
+/** One mutation. Buffers are copies. */
+export interface DescribedMutation {
+  /** As "set", "hash-set"; see ops.ts. */
+  readonly op: string;
+  /** Number of the database; -1 = all (a flush). */
+  readonly db: number;
+  /** The keys that it names; none for a flush. */
+  readonly keys: readonly Buffer[];
+  /** What else it holds, by name. Times are milliseconds since 1970. */
+  readonly details: Readonly<Record<string, Described>>;
+}
+
+/** One entry of a snapshot. Buffers are copies. */
+export interface DescribedEntry {
+  readonly key: Buffer;
+  readonly type: string;
+  /** Milliseconds since 1970; 0 = never. */
+  readonly expireAt: number;
+  /** A further part of the collection that an earlier entry began. */
+  readonly continues: boolean;
+  readonly value: Described;
+}
+
+const OP_NAMES: ReadonlyMap<number, string> = new Map([
+  [ops.OP_SET, "set"],
+  [ops.OP_DELETE, "delete"],
+  [ops.OP_INCR, "incr"],
+  [ops.OP_DECR, "decr"],
+  [ops.OP_MSET, "mset"],
+  [ops.OP_MDEL, "mdel"],
+  [ops.OP_SETNX, "setnx"],
+  [ops.OP_LOCK, "lock"],
+  [ops.OP_UNLOCK, "unlock"],
+  [ops.OP_EXTEND_LOCK, "extend-lock"],
+  [ops.OP_EXPIRE, "expire"],
+  [ops.OP_APPEND, "append"],
+  [ops.OP_SETRANGE, "setrange"],
+  [ops.OP_RESTORE, "restore"],
+  [ops.OP_FLUSH, "flush"],
+  [ops.OP_HASH_SET, "hash-set"],
+  [ops.OP_HASH_DELETE, "hash-delete"],
+  [ops.OP_LIST_PUSH, "list-push"],
+  [ops.OP_LIST_POP, "list-pop"],
+  [ops.OP_SET_ADD, "set-add"],
+  [ops.OP_SET_REMOVE, "set-remove"],
+  [ops.OP_ZSET_ADD, "zset-add"],
+  [ops.OP_ZSET_REMOVE, "zset-remove"],
+]);
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
+  [TYPE_STRING, "string"],
+  [TYPE_LIST, "list"],
+  [TYPE_SET, "set"],
+  [TYPE_ZSET, "zset"],
+  [TYPE_HASH, "hash"],
+]);
+
+/** Name of a TYPE_* code, as the TYPE command gives it. */
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `type ${type}`;
+}
+
+/** The mutations of one log entry, in their order. Throws RangeError where it is malformed. */
+export function describeMutations(op: number, bytes: Uint8Array, off: number, len: number): DescribedMutation[] {
+  const notes = new Notes();
+  new Replayer(notes).apply(op, 1, bytes, off, len);
+  return notes.mutations;
+}
+
+/** Visits the entries of one section of a snapshot; returns how many. Throws RangeError where they are malformed. */
+export function describeEntries(
+  bytes: Uint8Array,
+  off: number,
+  len: number,
+  visit: (entry: DescribedEntry) => void,
+): number {
+  return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
+    const key = copy(bytes, koff, klen);
+    const continues = (flags & ENTRY_CONTINUES) !== 0;
+    visit({ key, type: typeName(type), expireAt, continues, value: encodedValue(type, bytes, voff, vlen) });
+  });
+}
+
+/**
+ * The content of a collection: elements of a list in order; members of a set; [field, value] pairs of a hash; [member, score] pairs of a
+ * sorted set by score.
+ */
+export function describeValue(value: AnyValue): Described[] {
+  const all: Described[] = [];
+  if (value instanceof ListValue) {
+    value.iterate(0, value.size, (element) => all.push(text(element)));
+  } else if (value instanceof HashValue) {
+    for (let i = 0; i < value.size; i++) all.push([text(value.fieldAt(i)), text(value.valueAt(i))]);
+  } else if (value instanceof SetValue) {
+    for (let i = 0; i < value.size; i++) all.push(text(value.at(i)));
+  } else {
+    value.iterate(0, value.size, (member, score) => all.push([text(member), score]));
+  }
+  return all;
+}
+
+function encodedValue(type: number, bytes: Uint8Array, off: number, len: number): Described {
+  if (type === TYPE_STRING) return copy(bytes, off, len);
+  const value = newValue(type);
+  value.decodeInto(bytes, off, len);
+  return describeValue(value);
+}
+
+function copy(bytes: Uint8Array, off: number, len: number): Buffer {
+  return Buffer.from(bytes.subarray(off, off + len));
+}
+
+function text(latin1: string): Buffer {
+  return Buffer.from(latin1, "latin1");
+}
+
+function texts(all: readonly string[]): Buffer[] {
+  return all.map(text);
+}
+
+function pairs(all: readonly string[]): Buffer[][] {
+  return Array.from({ length: all.length / 2 }, (_, i) => [text(all[2 * i]), text(all[2 * i + 1])]);
+}
+
+/** Notes every mutation instead of applying it. What the mutators would return is of no interest to the reader. */
+class Notes implements ReplayTarget {
+  lastFence = 0;
+  readonly highestStamp = 0;
+  readonly mutations: DescribedMutation[] = [];
+  #op = "";
+  #db = 0;
+  #keys: Buffer[] = [];
+  #pairs: Buffer[][] = [];
+
+  beginMutation(op: number, db: number): void {
+    this.#op = OP_NAMES.get(op) ?? `operation ${op}`;
+    this.#db = db;
+    this.#keys = [];
+    this.#pairs = [];
+  }
+
+  stampOf(): number {
+    return 0;
+  }
+
+  replayFlush(db: number): void {
+    this.#db = db === ALL_DATABASES ? -1 : db;
+    this.#note([], {});
+  }
+
+  db(): ReplayDatabase {
+    return this.#database;
+  }
+
+  readonly #database: ReplayDatabase = {
+    setString: (b, koff, klen, v, voff, vlen, expireAt) => {
+      const value = copy(v, voff, vlen);
+      this.#note([copy(b, koff, klen)], expireAt === 0 ? { value } : { value, expireAt });
+    },
+    remove: (b, koff, klen) => {
+      if (this.#op === OP_NAMES.get(ops.OP_MDEL)) this.#addKey(copy(b, koff, klen));
+      else this.#note([copy(b, koff, klen)], {});
+      return true;
+    },
+    mset: (b, off, len) => {
+      const key = copy(b, off[0], len[0]);
+      this.#pairs.push([key, copy(b, off[1], len[1])]);
+      this.#addKey(key);
+    },
+    incrByBig: (b, koff, klen, amount) => {
+      this.#note([copy(b, koff, klen)], { by: amount });
+      return amount;
+    },
+    putLock: (b, koff, klen, v, voff, vlen, expireAt, token) => {
+      this.#note([copy(b, koff, klen)], { owner: copy(v, voff, vlen), expireAt, token });
+    },
+    setExpire: (b, koff, klen, expireAt) => this.#note([copy(b, koff, klen)], { expireAt }),
+    append: (b, koff, klen, v, voff, vlen) => {
+      this.#note([copy(b, koff, klen)], { value: copy(v, voff, vlen) });
+      return 0;
+    },
+    setRange: (b, koff, klen, offset, v, voff, vlen) => {
+      this.#note([copy(b, koff, klen)], { offset, value: copy(v, voff, vlen) });
+      return 0;
+    },
+    restore: (b, koff, klen, type, expireAt, v, voff, vlen) => {
+      const value = encodedValue(type, v, voff, vlen);
+      this.#note([copy(b, koff, klen)], { type: typeName(type), ...(expireAt === 0 ? {} : { expireAt }), value });
+    },
+    hashSet: (b, koff, klen, all) => {
+      this.#note([copy(b, koff, klen)], { fields: pairs(all) });
+      return 0;
+    },
+    hashDelete: (b, koff, klen, all) => {
+      this.#note([copy(b, koff, klen)], { fields: texts(all) });
+      return 0;
+    },
+    listPush: (b, koff, klen, side, all) => {
+      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", elements: texts(all) });
+      return 0;
+    },
+    listPop: (b, koff, klen, side, count) => {
+      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", count });
+      return [];
+    },
+    setAdd: (b, koff, klen, all) => {
+      this.#note([copy(b, koff, klen)], { members: texts(all) });
+      return 0;
+    },
+    setRemove: (b, koff, klen, all) => {
+      this.#note([copy(b, koff, klen)], { members: texts(all) });
+      return 0;
+    },
+    zsetAdd: (b, koff, klen, scores, members) => {
+      this.#note([copy(b, koff, klen)], { members: members.map((member, i) => [text(member), scores[i]]) });
+      return 0;
+    },
+    zsetRemove: (b, koff, klen, all) => {
+      this.#note([copy(b, koff, klen)], { members: texts(all) });
+      return 0;
+    },
+  };
+
+  /** MSet and MDel come key by key: the first one makes the note that the others extend. */
+  #addKey(key: Buffer): void {
+    this.#keys.push(key);
+    if (this.#keys.length === 1) this.#note(this.#keys, this.#pairs.length === 0 ? {} : { pairs: this.#pairs });
+  }
+
+  #note(keys: readonly Buffer[], details: DescribedMutation["details"]): void {
+    this.mutations.push({ op: this.#op, db: this.#db, keys, details });
+  }
+}

@@ -1,0 +1,131 @@
+/** What mutators log and snapshots hold, read back as plain data. */
+import { describe, expect, test } from "vitest";
+import { type DescribedMutation, describeEntries, describeMutations } from "../src/describe.js";
+import { type Database, encodeStringEntries, Keyspace } from "../src/index.js";
+import * as ops from "../src/ops.js";
+import { ByteSink } from "../src/types/byte-sink.js";
+
+const bytes = (text: string) => Buffer.from(text, "latin1");
+const key = bytes("key");
+const k = [key, 0, 3] as const;
+
+/** What `change` logs, as one entry. */
+function logged(change: (db: Database, keyspace: Keyspace) => void): DescribedMutation[] {
+  const keyspace = new Keyspace({ hashSeed: Buffer.alloc(8), random: () => 0 });
+  const { effects } = keyspace;
+  effects.enabled = true;
+  effects.target(new Uint8Array(4096), 0, 4096);
+  change(keyspace.db(2), keyspace);
+  return describeMutations(effects.op, effects.bytes, effects.start, effects.pos - effects.start);
+}
+
+/** The last mutation of what `change` logs. */
+function last(change: (db: Database, keyspace: Keyspace) => void): DescribedMutation | undefined {
+  return logged(change).at(-1);
+}
+
+describe("each mutation", () => {
+  const value = bytes("v\xff");
+  test.each<[string, (db: Database, keyspace: Keyspace) => void, Partial<DescribedMutation>]>([
+    ["set", (db) => db.setString(...k, value, 0, 2, 0), { details: { value } }],
+    ["set", (db) => db.setString(...k, value, 0, 2, 99), { details: { value, expireAt: 99 } }],
+    ["setnx", (db) => db.setString(...k, value, 0, 2, 0, ops.OP_SETNX), { details: { value } }],
+    [
+      "delete",
+      (db) => {
+        db.setString(...k, value, 0, 2, 0);
+        db.remove(...k);
+      },
+      { details: {} },
+    ],
+    ["incr", (db) => db.incrBy(...k, 5), { details: { by: 5n } }],
+    ["decr", (db) => db.incrBy(...k, -5), { details: { by: -5n } }],
+    ["append", (db) => db.append(...k, value, 0, 2), { details: { value } }],
+    ["setrange", (db) => db.setRange(...k, 4, value, 0, 2), { details: { offset: 4, value } }],
+    ["hash-set", (db) => db.hashSet(...k, ["f", "v\xff"]), { details: { fields: [[bytes("f"), value]] } }],
+    [
+      "list-push",
+      (db) => db.listPush(...k, 1, ["a", "b"]),
+      { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
+    ],
+    ["set-add", (db) => db.setAdd(...k, ["a"]), { details: { members: [bytes("a")] } }],
+    ["zset-add", (db) => db.zsetAdd(...k, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
+    [
+      "mset",
+      (db) => db.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
+      { details: { pairs: [[key, bytes("v")]] } },
+    ],
+    ["flush", (_db, keyspace) => keyspace.flush(-1), { db: -1, keys: [], details: {} }],
+    ["flush", (_db, keyspace) => keyspace.flush(2), { keys: [], details: {} }],
+  ])("%s", (op, change, expected) => {
+    expect(last(change)).toEqual({ op, db: 2, keys: [key], ...expected });
+  });
+
+  test("restore shows the value it brings", () => {
+    const mutation = last((db) => {
+      db.hashSet(...k, ["f", "v"]);
+      db.copyTo(...k, db, bytes("copy"), 0, 4);
+    });
+    expect(mutation).toEqual({
+      op: "restore",
+      db: 2,
+      keys: [bytes("copy")],
+      details: { type: "hash", value: [[bytes("f"), bytes("v")]] },
+    });
+  });
+
+  test("several of one command come in their order", () => {
+    const all = logged((db) => {
+      db.setString(...k, bytes("v"), 0, 1, 0);
+      db.setExpire(...k, 77);
+      db.listPush(bytes("list"), 0, 4, 0, ["a", "b"]);
+      db.listPop(bytes("list"), 0, 4, 0, 1);
+      db.removeMany(bytes("keylist"), Int32Array.of(0, 3), Int32Array.of(3, 4), 0, 2);
+    });
+    expect(all.map(({ op }) => op)).toEqual(["set", "expire", "list-push", "list-pop", "mdel"]);
+    expect(all.at(1)?.details).toEqual({ expireAt: 77 });
+    expect(all.at(3)?.details).toEqual({ side: "head", count: 1 });
+    expect(all.at(4)).toEqual({ op: "mdel", db: 2, keys: [key, bytes("list")], details: {} });
+  });
+
+  test("every operation has a name", () => {
+    const body = Buffer.concat([Buffer.from([0, 1, 0, 0, 0]), bytes("k"), Buffer.alloc(40)]);
+    for (const op of Object.values(ops).filter((code) => code !== ops.OP_BATCH)) {
+      try {
+        for (const mutation of describeMutations(op, body, 0, body.length))
+          expect(mutation.op).not.toMatch(/^operation/);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError); // this body is not one of its own
+        expect(String(error)).not.toContain("unknown operation");
+      }
+    }
+    expect(() => describeMutations(99, body, 0, body.length)).toThrow("unknown operation type 99");
+  });
+});
+
+test("snapshot entries of strings and collections", () => {
+  const keyspace = new Keyspace({ hashSeed: Buffer.alloc(8), random: () => 0 });
+  const db = keyspace.db(0);
+  db.setString(...k, bytes("v"), 0, 1, 123);
+  db.zsetAdd(bytes("zset"), 0, 4, [2, 1], ["b", "a"]);
+  const seen: unknown[] = [];
+  for (const section of keyspace.shardSections()) {
+    const capture = keyspace.captureShard(0, section);
+    encodeStringEntries(capture.chunks, (block) =>
+      describeEntries(block, 0, block.length, (entry) => seen.push(entry)),
+    );
+    while (!capture.done) {
+      const sink = new ByteSink();
+      capture.step(sink, 1000);
+      describeEntries(sink.bytes, 0, sink.length, (entry) => seen.push(entry));
+    }
+  }
+  const common = { continues: false };
+  expect(seen).toHaveLength(2);
+  expect(seen).toContainEqual({ ...common, key, type: "string", expireAt: 123, value: bytes("v") });
+  const value = [
+    [bytes("a"), 1],
+    [bytes("b"), 2],
+  ];
+  expect(seen).toContainEqual({ ...common, key: bytes("zset"), type: "zset", expireAt: 0, value });
+});
