@@ -289,14 +289,17 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.#socket?.uncork();
   }
 
-  /** Closes the client when too much waits for it. One reply may be larger than the limit, as long as nothing waited before it. */
+  /**
+   * Closes the client when too much waits for it. One reply may be larger than the hard limit, as long as nothing waited before it:
+   * so that limit is looked at when more comes, and not while the reply is being sent.
+   */
   #exceedsLimits(extra: number): boolean {
     const waiting = this.outputBytes;
     if (waiting + extra <= OUTPUT_SMALL_BYTES) return false;
     const { settings, stats, logger } = this.#services;
     if (waiting > stats.maxOutputBuffer) stats.maxOutputBuffer = waiting;
     const { hardBytes, softBytes, softSeconds } = this.#outputLimit(settings);
-    const overHard = hardBytes > 0 && waiting > hardBytes;
+    const overHard = extra > 0 && hardBytes > 0 && waiting > hardBytes;
     if (!overHard && !this.#softTimeIsUp(waiting, softBytes, softSeconds)) return false;
     stats.outputLimitDisconnections++;
     logger.warn(

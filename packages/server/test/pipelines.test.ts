@@ -45,6 +45,20 @@ describe("pipelines", () => {
     await client.call("GET", "large").expect(bulk(value));
   });
 
+  it("sends a reply that is larger than the output limit, also to a slow reader", async () => {
+    const client = server.connect();
+    await client.call("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0").expect("+OK\r\n");
+    const value = "v".repeat(32 * 1024 * 1024);
+    await client.call("SET", "large", value).expect("+OK\r\n");
+    client.socket.pause();
+    client.call("GET", "large");
+    // Longer than the server's cron needs to look at every client.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    client.socket.resume();
+    await client.expect(bulk(value));
+    await client.call("CONFIG", "SET", "client-output-buffer-limit", "normal 256mb 0 0").expect("+OK\r\n");
+  });
+
   it("refuses a key that is too long wherever it stands, and takes a value of that length", async () => {
     const long = "k".repeat(64 * 1024 * 1024);
     const client = server.connect();
