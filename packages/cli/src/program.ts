@@ -5,6 +5,7 @@ import { RunError, UsageError } from "./errors.js";
 import { checkCommand } from "./verbs/check.js";
 import { cliCommand } from "./verbs/cli.js";
 import { inspectCommand } from "./verbs/inspect.js";
+import { repairCommand } from "./verbs/repair.js";
 import { serveCommand } from "./verbs/serve.js";
 
 /** The version in the package's own manifest, which is the project's. */
@@ -38,7 +39,7 @@ function buildProgram(): Command {
     .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
     .version(version)
     .enablePositionalOptions();
-  for (const command of [serveCommand(version), cliCommand(), checkCommand(), inspectCommand()])
+  for (const command of [serveCommand(version), cliCommand(), checkCommand(), inspectCommand(), repairCommand()])
     program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command

@@ -18,6 +18,7 @@ export { loadOrCreateManifest, type Manifest, newGeneration } from "./manifest.j
 export { memoryDisk } from "./memory-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
 export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
+export { firstNeededSegment } from "./recovery-plan.js";
 export {
   decide,
   RECOVERY_MODES,

@@ -10,7 +10,7 @@ import { ByteSink, SHARDS, type ShardCapture } from "@hearthkv/engine";
 import type { PersistedKeyspace } from "./persistence.js";
 import { type FromWorker, pieceBytes, type SnapshotMetadata, type SnapshotPiece, type ToWorker } from "./slots.js";
 
-const METADATA_VERSION = 1;
+export const METADATA_VERSION = 1;
 const STEP_MS = 1;
 /** Encoded at once between two looks at the clock. */
 const SLICE_BYTES = 64 * 1024;

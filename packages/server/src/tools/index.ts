@@ -9,3 +9,4 @@ export {
 export { ToolError } from "./data-folder.js";
 export { type InspectOptions, type InspectRecord, inspect } from "./inspect.js";
 export { type Json, toJson } from "./json-values.js";
+export { planRepair, type RepairPlan, repairDirectory } from "./repair.js";

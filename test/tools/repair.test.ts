@@ -1,0 +1,124 @@
+/** `hearthkv repair`: says first, does only when told, keeps what it takes away, and leaves a directory that a server starts on. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkDirectory, planRepair, repairDirectory } from "@hearthkv/server";
+import { beforeAll, describe, expect, test } from "vitest";
+import { startOwn } from "../recovery/in-process.js";
+import { temporaryFolder } from "../support/index.js";
+import {
+  contentOf,
+  copyOf,
+  digestOfServer,
+  FINISHED,
+  flipByte,
+  hearthkv,
+  type MadeDirectory,
+  makeDirectory,
+  namesIn,
+  SNAPSHOTS,
+  shorten,
+} from "./directories.js";
+
+let whole: MadeDirectory;
+
+beforeAll(async () => {
+  whole = await makeDirectory();
+});
+
+test("nothing to do for a directory that is whole", async () => {
+  const before = contentOf(whole.path);
+  const { code, stdout } = await hearthkv("repair", whole.path, "--yes");
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "nothing to repair\n" });
+  expect(contentOf(whole.path)).toEqual(before);
+});
+
+test("without --yes it only says what it would do: exit code 1", async () => {
+  const path = copyOf(whole);
+  shorten(path, "wal-current.log", 3);
+  const before = contentOf(path);
+  const said = await hearthkv("repair", path);
+  expect(said.code).toBe(1);
+  expect(said.stdout).toMatch(/^would cut wal-current\.log at \d+ [^\n]+\nnothing was changed: --yes does it\n$/);
+  expect(contentOf(path)).toEqual(before);
+
+  const done = await hearthkv("repair", path, "--yes");
+  expect(done.code).toBe(0);
+  const [copy] = namesIn(path, /^wal-current\.log\.at-\d+\.\d+\.broken$/);
+  const cut = Buffer.concat([readFileSync(join(path, "wal-current.log")), readFileSync(join(path, copy!))]);
+  expect(cut.toString("latin1")).toBe(before["wal-current.log"]);
+  expect((await checkDirectory(path, { strict: true })).problems).toEqual([]);
+  expect(await digestOfServer(path)).toBe(/digest (\w+)/.exec(done.stdout)?.[1]);
+});
+
+describe("damage that recovery refuses is salvaged, and everything old is kept", () => {
+  test.each<[string, (path: string) => void]>([
+    ["a flipped bit in an entry", (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 100)],
+    ["a flipped bit in a header", (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 20)],
+    ["a missing segment", (path) => rmSync(join(path, namesIn(path, FINISHED).at(-1)!))],
+    [
+      "every snapshot gone, and with them the beginning",
+      (path) => {
+        for (const name of namesIn(path, SNAPSHOTS)) flipByte(path, name, 200);
+        rmSync(join(path, namesIn(path, FINISHED).at(0)!));
+      },
+    ],
+  ])("%s", async (_what, damage) => {
+    const path = copyOf(whole);
+    damage(path);
+    const before = contentOf(path);
+    const plan = await planRepair(path);
+    expect(plan.kind).toBe("salvage");
+    expect(plan.loss).toMatch(/^\d+ or more entries/);
+    expect(contentOf(path)).toEqual(before);
+
+    const { report } = await repairDirectory(path);
+    expect(report.problems).toEqual([]);
+    expect((await checkDirectory(path, { strict: true })).problems).toEqual([]);
+    const kept = Object.entries(contentOf(path)).filter(([name]) => name.endsWith(".broken"));
+    const old = Object.entries(before).filter(([name]) => /\.(snap|log)$/.test(name));
+    expect(kept.map(([, content]) => content).sort()).toEqual(old.map(([, content]) => content).sort());
+    expect(await digestOfServer(path)).toBe(report.recovered?.digest);
+  });
+});
+
+describe("damage to what recovery does not need is set aside, and all data stays", () => {
+  test.each<[string, RegExp, number]>([
+    ["an old snapshot", SNAPSHOTS, 0],
+    ["the newest snapshot, where the one before it will do", SNAPSHOTS, -1],
+    ["an old segment", FINISHED, 0],
+  ])("%s", async (_what, pattern, index) => {
+    const path = copyOf(whole);
+    const name = namesIn(path, pattern).at(index)!;
+    flipByte(path, name, 300);
+    const plan = await planRepair(path);
+    expect(plan).toMatchObject({ kind: "tidy", loss: null });
+    const { report } = await repairDirectory(path);
+    expect(report.problems).toEqual([]);
+    expect(report.recovered?.digest).toBe(whole.digest);
+    expect(namesIn(path, /\.broken$/).some((broken) => broken.startsWith(name))).toBe(true);
+    expect(await digestOfServer(path)).toBe(whole.digest);
+  });
+});
+
+test("what cannot be repaired is left alone: exit code 1", async () => {
+  const path = copyOf(whole);
+  rmSync(join(path, "manifest.bson"));
+  const before = contentOf(path);
+  const { code, stderr } = await hearthkv("repair", path, "--yes");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^hearthkv: cannot be repaired: [^\n]*manifest[^\n]*\n$/);
+  expect(contentOf(path)).toEqual(before);
+});
+
+test("a directory in use is not repaired, nor one that is none", async () => {
+  const dataDir = temporaryFolder("live");
+  const own = await startOwn(dataDir);
+  await own.client.ok("SET", "a", "1");
+  await expect(repairDirectory(dataDir)).rejects.toMatchObject({ code: "locked" });
+  await own.close();
+  expect((await hearthkv("repair", "/no/such/folder")).code).toBe(2);
+  const other = temporaryFolder();
+  writeFileSync(join(other, "notes.txt"), "mine");
+  expect((await hearthkv("repair", other, "--yes")).code).toBe(2);
+  expect(Object.keys(contentOf(other))).toEqual(["notes.txt"]);
+});
