@@ -1,12 +1,13 @@
 import { type Directory, listNames, removeIfThere } from "./disk.js";
 import { segmentNames, snapshotNames } from "./file-names.js";
+import { firstNeededSegment } from "./recovery-plan.js";
 import { readSnapshotHeader } from "./snapshot-reader.js";
 import { readSegmentHeader } from "./wal-reader.js";
 
 /*
  * What may go, and only after a publish: all snapshots but the newest `keep`, then the segments that lie wholly below
  * WalPos of the oldest snapshot kept (so that each one kept can still be replayed to the end of the log). A segment's
- * last sequence is known from the next one's first. Removals need no fsync: one that a crash undoes is done again.
+ * last sequence is known from the first one of a later segment. Removals need no fsync: one that a crash undoes is done again.
  */
 
 /** Names removed, and the log position from which segments are still needed. */
@@ -28,13 +29,9 @@ export function pruneSnapshots(dir: Directory, keep: number): Pruned {
 
 /** Removes the segments whose entries all have sequences up to `oldestKeptWalPos`. The current one always stays. */
 export function pruneSegments(dir: Directory, oldestKeptWalPos: number): string[] {
-  const removed: string[] = [];
   const names = segmentNames(listNames(dir));
-  for (let i = 0; i + 1 < names.length; i++) {
-    const next = readSegmentHeader(dir, names[i + 1]!);
-    if (next.state !== "ok" || next.header.firstSequence > oldestKeptWalPos + 1) break;
-    removeIfThere(dir, names[i]!);
-    removed.push(names[i]!);
-  }
+  const headers = names.map((name) => readSegmentHeader(dir, name));
+  const removed = names.slice(0, firstNeededSegment(headers, oldestKeptWalPos));
+  for (const name of removed) removeIfThere(dir, name);
   return removed;
 }

@@ -249,4 +249,10 @@ describe("pruning", () => {
     expect(pruneSegments(dir, 1000)).toHaveLength(1);
     expect(dir.list()).toContain(WAL_CURRENT);
   });
+
+  test("is not held up by a segment whose header is damaged", () => {
+    const dir = memoryDisk();
+    threeSegments(dir);
+    expect(pruneSegments(damage(dir, segment(dir, 1), 3), 20)).toHaveLength(2);
+  });
 });
