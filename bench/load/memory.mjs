@@ -1,14 +1,18 @@
 /**
  * Bytes a key for strings (16-byte keys), and what comes back after deleting them all, beside redis-server.
  *
- *   node bench/load/memory.mjs [--keys 1000000] [--bytes 64]
+ *   node bench/load/memory.mjs [--keys 1000000] [--bytes 64] [--settle-ms 5000]
  */
 import net from "node:net";
 import { parseArgs } from "node:util";
 import { ask, infoField, residentBytes, startHearth, startRedis } from "./servers.mjs";
 
 const { values } = parseArgs({
-  options: { keys: { type: "string", default: "1000000" }, bytes: { type: "string", default: "64" } },
+  options: {
+    keys: { type: "string", default: "1000000" },
+    bytes: { type: "string", default: "64" },
+    "settle-ms": { type: "string", default: "5000" },
+  },
 });
 const keys = Number(values.keys);
 const BATCH = 1000;
@@ -42,7 +46,7 @@ async function measure(server) {
   await forEachKey(server, (k) => `*3\r\n$3\r\nSET\r\n$16\r\n${k}\r\n$${value.length}\r\n${value}\r\n`);
   const full = await memory();
   await forEachKey(server, (k) => `*2\r\n$3\r\nDEL\r\n$16\r\n${k}\r\n`);
-  await new Promise((resolve) => setTimeout(resolve, 5000));
+  await new Promise((resolve) => setTimeout(resolve, Number(values["settle-ms"])));
   const after = await memory();
   await ask(server, "PING");
   const mb = (bytes) => Number((bytes / 1e6).toFixed(1));

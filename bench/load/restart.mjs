@@ -1,7 +1,7 @@
 /**
  * How long a start takes: with the keys in a snapshot, and with as many entries in the log.
  *
- *   node bench/load-time.mjs [--keys 1000000] [--bytes 64] [--rounds 3]
+ *   node bench/load/restart.mjs [--keys 1000000] [--bytes 64] [--rounds 3]
  *
  * Three directories are made: a snapshot of so many strings; a log of so many SETs of new keys; a log of so many mixed commands over a
  * tenth of the keys. Each is then recovered several times in a process of its own; the times are what INFO says about recovery, and
@@ -11,7 +11,7 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { folder, infoField, startHearth } from "./load/servers.mjs";
+import { folder, infoField, startHearth } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
