@@ -196,9 +196,10 @@ export class LogChannel {
   wake(urgent: boolean): void {
     const control = this.#control;
     const sleep = Atomics.load(control, slot.SLEEPING);
-    if (sleep === slot.SLEEP_NONE || (!urgent && sleep !== slot.SLEEP_IDLE)) return;
+    const idle = sleep === slot.SLEEP_IDLE || sleep === slot.SLEEP_LOOP_IDLE;
+    if (sleep === slot.SLEEP_NONE || (!urgent && !idle)) return;
     if (Atomics.compareExchange(control, slot.SLEEPING, sleep, slot.SLEEP_NONE) !== sleep) return;
-    if (sleep === slot.SLEEP_LOOP) {
+    if (sleep === slot.SLEEP_LOOP || sleep === slot.SLEEP_LOOP_IDLE) {
       this.#options.post({ type: "wake" }, []);
     } else {
       Atomics.add(control, slot.WAKE, 1);

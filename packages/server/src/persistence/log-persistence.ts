@@ -19,6 +19,8 @@ import { LOOK_MS, type WorkerHandle } from "./worker-handle.js";
 const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
 const HANGING = "the persistence worker does not answer";
 const CLOSE_LOOK_MS = 5;
+/** After a failure, closing gives the disk so long to recover before it does without a snapshot. */
+const CLOSE_PATIENCE_MS = 2000;
 
 /** What openPersistence has put together. */
 export interface LogPersistenceParts {
@@ -173,6 +175,8 @@ export class LogPersistence implements Persistence {
     if (this.#dead) return Promise.reject(new Error("the persistence worker is gone"));
     const waited = this.#waiters.wait(sequence);
     this.#channel.requestSync();
+    // It may have been synced before word of it was asked for.
+    this.#waiters.settle(this.syncedSequence());
     return waited;
   }
 
@@ -228,12 +232,11 @@ export class LogPersistence implements Persistence {
         break;
       case "failure":
         this.#diskFailure = message.text;
-        if (message.text === null) this.#snapshots.mended();
         this.#updateWriteError();
         this.#progress();
         break;
       case "snapshotNeeded":
-        this.#snapshots.mend();
+        this.#snapshots.mend(message.sequence);
         break;
       case "segments":
         this.#segments = message.count;
@@ -311,7 +314,7 @@ export class LogPersistence implements Persistence {
     const { keyspace, worker, directory, logger } = this.#parts;
     this.#snapshots.stop();
     this.#currentSequence();
-    if (snapshot && !this.#dead) await this.#snapshots.last();
+    if (snapshot && !this.#dead) await this.#lastSnapshot();
     else this.#snapshots.abort("the server is closing");
     keyspace.effects.enabled = false;
     this.#channel.turn();
@@ -325,6 +328,18 @@ export class LogPersistence implements Persistence {
       logger.error({ reason: error }, `closed, but not everything could be made durable: ${error}`);
       throw new Error(`not everything could be made durable: ${error}`);
     }
+  }
+
+  /** A snapshot waits for the log, and so would have no end where the disk fails for good. */
+  async #lastSnapshot(): Promise<void> {
+    let worksMs = performance.now();
+    const watch = setInterval(() => {
+      const nowMs = performance.now();
+      if (this.#writeError === null) worksMs = nowMs;
+      else if (nowMs - worksMs > CLOSE_PATIENCE_MS) this.#snapshots.abort("the log cannot be written");
+    }, CLOSE_LOOK_MS);
+    await this.#snapshots.last();
+    clearInterval(watch);
   }
 
   async #closeWorker(): Promise<string | null> {

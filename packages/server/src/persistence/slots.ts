@@ -89,6 +89,8 @@ export const SLEEP_IDLE = 1;
 export const SLEEP_TIMED = 2;
 /** In its event loop because something asynchronous is under way: woken, when urgent, by a message. */
 export const SLEEP_LOOP = 3;
+/** In its event loop with nothing to write or to sync: any publication wakes it, by a message. */
+export const SLEEP_LOOP_IDLE = 4;
 
 /** Something was written. */
 export const PROGRESS_WRITTEN = 1;

@@ -45,6 +45,8 @@ export class SnapshotKeeper {
   #lastDurationMs = 0;
   /** A snapshot is needed whatever the schedule says: it mends a failed fdatasync, or the damage that recovery met. */
   #mending: boolean;
+  /** Only one that contains everything up to here mends. */
+  #mendsFrom = 0;
 
   constructor(options: SnapshotterOptions, context: SnapshotKeeperContext) {
     const { recovered } = context;
@@ -75,16 +77,12 @@ export class SnapshotKeeper {
     return this.#queued;
   }
 
-  /** One is needed: a file that only the log has is not to be relied on. Tried until it works. */
-  mend(): void {
+  /** One is needed that contains everything up to `sequence`: a part of the log is not to be relied on. Tried until it works. */
+  mend(sequence: number): void {
     this.#mending = true;
+    this.#mendsFrom = sequence;
     this.#failedMs = Number.NEGATIVE_INFINITY;
     this.#look();
-  }
-
-  /** It was published. */
-  mended(): void {
-    this.#mending = false;
   }
 
   receive(message: SnapshotMessage): void {
@@ -175,7 +173,7 @@ export class SnapshotKeeper {
       this.lastSaveSeconds = Math.floor(Date.now() / 1000);
       this.lastOk = true;
       this.#count++;
-      this.#mending = false;
+      if (sequence >= this.#mendsFrom) this.#mending = false;
       logger.info({ ...result, sequence }, `snapshot ${result.name} published`);
     } catch (error) {
       this.#failedMs = performance.now();

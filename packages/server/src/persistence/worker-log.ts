@@ -97,12 +97,15 @@ export class WorkerLog implements DrainTarget {
     if (stuck) return Math.max(0, this.#retryAtMs - nowMs);
     const waits = (this.#syncing && this.#endsSegment) || this.#drain.waitsForOversize;
     if (!waits && !this.#drain.drained) return 0;
+    // Main wrote after step() had looked: what is unsynced must be noted before a sleep.
+    if (!this.#syncing && this.#dirtySinceMs < 0 && this.#drain.written > this.#fileSynced) return 0;
     return this.#syncing ? Number.POSITIVE_INFINITY : this.#msUntilSync(nowMs);
   }
 
-  /** Resolves when the present segment is synced up to `sequence`. Rejects when an fdatasync fails first. */
+  /** Resolves when the present segment is synced up to `sequence`. Rejects when an fdatasync failed, or fails first. */
   synced(sequence: number): Promise<void> {
-    if (this.#fileSynced >= sequence && !this.#writer.poisoned) return Promise.resolve();
+    if (this.#writer.poisoned) return Promise.reject(new Error(this.failure ?? "an fdatasync failed"));
+    if (this.#fileSynced >= sequence) return Promise.resolve();
     Atomics.store(this.#control, slot.SYNC_WANTED, 1);
     return this.#waiters.wait(sequence);
   }
@@ -131,6 +134,11 @@ export class WorkerLog implements DrainTarget {
     } catch {
       // Only figures for INFO: the next time will do.
     }
+  }
+
+  /** Whoever waits in synced() waits no longer: the log is not going to be written. */
+  giveUp(): void {
+    this.#waiters.reject(new Error(this.failure ?? "the log is being closed"));
   }
 
   /** Everything published is durable. */
@@ -206,7 +214,8 @@ export class WorkerLog implements DrainTarget {
       this.#beginSync();
     }
     if (this.#syncing) return false;
-    this.#writer.rotate(nextSequence);
+    // Until a snapshot mends a failed fdatasync, no header may claim that what it left behind was synced.
+    this.#writer.rotate(nextSequence, this.#snapshotNeeded < 0 ? undefined : this.#durable);
     this.#endsSegment = false;
     this.#fileSynced = nextSequence - 1;
     Atomics.add(this.#control, slot.ROTATIONS, 1);

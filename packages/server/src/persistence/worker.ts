@@ -91,7 +91,8 @@ class PersistenceWorker {
     const polls =
       Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_MEMORY && (async || due !== Number.POSITIVE_INFINITY);
     const waitMs = Math.min(due, polls ? POLL_MS : IDLE_MS);
-    const how = async ? slot.SLEEP_LOOP : due === Number.POSITIVE_INFINITY ? slot.SLEEP_IDLE : slot.SLEEP_TIMED;
+    const idle = due === Number.POSITIVE_INFINITY && !this.#log.syncing;
+    const how = async ? (idle ? slot.SLEEP_LOOP_IDLE : slot.SLEEP_LOOP) : idle ? slot.SLEEP_IDLE : slot.SLEEP_TIMED;
     Atomics.store(control, slot.SLEEPING, how);
     const again =
       waitMs <= 0 || Atomics.load(control, slot.MESSAGES_SENT) !== this.#messages || this.#log.msUntilStep(nowMs) <= 0;
@@ -111,9 +112,15 @@ class PersistenceWorker {
   /** Ends the thread when everything is durable, or cannot be made so. */
   #tryClose(nowMs: number): boolean {
     const log = this.#log;
-    if (log.syncing || this.#snapshots.busy) return false;
+    if (log.syncing) return false;
     const { settled } = log;
-    if (!settled && (log.failure === null || nowMs < this.#closeBeforeMs)) return false;
+    const mustWait = log.failure === null || nowMs < this.#closeBeforeMs;
+    if (this.#snapshots.busy) {
+      // A snapshot waits for a log that cannot be written.
+      if (!mustWait) log.giveUp();
+      return false;
+    }
+    if (!settled && mustWait) return false;
     log.close();
     this.#post({ type: "closed", error: settled ? null : log.failure });
     parentPort?.close();

@@ -51,6 +51,18 @@ for (const ackLevel of ["memory", "written", "synced"] as const) {
     await checkWritten(path, ackLevel === "memory" ? 0 : writer.acked);
   });
 
+  test.skipIf(!installed("prlimit"))(`ack ${ackLevel}: asked to end while writes fail`, async () => {
+    const path = freshDirectory();
+    const writer = new WriterProcess(path, { ackLevel, paceMs: 1 });
+    await writer.line("ready");
+    execFileSync("prlimit", ["--pid", String(writer.pid), `--fsize=${currentBytes(path) + 200_003}:unlimited`]);
+    await writer.line("error");
+    const endedMs = performance.now();
+    await writer.end("SIGTERM");
+    expect(performance.now() - endedMs).toBeLessThan(15_000);
+    await checkWritten(path, ackLevel === "memory" ? 0 : writer.acked);
+  });
+
   test.skipIf(!installed("strace"))(`ack ${ackLevel}: one fdatasync fails`, async () => {
     const path = freshDirectory();
     const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=3"];

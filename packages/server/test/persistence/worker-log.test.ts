@@ -1,0 +1,128 @@
+/** The worker's end of the log, driven step by step over a disk that fails when the test says so. */
+import { type Directory, readSegmentHeader, realDisk } from "@hearthkv/durability";
+import { EffectLog } from "@hearthkv/engine";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { LogChannel } from "../../src/persistence/channel.js";
+import * as slot from "../../src/persistence/slots.js";
+import { WorkerLog } from "../../src/persistence/worker-log.js";
+import { freshDirectory, removeDirectories } from "./open.js";
+
+afterAll(removeDirectories);
+
+const WAL_MAX_BYTES = 4096;
+const GENERATION = 7;
+
+let dir: Directory;
+let failsToSync: boolean;
+let channel: LogChannel;
+let effects: EffectLog;
+let log: WorkerLog;
+let messages: slot.FromWorker[];
+let nowMs: number;
+
+beforeEach(() => {
+  dir = Object.create(realDisk(freshDirectory())) as Directory;
+  failsToSync = false;
+  const { fdatasyncAsync } = dir;
+  dir.fdatasyncAsync = (fd) => {
+    if (failsToSync) return Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
+    return fdatasyncAsync.call(dir, fd);
+  };
+  const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
+  const ring = new SharedArrayBuffer(65536);
+  control[slot.ACK_LEVEL] = slot.ACK_WRITTEN;
+  control[slot.FSYNC_INTERVAL_MS] = 10;
+  messages = [];
+  nowMs = 1000;
+  const start = { directory: "", lastSequence: 0, segmentNumber: 1, snapshotKeep: 3 };
+  log = new WorkerLog(
+    { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
+    dir,
+    (message) => messages.push(message),
+  );
+  effects = new EffectLog();
+  effects.enabled = true;
+  channel = new LogChannel({
+    ...{ control, ring, effects, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES, lastSequence: 0 },
+    post: () => {},
+    onTooLarge: () => {},
+  });
+});
+
+function write(entries: number): void {
+  for (let i = 0; i < entries; i++) {
+    effects.begin(1, 500);
+    effects.raw(new Uint8Array(500), 0, 500);
+    effects.end();
+    channel.commit(nowMs);
+  }
+  channel.turn();
+}
+
+async function steps(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    nowMs += 200;
+    log.step(nowMs);
+    while (log.syncing) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function syncedInHeader(): number {
+  const header = readSegmentHeader(dir, "wal-current.log");
+  if (header.state !== "ok") throw new Error("the header is damaged");
+  return header.header.syncedSequence;
+}
+
+async function failOnce(): Promise<void> {
+  write(2);
+  await steps(2);
+  expect(channel.syncedSequence()).toBe(2);
+  write(2);
+  failsToSync = true;
+  await steps(2);
+  failsToSync = false;
+}
+
+describe("after a failed fdatasync", () => {
+  test("no header claims more than was durable, until a snapshot mends it", async () => {
+    await failOnce();
+    await steps(1);
+    expect(messages).toContainEqual({ type: "snapshotNeeded", sequence: 4 });
+    expect(syncedInHeader()).toBe(2);
+    for (let i = 0; i < 5; i++) {
+      write(4);
+      await steps(4);
+    }
+    const rotated = readSegmentHeader(dir, "wal-current.log");
+    expect(rotated.state === "ok" && rotated.header.firstSequence).toBeGreaterThan(5);
+    expect(syncedInHeader()).toBe(2);
+    log.snapshotPublished(24);
+    expect(channel.syncedSequence()).toBe(24);
+    write(10);
+    await steps(6);
+    expect(syncedInHeader()).toBeGreaterThanOrEqual(24);
+  });
+
+  test("nobody waits for a sync that will not come", async () => {
+    write(2);
+    const { open } = dir;
+    dir.open = () => {
+      throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+    };
+    failsToSync = true;
+    await steps(2);
+    await expect(log.synced(2)).rejects.toThrow();
+    dir.open = open;
+    failsToSync = false;
+    await steps(2);
+    await log.synced(2);
+  });
+});
+
+test("what main writes after a step is not slept through", async () => {
+  await steps(1);
+  expect(log.msUntilStep(nowMs)).toBe(Number.POSITIVE_INFINITY);
+  write(1);
+  expect(channel.writtenSequence()).toBe(1);
+  expect(log.msUntilStep(nowMs)).toBe(0);
+});
