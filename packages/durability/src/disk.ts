@@ -190,6 +190,11 @@ export function listNames(dir: Directory): string[] {
   return namingErrors("listing", "the data directory", () => dir.list());
 }
 
+/** Makes creations, renames and removals durable. Throws StorageError io. */
+export function syncNames(dir: Directory): void {
+  namingErrors("fsync", "the data directory", () => dir.syncDirectory());
+}
+
 function namingErrors<T>(what: string, name: string, operation: () => T): T {
   try {
     return operation();

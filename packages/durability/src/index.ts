@@ -5,6 +5,13 @@
 export { crc32 } from "./crc.js";
 export { atomicWriteDurable, type Directory, type OpenMode, realDisk, writeFully } from "./disk.js";
 export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
+export {
+  type DiskFault,
+  type FaultyDirectory,
+  type FaultyDiskOptions,
+  faultyDisk,
+  PowerLoss,
+} from "./faulty-disk.js";
 export * as fileNames from "./file-names.js";
 export {
   DirectoryLock,

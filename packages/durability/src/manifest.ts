@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { Binary, deserialize, serialize } from "bson";
 import { crc32 } from "./crc.js";
-import { atomicWriteDurable, type Directory, listNames, readFile } from "./disk.js";
+import { atomicWriteDurable, type Directory, listNames, readFile, syncNames } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { MANIFEST, segmentNames, snapshotNames } from "./file-names.js";
 
@@ -27,8 +27,14 @@ export interface Manifest {
  */
 export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now()): Manifest {
   const names = listNames(dir);
-  if (names.includes(MANIFEST)) return decodeManifest(readFile(dir, MANIFEST));
-  if (segmentNames(names).length > 0 || snapshotNames(names).length > 0) {
+  const hasData = segmentNames(names).length > 0 || snapshotNames(names).length > 0;
+  if (names.includes(MANIFEST)) {
+    const manifest = decodeManifest(readFile(dir, MANIFEST));
+    // Whoever made it may have been stopped before its name was durable. (A segment has made it so.)
+    if (!hasData) syncNames(dir);
+    return manifest;
+  }
+  if (hasData) {
     throw new StorageError("missing-manifest", "the data directory holds data but no manifest", {
       file: MANIFEST,
       hint: "Restore manifest.bson from a backup: without its hash seed the snapshots cannot be read",

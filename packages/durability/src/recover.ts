@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
-import { type Directory, listNames, realDisk, removeIfThere, sizeOf } from "./disk.js";
+import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncNames } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
@@ -67,6 +67,11 @@ export interface RecoveryOptions {
 export interface RecoveryResult {
   /** Highest sequence recovered: the next entry gets the one after it. */
   readonly lastSequence: number;
+  /**
+   * Up to here everything is durable. Below lastSequence when an fsync had failed before the stop: then WalWriter.create is to be given
+   * it as `syncedSequence`, and a fresh snapshot is needed.
+   */
+  readonly syncedSequence: number;
   readonly nextSegmentNumber: number;
   readonly snapshot: { readonly name: string; readonly createdMs: number; readonly walPos: number } | null;
   readonly snapshotEntries: number;
@@ -127,6 +132,7 @@ class Recovery {
     const numbers = found.headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
     return {
       lastSequence: plan.lastSequence,
+      syncedSequence: plan.syncedSequence,
       nextSegmentNumber: Math.max(0, ...numbers) + 1,
       snapshot: snapshot && {
         name: snapshot.name,
@@ -226,7 +232,7 @@ class Recovery {
     }
     const last = plan.steps.at(-1);
     if (last !== undefined) this.#sync(last.name);
-    this.#syncNames();
+    syncNames(this.#dir);
     return bytesCut;
   }
 
@@ -240,14 +246,6 @@ class Recovery {
       }
     } catch (error) {
       throw ioError("fdatasync failed", name, error);
-    }
-  }
-
-  #syncNames(): void {
-    try {
-      this.#dir.syncDirectory();
-    } catch (error) {
-      throw ioError("fsync failed", "the data directory", error);
     }
   }
 

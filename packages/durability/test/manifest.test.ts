@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { StorageError } from "../src/errors.js";
+import { faultyDisk } from "../src/faulty-disk.js";
 import { MANIFEST } from "../src/file-names.js";
 import { encodeManifest, loadOrCreateManifest, newGeneration } from "../src/manifest.js";
 import { memoryDisk } from "../src/memory-disk.js";
-import { directoryWith, recorded, startLog } from "./support.js";
+import { directoryWith, failure, intercepted, recorded, seededRandom, startLog } from "./support.js";
 
 test("is made once, durably, and read from then on", () => {
   const operations: string[] = [];
@@ -32,4 +34,16 @@ test("generations are 32 bits and not 0", () => {
     expect(generation).toBe(generation >>> 0);
     expect(generation).toBeGreaterThan(0);
   }
+});
+
+test("a manifest whose name could not be made durable is not returned before it is", () => {
+  const disk = faultyDisk(seededRandom(1));
+  const failing = intercepted(disk, () => ({
+    syncDirectory: () => {
+      throw failure("EIO");
+    },
+  }));
+  for (let i = 0; i < 2; i++) expect(() => loadOrCreateManifest(failing)).toThrow(StorageError);
+  const manifest = loadOrCreateManifest(disk);
+  for (let i = 0; i < 20; i++) expect(loadOrCreateManifest(disk.crash())).toEqual(manifest);
 });
