@@ -28,6 +28,8 @@ export interface RecoveryPlan {
   /** Segments after the cut: they go aside whole. */
   readonly setAside: readonly string[];
   readonly lastSequence: number;
+  /** Up to here everything is durable; below lastSequence where an fsync had failed and no snapshot mended it. */
+  readonly syncedSequence: number;
   readonly corruptedEntries: number;
 }
 
@@ -100,8 +102,21 @@ class Planner {
       cut: this.#cut,
       setAside: this.#setAside,
       lastSequence: this.#last,
+      syncedSequence: this.#syncedSequence(),
       corruptedEntries: this.#corrupted,
     };
+  }
+
+  /** A header that claims less than all before it tells of a failed fsync: what can be read there may be on no disk. */
+  #syncedSequence(): number {
+    const walPos = this.#snapshot?.walPos ?? 0;
+    let synced = this.#last;
+    for (const { header } of this.#scans) {
+      if (header.state !== "ok") continue;
+      const { firstSequence, syncedSequence } = header.header;
+      if (walPos < firstSequence - 1 && syncedSequence < firstSequence - 1) synced = Math.min(synced, syncedSequence);
+    }
+    return Math.max(synced, walPos);
   }
 
   #gapBefore(i: number): boolean {

@@ -76,7 +76,8 @@ export class LogChannel {
     this.#lowWater = ringBytes * slot.LOW_WATER;
     this.#oversizeAbove = ringBytes * slot.OVERSIZE_SHARE;
     this.#lapRest = Math.min(LAP_REST_BYTES_MAX, ringBytes * LAP_REST_SHARE);
-    this.#last = this.#placed = this.#published = this.#synced = options.lastSequence;
+    this.#last = this.#placed = this.#published = options.lastSequence;
+    this.#synced = this.syncedSequence();
     this.#head = this.#publishedHead = Atomics.load(options.control, slot.HEAD);
     this.#lend();
   }

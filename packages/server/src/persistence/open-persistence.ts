@@ -1,7 +1,7 @@
 import type { DataDirectory } from "./data-directory.js";
 import { LogPersistence } from "./log-persistence.js";
 import type { PersistedKeyspace, PersistenceLogger, PersistenceOptions } from "./persistence.js";
-import { recoverInto } from "./recovery.js";
+import { type RecoveredState, recoverInto } from "./recovery.js";
 import * as slot from "./slots.js";
 import { WorkerHandle } from "./worker-handle.js";
 
@@ -44,13 +44,14 @@ async function open(
   const recovered = await recoverInto(keyspace, directory.path, options.recovery ?? "torn-tail", logger);
   const ring = new SharedArrayBuffer(ringBytes);
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
-  fillControl(control, options, recovered.lastSequence);
+  fillControl(control, options, recovered);
   const worker = new WorkerHandle({
     control: control.buffer as SharedArrayBuffer,
     ring,
     directory: directory.path,
     generation: directory.generation,
     lastSequence: recovered.lastSequence,
+    syncedSequence: recovered.syncedSequence,
     segmentNumber: recovered.nextSegmentNumber,
     walMaxBytes,
     snapshotKeep: Math.max(1, options.snapshotKeep ?? SNAPSHOT_KEEP_DEFAULT),
@@ -68,8 +69,9 @@ async function open(
   return new LogPersistence({ directory, options, keyspace, logger, recovered, control, ring, walMaxBytes, worker });
 }
 
-/** Before the worker runs: it finds everything up to `sequence` published, written and synced. */
-function fillControl(control: Int32Array, options: PersistenceOptions, sequence: number): void {
+/** Before the worker runs: it finds everything that was recovered published and written. */
+function fillControl(control: Int32Array, options: PersistenceOptions, recovered: RecoveredState): void {
+  const { lastSequence: sequence, syncedSequence } = recovered;
   const position = options.ringStartPosition ?? 0;
   control[slot.HEAD] = position;
   control[slot.TAIL] = position;
@@ -77,7 +79,7 @@ function fillControl(control: Int32Array, options: PersistenceOptions, sequence:
   control[slot.HEAD_SEQUENCE_BEFORE] = sequence;
   control[slot.HEAD_SEQUENCE_AFTER] = sequence;
   control[slot.WRITTEN_SEQUENCE] = sequence;
-  control[slot.SYNCED_SEQUENCE] = sequence;
+  control[slot.SYNCED_SEQUENCE] = syncedSequence;
   control[slot.FSYNC_INTERVAL_MS] = Math.max(1, options.fsyncIntervalMs ?? FSYNC_INTERVAL_MS_DEFAULT);
   control[slot.ACK_LEVEL] = slot.ACK_LEVELS.indexOf(options.ackLevel ?? "written");
 }

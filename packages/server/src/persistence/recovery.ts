@@ -9,6 +9,8 @@ const PROGRESS_EVERY_MS = 1000;
 /** What was found. */
 export interface RecoveredState {
   readonly lastSequence: number;
+  /** Below lastSequence when an fdatasync had failed before the stop: up to here everything is durable. */
+  readonly syncedSequence: number;
   readonly nextSegmentNumber: number;
   /** Everything up to here was in the snapshot; 0 where there was none. */
   readonly snapshotSequence: number;
@@ -58,6 +60,7 @@ export async function recoverInto(
   logger.info({ ...result }, summary(result.snapshotEntries, result.walEntries, result.durationMs));
   return {
     lastSequence: result.lastSequence,
+    syncedSequence: result.syncedSequence,
     nextSegmentNumber: result.nextSegmentNumber,
     snapshotSequence: result.snapshot?.walPos ?? 0,
     snapshotBytes,

@@ -122,8 +122,10 @@ export interface WorkerStart {
   readonly ring: SharedArrayBuffer;
   readonly directory: string;
   readonly generation: number;
-  /** Last sequence recovered; durable. */
+  /** Last sequence recovered. */
   readonly lastSequence: number;
+  /** Up to here everything is durable; below lastSequence when an fdatasync had failed in the run before, and nothing mended it. */
+  readonly syncedSequence: number;
   readonly segmentNumber: number;
   readonly walMaxBytes: number;
   readonly snapshotKeep: number;

@@ -40,7 +40,7 @@ export class WorkerLog implements DrainTarget {
   #endsSegment = false;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
-  /** A snapshot that contains everything up to here ends the sync failure; -1 = none is needed. */
+  /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
   #snapshotNeeded = -1;
   #told: string | null = null;
   #retryAtMs = 0;
@@ -53,14 +53,23 @@ export class WorkerLog implements DrainTarget {
     this.#drain = new RingDrain(this.#control, start.ring, start.lastSequence);
     this.#dir = dir;
     this.#post = post;
-    this.#fileSynced = this.#durable = start.lastSequence;
+    this.#fileSynced = start.lastSequence;
+    this.#durable = start.syncedSequence;
     this.#writer = WalWriter.create(dir, {
       generation: start.generation,
       firstSequence: start.lastSequence + 1,
       segmentNumber: start.segmentNumber,
       maxBytes: start.walMaxBytes,
+      syncedSequence: start.syncedSequence,
     });
     this.#tellSegment();
+    if (start.syncedSequence < start.lastSequence) this.#snapshotNeeded = start.lastSequence;
+  }
+
+  /** Tells main how things stand; once, when main listens. */
+  begin(): void {
+    if (this.#snapshotNeeded >= 0) this.#post({ type: "snapshotNeeded", sequence: this.#snapshotNeeded });
+    this.tellSegments();
   }
 
   /** An fdatasync is under way, whose end must not be slept through. */

@@ -42,7 +42,7 @@ class PersistenceWorker {
   }
 
   run(): void {
-    this.#log.tellSegments();
+    this.#log.begin();
     this.#turn();
   }
 

@@ -2,8 +2,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { realDisk, WalWriter } from "@hearthkv/durability";
 import { afterAll, expect, test } from "vitest";
-import { freshDirectory, removeDirectories } from "./open.js";
+import { freshDirectory, openAt, removeDirectories, set } from "./open.js";
 import { checkWritten, WriterProcess } from "./writer.js";
 
 afterAll(removeDirectories);
@@ -108,4 +109,26 @@ test.skipIf(!installed("prlimit"))("a snapshot that fails is told, the log goes 
   expect(await writer.end("SIGTERM")).toBe(0);
   expect(published()).toBe(before + 1);
   await checkWritten(path, writer.acked);
+});
+
+test("a log whose fdatasync had failed in the run before is not relied on", async () => {
+  const path = freshDirectory();
+  const disk = realDisk(path);
+  const first = await openAt(path);
+  set(first.keyspace, "a", "1");
+  first.persistence.commit(Date.now());
+  set(first.keyspace, "b", "1");
+  first.persistence.commit(Date.now());
+  await first.persistence.close({ snapshot: false });
+  // As a run leaves it that begins a segment after the failure, and dies before its snapshot is published.
+  const generation = 1;
+  WalWriter.create(disk, { generation, firstSequence: 3, segmentNumber: 9, syncedSequence: 1 }).close();
+
+  const second = await openAt(path);
+  expect(second.persistence.lastSequence).toBe(2);
+  expect(second.persistence.writeError).toBe(null);
+  expect(second.persistence.syncedSequence()).toBe(1);
+  await second.persistence.waitSynced(2);
+  expect(readdirSync(path).some((name) => name.endsWith(".snap"))).toBe(true);
+  await second.persistence.close({ snapshot: false });
 });

@@ -6,8 +6,8 @@ import { SnapshotKeeper } from "../../src/persistence/snapshot-keeper.js";
 import { nextTurn, quiet, until } from "./open.js";
 
 const NOTHING_RECOVERED = {
-  ...{ lastSequence: 0, nextSegmentNumber: 1, snapshotSequence: 0, snapshotBytes: 0, logBytes: 0 },
-  ...{ snapshotEntries: 0, walEntries: 0, corruptedEntries: 0, bytesCut: 0, durationMs: 0 },
+  ...{ lastSequence: 0, syncedSequence: 0, nextSegmentNumber: 1, snapshotSequence: 0, snapshotBytes: 0 },
+  ...{ logBytes: 0, snapshotEntries: 0, walEntries: 0, corruptedEntries: 0, bytesCut: 0, durationMs: 0 },
 };
 
 test("a snapshot that began before the failed fdatasync does not mend it", async () => {

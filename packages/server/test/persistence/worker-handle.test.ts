@@ -16,6 +16,7 @@ async function started(directory: string): Promise<{ handle: WorkerHandle; contr
     directory,
     generation: 1,
     lastSequence: 0,
+    syncedSequence: 0,
     segmentNumber: 1,
     walMaxBytes: 65_536,
     snapshotKeep: 1,

@@ -34,7 +34,7 @@ beforeEach(() => {
   control[slot.FSYNC_INTERVAL_MS] = 10;
   messages = [];
   nowMs = 1000;
-  const start = { directory: "", lastSequence: 0, segmentNumber: 1, snapshotKeep: 3 };
+  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3 };
   log = new WorkerLog(
     { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
     dir,
