@@ -64,8 +64,9 @@ export class EffectLog {
       this.#firstOp = op;
       this.#reserve(bodyBytes);
     } else {
+      // All room at once: where there is none, nothing has changed.
+      this.#reserve(bodyBytes + 2 * FRAME_BYTES);
       if (this.count === 1) this.#frameFirst();
-      this.#reserve(bodyBytes + FRAME_BYTES);
       this.#frameAt = this.pos;
       this.bytes[this.pos] = op;
       this.pos += FRAME_BYTES;
@@ -137,9 +138,8 @@ export class EffectLog {
     this.pos += n;
   }
 
-  /** The first of several mutations gets its frame: its body moves up by the frame's bytes. */
+  /** The first of several mutations gets its frame, for which there is room: its body moves up by the frame's bytes. */
   #frameFirst(): void {
-    this.#reserve(FRAME_BYTES);
     this.bytes.copyWithin(this.start + FRAME_BYTES, this.start, this.pos);
     this.bytes[this.start] = this.#firstOp;
     putU32(this.bytes, this.start + 1, this.pos - this.start);

@@ -1,4 +1,5 @@
 /** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
+import { putU32 } from "./effects.js";
 import { KeyStore } from "./key-store.js";
 import {
   OP_APPEND,
@@ -61,17 +62,26 @@ export class StringStore extends KeyStore {
       for (let i = first; i < end; i++) bytes += 4 + len[i];
       effects.begin(OP_MSET, bytes);
       effects.u8(this.index);
-      effects.u32(pairs);
     }
-    for (let i = first; i < end; i += 2) {
-      this.#put(buf, off[i], len[i], buf, off[i + 1], len[i + 1], 0);
-      if (effects.enabled) {
-        effects.blob(buf, off[i], len[i]);
-        effects.blob(buf, off[i + 1], len[i + 1]);
+    const countAt = effects.pos;
+    if (effects.enabled) effects.u32(0);
+    let i = first;
+    try {
+      for (; i < end; i += 2) {
+        this.#put(buf, off[i], len[i], buf, off[i + 1], len[i + 1], 0);
+        if (effects.enabled) {
+          effects.blob(buf, off[i], len[i]);
+          effects.blob(buf, off[i + 1], len[i + 1]);
+        }
+        this.modified(buf, off[i], len[i]);
       }
-      this.modified(buf, off[i], len[i]);
+    } finally {
+      // Storing fails where there is no memory: the log then has as many pairs as were stored.
+      if (effects.enabled) {
+        putU32(effects.bytes, countAt, (i - first) / 2);
+        effects.end();
+      }
     }
-    if (effects.enabled) effects.end();
   }
 
   /**
