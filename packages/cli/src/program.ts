@@ -2,10 +2,12 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RunError, UsageError } from "./errors.js";
+import { backupCommand } from "./verbs/backup.js";
 import { checkCommand } from "./verbs/check.js";
 import { cliCommand } from "./verbs/cli.js";
 import { inspectCommand } from "./verbs/inspect.js";
 import { repairCommand } from "./verbs/repair.js";
+import { restoreCommand } from "./verbs/restore.js";
 import { serveCommand } from "./verbs/serve.js";
 
 /** The version in the package's own manifest, which is the project's. */
@@ -39,8 +41,16 @@ function buildProgram(): Command {
     .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
     .version(version)
     .enablePositionalOptions();
-  for (const command of [serveCommand(version), cliCommand(), checkCommand(), inspectCommand(), repairCommand()])
-    program.addCommand(command);
+  const verbs = [
+    serveCommand(version),
+    cliCommand(),
+    checkCommand(),
+    inspectCommand(),
+    repairCommand(),
+    backupCommand(),
+    restoreCommand(),
+  ];
+  for (const command of verbs) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("--help", "print this help") // -h is the client's host, as in redis-cli

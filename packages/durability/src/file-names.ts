@@ -60,6 +60,11 @@ export function isTemporary(name: string): boolean {
   return TEMPORARY_PATTERN.test(name);
 }
 
+/** What holds data for good: segments, published snapshots, the manifest. */
+export function isPersistent(name: string): boolean {
+  return name === WAL_CURRENT || name === MANIFEST || ROTATED_PATTERN.test(name) || SNAPSHOT_PATTERN.test(name);
+}
+
 /** A timestamp for the next finished segment: `nowMs`, or one more than the highest in use. */
 export function nextRotatedTimestamp(names: readonly string[], nowMs: number): number {
   return nextTimestamp(names, ROTATED_PATTERN, nowMs);

@@ -33,7 +33,13 @@ export {
   type RecoveryMode,
   type SegmentFindings,
 } from "./recovery-table.js";
-export { type RehearsalDirectory, type RehearsedChange, rehearsalDisk } from "./rehearsal-disk.js";
+export {
+  type FrozenDirectory,
+  frozenDisk,
+  type RehearsalDirectory,
+  type RehearsedChange,
+  rehearsalDisk,
+} from "./rehearsal-disk.js";
 export { cutTail, setAside } from "./repair.js";
 export type { SectionHeader, SnapshotHeader } from "./snapshot-format.js";
 export { MAX_SECTION_BYTES } from "./snapshot-format.js";

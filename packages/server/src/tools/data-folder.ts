@@ -7,6 +7,12 @@ export class ToolError extends Error {
   override readonly name = "ToolError";
 }
 
+/** The data does not allow what was asked. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+  readonly code = "data";
+}
+
 /** Names in a folder that holds data of HearthKV. Throws ToolError where it does not. */
 export function dataFolderNames(path: string): string[] {
   const names = folderNames(path);
