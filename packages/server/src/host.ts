@@ -1,11 +1,12 @@
 /** What commands may ask of the server (ServerHost), put together from its parts. */
-import type {
-  CommandContext,
-  ConfigHost,
-  PersistenceHost,
-  ServerHost,
-  Session,
-  TransactionsHost,
+import {
+  type CommandContext,
+  type ConfigHost,
+  ERR,
+  type PersistenceHost,
+  type ServerHost,
+  type Session,
+  type TransactionsHost,
 } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter } from "@hearthkv/resp";
@@ -102,6 +103,11 @@ export class Host implements ServerHost {
 
   reload(ctx: CommandContext): void {
     const { keyspace, persistence, persistenceEnabled } = this.#parts;
+    // In a transaction it cannot wait for the snapshot that may be copying a shard just now.
+    if (ctx.denyBlocking && persistence.snapshotRunning) {
+      ctx.reply.error(ERR.saveInProgress);
+      return;
+    }
     if (ctx.denyBlocking || !persistenceEnabled) {
       reloadKeyspace(keyspace);
       ctx.reply.ok();

@@ -47,6 +47,15 @@ describe("with a data directory", () => {
     await server.stop();
   });
 
+  it("does not reload in a transaction while a snapshot is being made", async () => {
+    const server = await open();
+    const client = server.connect().send("SADD s a\r\nBGSAVE\r\nMULTI\r\nDEBUG RELOAD\r\nEXEC\r\n");
+    const replies = ":1\r\n+Background saving started\r\n+OK\r\n+QUEUED\r\n*1\r\n";
+    await client.expect(`${replies}-ERR Background save already in progress\r\n`);
+    await client.send("SAVE\r\n").until("\r\n");
+    await server.stop();
+  });
+
   it("is locked while a server has it", async () => {
     const server = await open();
     await expect(open()).rejects.toThrow();
