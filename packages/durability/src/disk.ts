@@ -155,6 +155,16 @@ export function writeFully(
   }
 }
 
+/** The same at a position, for all of `buffer`. */
+export function writeFullyAt(dir: Directory, fd: number, name: string, buffer: Uint8Array, position: number): void {
+  for (let done = 0; done < buffer.length; ) {
+    const at = done;
+    const written = namingErrors("write", name, () => dir.pwrite(fd, buffer, at, buffer.length - at, position + at));
+    if (written === 0) throw ioError("write failed", name, new Error("the disk took no bytes"), done);
+    done += written;
+  }
+}
+
 /** Reads exactly `len` bytes, or fewer where the file ends; returns how many. Throws StorageError io. */
 export function readFully(
   dir: Directory,

@@ -8,7 +8,7 @@
  *
  * A sector that is not kept may come back as it was before, as written, as zeros, as garbage, or with what stood there
  * in a removed file. Only bytes written since the sync are at stake: a sector's other bytes are never harmed, without
- * which no file could be appended to ("powersafe overwrite").
+ * which no file could be appended to ("powersafe overwrite"); nor are bytes that are written again as the disk has them.
  */
 export const SECTOR_BYTES = 512;
 
@@ -111,34 +111,29 @@ export class FaultyFile {
   afterPowerLoss(recycled: readonly Uint8Array[]): Uint8Array {
     const image = Uint8Array.from(this.#kept);
     const written = extreme(this.#random);
-    for (const { from, to, bytes } of this.#inFlight?.sectors.values() ?? []) {
-      this.#settle(image, from, to, bytes, written, recycled);
-    }
-    for (const spans of [this.#lost, this.#dirty]) {
-      for (const { from, to } of spans.values()) {
-        this.#settle(image, from, to, this.#seen.subarray(from, to), written, recycled);
-      }
-    }
     const shortest = Math.min(this.#shortest, this.#inFlight?.shortest ?? this.#shortest);
     const longest = Math.max(this.#longest, this.#inFlight?.longest ?? this.#longest);
+    const settle = (from: number, bytes: Uint8Array) => {
+      if (this.#random() < written) image.set(bytes, from);
+      else this.#harm(image, from, bytes, shortest, recycled);
+    };
+    for (const { from, bytes } of this.#inFlight?.sectors.values() ?? []) settle(from, bytes);
+    for (const spans of [this.#lost, this.#dirty]) {
+      for (const { from, to } of spans.values()) settle(from, this.#seen.subarray(from, to));
+    }
     return image.subarray(0, shortest + Math.round((longest - shortest) * extreme(this.#random)));
   }
 
-  /** `written`: chance that the sector reached the disk. */
-  #settle(
-    image: Uint8Array,
-    from: number,
-    to: number,
-    bytes: Uint8Array,
-    written: number,
-    recycled: readonly Uint8Array[],
-  ): void {
+  /** What a sector that was not written is instead. Below `shortest` the disk has bytes: those that are equal stay. */
+  #harm(image: Uint8Array, from: number, bytes: Uint8Array, shortest: number, recycled: readonly Uint8Array[]): void {
     const random = this.#random;
-    if (random() < written) image.set(bytes, from);
-    else if (random() < 1 / 3) image.fill(0, from, to);
-    else if (random() < 1 / 2) {
-      const stale = recycled[Math.floor(random() * recycled.length)];
-      for (let at = from; at < to; at++) image[at] = stale?.[at] ?? random() * 256;
+    const kind = Math.floor(random() * 4);
+    if (kind === 0) return;
+    const stale = kind === 1 ? recycled[Math.floor(random() * recycled.length)] : undefined;
+    for (let i = 0; i < bytes.length; i++) {
+      const at = from + i;
+      if (at < shortest && image[at] === bytes[i]) continue;
+      image[at] = kind === 2 ? 0 : (stale?.[at] ?? random() * 256);
     }
   }
 

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncNames } from "./disk.js";
-import { ioError, StorageError } from "./errors.js";
+import { StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
-import { cutTail, setAside } from "./repair.js";
+import { cutTail, rewrite, setAside } from "./repair.js";
 import { readMetadata, readSections, type VerifiedSnapshot } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
 import { inlineVerifier, parallelVerifier, type Verifier } from "./verifier.js";
@@ -19,9 +19,9 @@ import { readSegment, type SegmentScan } from "./wal-reader.js";
  *   3. the segments from its WalPos on are scanned: every CRC, every sequence (large directories: in several threads)
  *   4. plan or refusal (recovery-plan.ts); until here nothing was delivered, and no data file touched
  *   5. the snapshot's sections and the entries above WalPos are delivered
- *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept); the last segment is fdatasynced,
- *      and the directory fsynced (a killed process may have left names that were not), so that what was recovered, and
- *      may be acknowledged from now on, is as durable as what follows
+ *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept)
+ *   7. what was recovered, and may be acknowledged from now on, is made as durable as what follows: the entries that
+ *      nothing proves to have been synced are written again and fdatasynced (repair.ts says why), the directory fsynced
  *
  * The caller then opens a NEW segment (WalWriter.create): nothing is ever appended to one of an earlier run.
  */
@@ -97,6 +97,12 @@ export async function recover(where: string | Directory, options: RecoveryOption
   return await new Recovery(dir, options).run();
 }
 
+interface FileRange {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 class Recovery {
   readonly #dir: Directory;
   readonly #options: RecoveryOptions;
@@ -126,8 +132,10 @@ class Recovery {
       scans,
     );
     if (snapshot !== null) this.#loadSnapshot(snapshot);
-    const walEntries = await this.#replay(plan, snapshot?.header.walPos ?? 0);
+    const { walEntries, unproven } = await this.#replay(plan, snapshot?.header.walPos ?? 0);
     const bytesCut = this.#repair(plan, found);
+    for (const { name, from, to } of unproven) rewrite(this.#dir, name, from, to);
+    syncNames(this.#dir);
     this.#options.onProgress?.(1);
     const numbers = found.headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
     return {
@@ -185,21 +193,23 @@ class Recovery {
     });
   }
 
-  async #replay(plan: RecoveryPlan, walPos: number): Promise<number> {
+  async #replay(plan: RecoveryPlan, walPos: number): Promise<{ walEntries: number; unproven: FileRange[] }> {
     const { onEntry } = this.#options;
+    const unproven: FileRange[] = [];
     let delivered = walPos;
-    let count = 0;
+    let walEntries = 0;
     for (const step of plan.steps) {
       await nextTurn(); // Timers and signals get their turn between segments.
       const scan = readSegment(
         this.#dir,
         step.name,
         (opType, sequence, timestampMs, bytes, off, len) => {
-          count++;
+          walEntries++;
           onEntry(opType, sequence, timestampMs, bytes, off, len);
         },
         {
           afterSequence: delivered,
+          locateAfter: plan.provenSequence,
           endOffset: step.endOffset,
           visitAfterHole: step.skipBad,
           onBytes: (bytes) => this.#progress(bytes),
@@ -207,8 +217,9 @@ class Recovery {
       );
       if (scan.header.state !== "ok" || (scan.hole !== null && !step.skipBad)) throw changed(step.name, scan);
       delivered = Math.max(delivered, scan.lastSequence);
+      if (scan.located >= 0) unproven.push({ name: step.name, from: scan.located, to: step.endOffset });
     }
-    return count;
+    return { walEntries, unproven };
   }
 
   #repair(plan: RecoveryPlan, found: Found): number {
@@ -230,23 +241,7 @@ class Recovery {
       this.#log("warn", `cut the torn tail of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
       bytesCut += bytes;
     }
-    const last = plan.steps.at(-1);
-    if (last !== undefined) this.#sync(last.name);
-    syncNames(this.#dir);
     return bytesCut;
-  }
-
-  #sync(name: string): void {
-    try {
-      const fd = this.#dir.open(name, "update");
-      try {
-        this.#dir.fdatasync(fd);
-      } finally {
-        this.#dir.close(fd);
-      }
-    } catch (error) {
-      throw ioError("fdatasync failed", name, error);
-    }
   }
 
   #progress(bytes: number): void {

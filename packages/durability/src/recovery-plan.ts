@@ -30,6 +30,8 @@ export interface RecoveryPlan {
   readonly lastSequence: number;
   /** Up to here everything is durable; below lastSequence where an fsync had failed and no snapshot mended it. */
   readonly syncedSequence: number;
+  /** Up to here something in the files proves that it was synced. */
+  readonly provenSequence: number;
   readonly corruptedEntries: number;
 }
 
@@ -82,7 +84,7 @@ class Planner {
       mode: this.#mode,
       header: scan.header.state,
       gapBefore,
-      tail: scan.tail,
+      tail: this.#continued(i) ? "continued" : scan.tail,
       isLastSegment: i === this.#scans.length - 1,
       proven: (gapBefore && this.#mustFollow(i)) || this.#provenUpTo(i, gapBefore) >= hole,
     });
@@ -103,6 +105,7 @@ class Planner {
       setAside: this.#setAside,
       lastSequence: this.#last,
       syncedSequence: this.#syncedSequence(),
+      provenSequence: this.#provenUpTo(0, true),
       corruptedEntries: this.#corrupted,
     };
   }
@@ -132,6 +135,13 @@ class Planner {
     return i === 0 || (header.state === "ok" && header.header.firstSequence <= this.#last);
   }
 
+  /** The next segment begins where this one's entries end, whatever bytes lie between. */
+  #continued(i: number): boolean {
+    const scan = this.#scans[i]!;
+    const next = this.#scans[i + 1]?.header;
+    return scan.tail === "torn" && next?.state === "ok" && next.header.firstSequence === scan.validLastSequence + 1;
+  }
+
   /** Highest sequence that snapshot, valid entries and later headers show to have been synced. */
   #provenUpTo(i: number, gapBefore: boolean): number {
     let proof = this.#snapshot?.highestStamp ?? 0;
@@ -149,7 +159,7 @@ class Planner {
       case "refuse":
         throw this.#refusal(scan, gapBefore, i === 0);
       case "accept":
-        this.#steps.push({ name: scan.name, endOffset: scan.fileBytes, skipBad: false });
+        this.#steps.push({ name: scan.name, endOffset: scan.validEnd, skipBad: false });
         this.#last = Math.max(this.#last, scan.lastSequence);
         return;
       case "skip":

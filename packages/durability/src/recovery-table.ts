@@ -6,6 +6,7 @@
  *  newer   any                               refuse   refuse      refuse
  *  bad     any                               refuse   refuse      skip
  *  ok      none                              accept   accept      accept
+ *  ok      none, other bytes at the end      refuse   accept      accept
  *  ok      before the segment, proven        refuse   refuse      skip
  *  ok      before the segment, not proven    refuse   cutTail     skip
  *  ok      in it, proven                     refuse   refuse      skip
@@ -15,6 +16,9 @@
  * leaves behind: a later valid entry's watermark, a later segment's SyncedSequence, or a snapshot's stamp. A hole that
  * is not proven lies above everything that was ever acknowledged as durable. A rotation syncs the old segment first and
  * its successor's header proves it: so holes that are not proven lie in the last segment, or in one whose fsync failed.
+ *
+ * "Other bytes at the end": where the next segment begins with the sequence that should come there, nothing is missing.
+ * They are an entry that was not written whole, and cut off to be written again in the next segment; the cut was lost.
  *
  * cutTail: everything from the hole on goes (a copy is kept). skip: count what is missing and go on behind it.
  */
@@ -28,8 +32,11 @@ export interface SegmentFindings {
   readonly header: "ok" | "bad" | "newer";
   /** Its first sequence does not follow the one before it. */
   readonly gapBefore: boolean;
-  /** Entries end at the end of the file; or in bytes without any valid entry; or valid entries follow bad bytes. */
-  readonly tail: "clean" | "torn" | "bad";
+  /**
+   * Entries end at the end of the file (clean), or in bytes without any valid entry (torn; continued where the next
+   * segment goes on behind the last entry); or valid entries follow bad bytes.
+   */
+  readonly tail: "clean" | "continued" | "torn" | "bad";
   /** No other segment follows. */
   readonly isLastSegment: boolean;
   /** The entry missing in the hole is known to have been synced. */
@@ -42,6 +49,7 @@ export function decide(f: SegmentFindings): RecoveryAction {
   if (f.header === "bad") return f.mode === "skip-corrupt" ? "skip" : "refuse";
   if (!f.gapBefore && f.tail === "clean") return "accept";
   if (f.mode === "strict") return "refuse";
+  if (!f.gapBefore && f.tail === "continued") return "accept";
   if (f.mode === "torn-tail") return f.proven ? "refuse" : "cutTail";
   const nothingFollows = !f.gapBefore && f.tail === "torn" && f.isLastSegment;
   return nothingFollows && !f.proven ? "cutTail" : "skip";

@@ -1,4 +1,4 @@
-import { type Directory, readFully, removeIfThere, writeFully } from "./disk.js";
+import { type Directory, readFully, removeIfThere, writeFully, writeFullyAt } from "./disk.js";
 import { ioError } from "./errors.js";
 import { brokenName } from "./file-names.js";
 
@@ -7,6 +7,10 @@ import { brokenName } from "./file-names.js";
  *
  *   cut:       copy the tail to X.at-{offset}.{timestamp}.broken -> fdatasync -> fsync directory -> truncate -> fdatasync
  *   set aside: rename X to X.{timestamp}.broken -> fsync directory
+ *
+ * After a failed fdatasync the operating system serves bytes that are not on the disk, and says nothing any more: not to
+ * the process that follows one that was killed, either. So bytes that nothing proves to be there are written once more
+ * before they are synced: with the same content, in place, which can harm them no more than appending behind them can.
  */
 const COPY_BYTES = 1024 * 1024;
 
@@ -39,6 +43,27 @@ export function setAside(dir: Directory, name: string, nowMs: number): string {
     throw ioError("cannot set the file aside", name, error);
   }
   return aside;
+}
+
+/** Makes the bytes from `offset` to `end` durable, whether or not a sync of them failed before. */
+export function rewrite(dir: Directory, name: string, offset: number, end: number): void {
+  try {
+    const fd = dir.open(name, "update");
+    try {
+      const buffer = new Uint8Array(Math.min(COPY_BYTES, end - offset));
+      for (let at = offset; at < end; ) {
+        const count = readFully(dir, fd, name, buffer, 0, Math.min(buffer.length, end - at), at);
+        if (count === 0) throw new Error("the file ended early");
+        writeFullyAt(dir, fd, name, buffer.subarray(0, count), at);
+        at += count;
+      }
+      dir.fdatasync(fd);
+    } finally {
+      dir.close(fd);
+    }
+  } catch (error) {
+    throw ioError("cannot make the recovered entries durable", name, error);
+  }
 }
 
 function copyTail(dir: Directory, name: string, from: number, offset: number, copy: string): void {

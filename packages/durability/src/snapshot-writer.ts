@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Document, serialize } from "bson";
-import { type Directory, listNames, removeIfThere, writeFully } from "./disk.js";
+import { type Directory, listNames, removeIfThere, writeFully, writeFullyAt } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { nextSnapshotTimestamp, snapshotName, snapshotTemporaryName } from "./file-names.js";
 import {
@@ -204,16 +204,7 @@ export class SnapshotWriter {
   }
 
   #patch(header: Uint8Array): void {
-    try {
-      let done = 0;
-      while (done < header.length) {
-        const count = this.#dir.pwrite(this.#fd, header, done, header.length - done, done);
-        if (count === 0) throw new Error("the disk took no bytes");
-        done += count;
-      }
-    } catch (error) {
-      throw ioError("write failed", this.#temporary, error);
-    }
+    writeFullyAt(this.#dir, this.#fd, this.#temporary, header, 0);
   }
 
   async #fdatasync(): Promise<void> {

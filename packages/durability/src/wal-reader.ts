@@ -33,6 +33,8 @@ export interface ReadOptions {
   readonly afterSequence?: number;
   /** Read no further than this offset. Default: the end of the file. */
   readonly endOffset?: number;
+  /** The scan tells where the first entry above this sequence begins. Default: it does not. */
+  readonly locateAfter?: number;
   /** Visit the valid entries after a bad place, too. Default: only those before the first one. */
   readonly visitAfterHole?: boolean;
   /** Called with the number of bytes passed, now and then. */
@@ -68,6 +70,8 @@ export interface SegmentScan {
   readonly watermark: number;
   /** Sequences missing between valid entries. */
   readonly missing: number;
+  /** Offset of the first valid entry above `locateAfter`; -1 where there is none. */
+  readonly located: number;
 }
 
 /** A jump of more than this is not taken for a later entry: it is chance, or damage. */
@@ -129,6 +133,7 @@ function unreadable(name: string, fileBytes: number, header: DecodedHeader): Seg
     hole: null,
     watermark: 0,
     missing: 0,
+    located: -1,
   };
 }
 
@@ -146,6 +151,7 @@ class Pass {
   #afterHole = 0;
   #watermark = 0;
   #missing = 0;
+  #located = -1;
 
   constructor(
     window: SegmentWindow,
@@ -193,6 +199,7 @@ class Pass {
       hole: this.#hole,
       watermark: this.#watermark,
       missing: this.#missing,
+      located: this.#located,
     };
   }
 
@@ -205,6 +212,7 @@ class Pass {
     this.#expected = sequence + 1;
     this.#watermark = Math.max(this.#watermark, entryWatermark(bytes, p));
     this.#entries++;
+    if (this.#located < 0 && sequence > (this.#options.locateAfter ?? Number.POSITIVE_INFINITY)) this.#located = at;
     if (this.#hole === null) {
       this.#validEnd = at + length;
       this.#validLast = sequence;

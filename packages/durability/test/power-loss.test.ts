@@ -106,6 +106,7 @@ class Program {
   readonly #seen: (disk: Directory) => Directory;
   readonly #order = new CommitOrder();
   readonly #faultShare: number;
+  readonly #killShare: number;
   #disk: FaultyDirectory;
   #runs = 0;
   #nowMs = 1_800_000_000_000;
@@ -115,6 +116,7 @@ class Program {
     this.#random = random;
     this.#seen = conditions.seen ?? ((disk) => disk);
     this.#faultShare = random() < 0.5 ? 0 : 0.1;
+    this.#killShare = random() < 0.5 ? 0 : 0.05;
     this.#disk = faultyDisk(random, { shortWrites: random() < 0.5 ? 0 : 0.1, ...conditions.disk });
   }
 
@@ -133,17 +135,21 @@ class Program {
     const random = this.#random;
     const run = new ProcessRun(this.#seen(disk), this.#order, random, ++this.#runs);
     try {
+      if (random() < 5 * this.#faultShare) this.#planFault(RECOVERY_OPERATIONS);
       if (!(await run.attempt(() => run.start()))) return;
       while (!disk.powerLost) {
-        if (random() < this.#faultShare) {
-          disk.failAfter(1 + Math.floor(random() * 10), FAULTS[Math.floor(random() * FAULTS.length)]!);
-        }
+        if (random() < this.#faultShare) this.#planFault(10);
         await run.step();
-        if (random() < 0.01 && !run.wounded) return;
+        if (random() < this.#killShare) return;
       }
     } catch (error) {
       if (!disk.powerLost) throw error;
     }
+  }
+
+  #planFault(operations: number): void {
+    const fault = FAULTS[Math.floor(this.#random() * FAULTS.length)]!;
+    this.#disk.failAfter(1 + Math.floor(this.#random() * operations), fault);
   }
 
   /** Recovers remains, twice with a power loss in the middle or right after it; then whole, and once more for nothing. */

@@ -9,6 +9,7 @@ const ROWS: readonly [Partial<SegmentFindings>, RecoveryAction][] = [
   [{ header: "bad", mode: "skip-corrupt" }, "skip"],
   [{ gapBefore: false, tail: "clean" }, "accept"],
   [{ mode: "strict" }, "refuse"],
+  [{ gapBefore: false, tail: "continued" }, "accept"],
   [{ mode: "torn-tail", proven: true }, "refuse"],
   [{ mode: "torn-tail", proven: false }, "cutTail"],
   [{ mode: "skip-corrupt", gapBefore: true }, "skip"],
@@ -23,7 +24,7 @@ function* combinations(): Generator<SegmentFindings> {
   for (const mode of RECOVERY_MODES)
     for (const header of ["ok", "bad", "newer"] as const)
       for (const gapBefore of flags)
-        for (const tail of ["clean", "torn", "bad"] as const)
+        for (const tail of ["clean", "continued", "torn", "bad"] as const)
           for (const isLastSegment of flags)
             for (const proven of flags) yield { mode, header, gapBefore, tail, isLastSegment, proven };
 }
@@ -39,13 +40,14 @@ test("every combination is decided as the table says", () => {
     expect(decide(findings), JSON.stringify(findings)).toBe(row?.[1]);
     count++;
   }
-  expect(count).toBe(3 * 3 * 2 * 3 * 2 * 2);
+  expect(count).toBe(3 * 3 * 2 * 4 * 2 * 2);
 });
 
 test("what is proven to have been synced is never dropped without skip-corrupt, and strict forgives nothing", () => {
   for (const findings of combinations()) {
     const action = decide(findings);
-    const whole = findings.header === "ok" && !findings.gapBefore && findings.tail === "clean";
+    const forgiven = findings.tail === "continued" && findings.mode !== "strict";
+    const whole = findings.header === "ok" && !findings.gapBefore && (findings.tail === "clean" || forgiven);
     if (findings.mode === "strict") expect(action).toBe(whole ? "accept" : "refuse");
     if (findings.proven && !whole && findings.mode !== "skip-corrupt") expect(action).toBe("refuse");
     if (findings.proven) expect(action).not.toBe("cutTail");
