@@ -1,7 +1,9 @@
 /** Brings the content of a data directory into an empty keyspace. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { recover } from "@hearthkv/durability";
+import { recover, StorageError } from "@hearthkv/durability";
+import { Binary } from "bson";
+import type { DataDirectory } from "./data-directory.js";
 import type { PersistedKeyspace, PersistenceLogger, RecoveryMode } from "./persistence.js";
 
 const PROGRESS_EVERY_MS = 1000;
@@ -30,16 +32,18 @@ export interface RecoveredState {
  */
 export async function recoverInto(
   keyspace: PersistedKeyspace,
-  path: string,
+  directory: Pick<DataDirectory, "path" | "hashSeed">,
   mode: RecoveryMode,
   logger: PersistenceLogger,
 ): Promise<RecoveredState> {
+  const { path, hashSeed } = directory;
   keyspace.effects.enabled = false;
   let highestFence = 0;
   let told = performance.now();
   const result = await recover(path, {
     mode,
     onMetadata: (metadata) => {
+      requireSeed(metadata.hashSeed, hashSeed);
       if (typeof metadata.lastFence === "number") highestFence = metadata.lastFence;
     },
     beginSection: (sectionId, sequence) => keyspace.setStamp(sectionId, sequence),
@@ -71,6 +75,14 @@ export async function recoverInto(
     bytesCut: result.bytesCut,
     durationMs: result.durationMs,
   };
+}
+
+/** With another seed the snapshot's stamps would be those of other keys, and entries of the log would be dropped or applied twice. */
+function requireSeed(found: unknown, expected: Uint8Array): void {
+  if (found instanceof Binary && Buffer.compare(found.value(), expected) === 0) return;
+  throw new StorageError("corrupt-manifest", "the snapshot was made with another hash seed than the manifest's", {
+    hint: "Restore the manifest.bson that belongs to the snapshots",
+  });
 }
 
 function summary(snapshotEntries: number, walEntries: number, durationMs: number): string {

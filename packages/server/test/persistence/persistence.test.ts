@@ -1,6 +1,7 @@
-import { readdirSync, statSync } from "node:fs";
+import { copyFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { openDataDirectory } from "../../src/persistence/index.js";
 import { freshDirectory, nextTurn, openAt, readLog, removeDirectories, seededRandom, set, until } from "./open.js";
 
 afterAll(removeDirectories);
@@ -250,4 +251,17 @@ test("a second opener is refused while the first one holds the directory", async
   await persistence.close({ snapshot: false });
   const { persistence: again } = await openAt(path);
   await again.close({ snapshot: false });
+});
+
+test("a manifest that is not that of the snapshots is refused", async () => {
+  const path = freshDirectory();
+  const { keyspace, persistence } = await openAt(path);
+  set(keyspace, "a", "1");
+  persistence.commit(Date.now());
+  await persistence.close({ snapshot: true });
+  rmSync(join(path, "manifest.bson"));
+  const other = freshDirectory();
+  openDataDirectory(other).release();
+  copyFileSync(join(other, "manifest.bson"), join(path, "manifest.bson"));
+  await expect(openAt(path)).rejects.toMatchObject({ code: "corrupt-manifest" });
 });
