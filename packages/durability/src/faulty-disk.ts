@@ -254,15 +254,15 @@ class FaultyDisk implements FaultyDirectory {
   /** Counts an operation and throws the fault it has. True for a short write. */
   #operation(kind: Kind): boolean {
     this.operations++;
-    const due = this.#planned.find(({ operation, fault, forGood }) => {
-      const now = forGood ? this.operations >= operation : this.operations === operation;
-      return now && (fault === "power loss" || FAULTS[kind].includes(fault));
-    });
-    if (due?.fault === "power loss") this.powerLost = true;
+    const due = this.#planned
+      .filter(({ operation, forGood }) => (forGood ? this.operations >= operation : this.operations === operation))
+      .map(({ fault }) => fault);
+    this.powerLost ||= due.includes("power loss");
     if (this.powerLost) throw new PowerLoss();
-    if (due === undefined) return false;
-    if (due.fault === "short write") return true;
-    throw failure(due.fault, kind);
+    const fault = due.find((candidate) => FAULTS[kind].includes(candidate));
+    if (fault === undefined) return false;
+    if (fault === "short write") return true;
+    throw failure(fault, kind);
   }
 
   #file(name: string): FaultyFile {

@@ -53,7 +53,7 @@ export class SnapshotWriter {
   #lowestStamp = Number.POSITIVE_INFINITY;
   #highestStamp = 0;
   #walPos = 0;
-  #state: "sections" | "finished" | "published" | "aborted" = "sections";
+  #state: "sections" | "finished" | "failed" | "published" | "aborted" = "sections";
 
   /** Opens the temporary file. The name's timestamp is `createdMs`, raised where it would not be the newest. */
   static create(dir: Directory, createdMs: number): SnapshotWriter {
@@ -100,7 +100,10 @@ export class SnapshotWriter {
     this.#section(id, sequence, entryCount, chunks);
   }
 
-  /** Makes what was written so far durable without holding up this thread: so that the last fdatasync is short. */
+  /**
+   * Makes what was written so far durable without holding up this thread: so that the last fdatasync is short. Throws
+   * StorageError io; then only `abort` may follow.
+   */
   async flush(): Promise<void> {
     this.#flushStage();
     await this.#fdatasync();
@@ -211,6 +214,8 @@ export class SnapshotWriter {
     try {
       await this.#dir.fdatasyncAsync(this.#fd);
     } catch (error) {
+      // A second fdatasync would succeed, and the check read from memory what is on no disk.
+      this.#state = "failed";
       throw ioError("fdatasync failed", this.#temporary, error);
     }
   }

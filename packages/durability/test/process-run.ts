@@ -22,7 +22,6 @@ export class ProcessRun {
   readonly #dir: Directory;
   readonly #order: CommitOrder;
   readonly #random: () => number;
-  readonly #nowMs: number;
   readonly #run: number;
   #writer: WalWriter | null = null;
   /** Committed, but not (wholly) in the file. */
@@ -43,7 +42,6 @@ export class ProcessRun {
     this.#order = order;
     this.#random = random;
     this.#run = run;
-    this.#nowMs = 1_700_000_000_000 + run * 1000;
   }
 
   /** A sync has failed, and no snapshot has mended it yet. */
@@ -61,12 +59,18 @@ export class ProcessRun {
       firstSequence: lastSequence + 1,
       segmentNumber: nextSegmentNumber,
       maxBytes: SEGMENT_BYTES,
-      now: () => this.#nowMs,
+      now: () => this.#nowMs(),
     });
   }
 
   #recover(): Promise<Recovery> {
-    return recoverAndJudge(this.#dir, this.#order, this.#order.synced, this.#nowMs);
+    return recoverAndJudge(this.#dir, this.#order, this.#order.synced, this.#nowMs());
+  }
+
+  /** Some milliseconds of every run; now and then the clock jumps back, which is no reason to lose anything. */
+  #nowMs(): number {
+    const jump = this.#random() < 0.05 ? 3_600_000 : 0;
+    return 1_700_000_000_000 + this.#run * 1000 + Math.floor(this.#random() * 5) - jump;
   }
 
   /** One random step. False where the disk refused it. */
@@ -161,7 +165,7 @@ export class ProcessRun {
 
   async #nextSnapshotStep(): Promise<void> {
     if (this.#snapshot === null) {
-      this.#snapshot = SnapshotWriter.create(this.#dir, this.#nowMs);
+      this.#snapshot = SnapshotWriter.create(this.#dir, this.#nowMs());
       this.#sections = 0;
       this.#lowestStamp = Number.POSITIVE_INFINITY;
       return;

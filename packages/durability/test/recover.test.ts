@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Directory } from "../src/disk.js";
 import { realDisk } from "../src/disk.js";
+import { faultyDisk } from "../src/faulty-disk.js";
 import { WAL_CURRENT } from "../src/file-names.js";
 import { memoryDisk } from "../src/memory-disk.js";
 import { pruneSegments, pruneSnapshots } from "../src/prune.js";
@@ -10,11 +11,13 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "../src/wal-format.js"
 import {
   append,
   directoryWith,
+  entry,
   filesOf,
   GENERATION,
   range,
   recovered,
   refusal,
+  seededRandom,
   startLog,
   temporaryDirectory,
   writeSnapshot,
@@ -254,5 +257,38 @@ describe("pruning", () => {
     const dir = memoryDisk();
     threeSegments(dir);
     expect(pruneSegments(damage(dir, segment(dir, 1), 3), 20)).toHaveLength(2);
+  });
+});
+
+describe("a segment that was given up", () => {
+  test("and ends in bytes of an entry that the next one has whole: nothing is missing", async () => {
+    const dir = memoryDisk();
+    threeSegments(dir);
+    const files = filesOf(dir);
+    const name = segment(dir, 1);
+    files[name] = Buffer.concat([files[name]!, entry(21, 3, GENERATION).subarray(0, 20)]);
+    const { entries, result } = await recovered(directoryWith(files));
+    expect(entries).toEqual(range(1, 30));
+    expect(result.bytesCut).toBe(0);
+    expect(await refusal(directoryWith(files), { mode: "strict" })).toMatchObject({
+      code: "corrupt-entry",
+      file: name,
+    });
+  });
+
+  test("after a failed fdatasync, by a process that is killed: what the next one recovers is on the disk", async () => {
+    const disk = faultyDisk(seededRandom(1));
+    const writer = startLog(disk);
+    append(writer, 1, 3);
+    writer.sync();
+    append(writer, 4, 6);
+    disk.failAfter(1, "EIO");
+    expect(() => writer.sync()).toThrow(/EIO/);
+    expect((await recovered(disk)).result.lastSequence).toBe(6);
+    append(startLog(disk, 7, 2, 0xbeef), 7, 7);
+    for (let i = 0; i < 100; i++) {
+      const { result } = await recovered(disk.crash());
+      expect(result.lastSequence).toBeGreaterThanOrEqual(6);
+    }
   });
 });

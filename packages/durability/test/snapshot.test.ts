@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { readFile } from "../src/disk.js";
+import { faultyDisk } from "../src/faulty-disk.js";
 import { memoryDisk } from "../src/memory-disk.js";
 import { readMetadata, readSections, verifySnapshot } from "../src/snapshot-reader.js";
 import { SnapshotWriter } from "../src/snapshot-writer.js";
@@ -115,4 +116,15 @@ test("nothing is published, and nothing left, when the disk, the log or the writ
   writer.finish({}, 1);
   await expect(writer.publish(() => Promise.reject(new Error("log is down")))).rejects.toThrow(/log is down/);
   expect(memory.list()).toEqual([]);
+});
+
+test("after a failed fdatasync a snapshot can only be given up: a second one would succeed, and prove nothing", async () => {
+  const disk = faultyDisk(seededRandom(1));
+  const writer = SnapshotWriter.create(disk, 1000);
+  writer.addSection(0, 3, 1, [Buffer.from("entries")]);
+  disk.failAfter(2, "EIO"); // after the write
+  await expect(writer.flush()).rejects.toMatchObject({ code: "io", errno: "EIO" });
+  expect(() => writer.finish({})).toThrow(/failed/);
+  writer.abort();
+  expect(disk.list()).toEqual([]);
 });
