@@ -64,6 +64,13 @@ export class KeyStore {
     return this.ref === 0 ? 0 : this.shard.expireAt(this.ref);
   }
 
+  /** About how many bytes the value found last takes, as memory and as a log entry. */
+  get valueBytes(): number {
+    if (this.ref === 0) return 0;
+    const isString = metaType(this.shard.meta(this.ref)) === TYPE_STRING;
+    return isString ? this.shard.size(this.ref) : this.value.bytes;
+  }
+
   /** The collection found last. Only after a lookup that returned one of the collection types. */
   get value(): AnyValue {
     return this.shard.value(this.ref);

@@ -109,7 +109,7 @@ export abstract class ClientState implements Session {
 
 /** The client of the time before the first one. */
 export class Nobody extends ClientState {
-  readonly authenticated = false;
+  readonly authenticated: boolean = false;
   readonly inputBytes = 0;
   readonly outputBytes = 0;
 

@@ -46,6 +46,10 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
 /** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
 const TIMED_EVERY = 64;
 const MINUS = 45;
+/** What one request or transaction may bring: with what is added to it, it must fit a log entry, which ends at 1 GB. */
+const ENTRY_BYTES_MAX = 768 * 1024 * 1024;
+/** What a queued command costs besides its arguments, in memory and in the log. */
+const QUEUED_COMMAND_BYTES = 64;
 const ERROR_WORD_BYTES_MAX = 40;
 
 /** What the dispatcher works with. */
@@ -121,7 +125,8 @@ export class Dispatcher implements BlockingRunner {
     const row = commandTable.resolve(request);
     if (row === undefined) this.#refuse(client, commandTable.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
-    else if (hasLongKey(row, request)) this.#refuse(client, ERR.keyTooLong, row);
+    else if (isLarge(request) && largeProblem(row, request) !== "")
+      this.#refuse(client, largeProblem(row, request), row);
     else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
     if (this.#pushes.length > 0) this.#takePushes();
   }
@@ -225,8 +230,13 @@ export class Dispatcher implements BlockingRunner {
     }
     if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) return true;
     const copy = request.copy();
+    const bytes = copy.buf.length + QUEUED_COMMAND_BYTES;
+    if (client.queuedBytes + bytes > ENTRY_BYTES_MAX) {
+      this.#refuse(client, ERR.transactionTooLarge, row);
+      return false;
+    }
     client.queued.push({ row, request: copy });
-    client.queuedBytes += copy.buf.length;
+    client.queuedBytes += bytes;
     this.reply.queued();
     return false;
   }
@@ -329,12 +339,21 @@ export class Dispatcher implements BlockingRunner {
   }
 }
 
-/** Whether a key is longer than the engine stores. Only a request that ends beyond that length can have one. */
-function hasLongKey(row: TableRow, request: Request): boolean {
+/** Whether the request ends so far behind its buffer's start that one of its limits may be passed. */
+function isLarge(request: Request): boolean {
   const last = request.argc - 1;
-  if ((request.off[last] as number) + (request.len[last] as number) <= KEY_BYTES_MAX || row.firstKey === 0)
-    return false;
+  return (request.off[last] as number) + (request.len[last] as number) > KEY_BYTES_MAX;
+}
+
+/** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores, or more than the log takes as one entry. */
+function largeProblem(row: TableRow, request: Request): string {
+  let bytes = 0;
+  for (let i = 0; i < request.argc; i++) bytes += request.len[i] as number;
+  if (bytes > ENTRY_BYTES_MAX && (row.bits & WRITE) !== 0) return ERR.requestTooLarge;
+  if (row.firstKey === 0) return "";
   const end = row.lastKey < 0 ? request.argc + row.lastKey : row.lastKey;
-  for (let i = row.firstKey; i <= end; i += row.keyStep) if ((request.len[i] as number) > KEY_BYTES_MAX) return true;
-  return false;
+  for (let i = row.firstKey; i <= end; i += row.keyStep) {
+    if ((request.len[i] as number) > KEY_BYTES_MAX) return ERR.keyTooLong;
+  }
+  return "";
 }
