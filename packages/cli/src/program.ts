@@ -5,6 +5,8 @@ import { RunError, UsageError } from "./errors.js";
 import { backupCommand } from "./verbs/backup.js";
 import { checkCommand } from "./verbs/check.js";
 import { cliCommand } from "./verbs/cli.js";
+import { exportCommand } from "./verbs/export.js";
+import { importCommand } from "./verbs/import.js";
 import { inspectCommand } from "./verbs/inspect.js";
 import { repairCommand } from "./verbs/repair.js";
 import { restoreCommand } from "./verbs/restore.js";
@@ -49,6 +51,8 @@ function buildProgram(): Command {
     repairCommand(),
     backupCommand(),
     restoreCommand(),
+    exportCommand(),
+    importCommand(),
   ];
   for (const command of verbs) program.addCommand(command);
   for (const command of [program, ...program.commands]) {

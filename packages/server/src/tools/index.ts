@@ -8,6 +8,8 @@ export {
   type RecoveredSummary,
 } from "./check.js";
 export { DataError, ToolError } from "./data-folder.js";
+export { EXPORT_FORMATS, type ExportFormat, type ExportResult, exportDirectory } from "./export.js";
+export { type ImportResult, importCommands, importDump } from "./import.js";
 export { type InspectOptions, type InspectRecord, inspect } from "./inspect.js";
 export { type Json, toJson } from "./json-values.js";
 export { planRepair, type RepairPlan, repairDirectory } from "./repair.js";

@@ -21,3 +21,10 @@ function bytesToJson(bytes: Buffer): Json {
   const text = bytes.toString("utf8");
   return Buffer.from(text, "utf8").equals(bytes) ? text : { base64: bytes.toString("base64") };
 }
+
+/** The bytes that stand in a JSON document; null where it is none of the two forms. */
+export function bytesFromJson(value: unknown): Buffer | null {
+  if (typeof value === "string") return Buffer.from(value, "utf8");
+  if (typeof value !== "object" || value === null || !("base64" in value)) return null;
+  return typeof value.base64 === "string" ? Buffer.from(value.base64, "base64") : null;
+}

@@ -1,0 +1,150 @@
+/** The data of a keyspace as records that stand for themselves, and back. */
+import {
+  DATABASES,
+  type Database,
+  type Described,
+  type DescribedEntry,
+  describeValue,
+  type Keyspace,
+  SIDE_TAIL,
+  TYPE_STRING,
+  typeName,
+} from "@hearthkv/engine";
+import { DataError } from "./data-folder.js";
+
+/**
+ * A key, or (`continues`) more of one: what is long comes in parts, in their order. Values: a string's bytes; elements of a list in order; members
+ * of a set; [field, value] pairs of a hash; [member, score] pairs of a sorted set.
+ */
+export interface DumpRecord extends DescribedEntry {
+  readonly db: number;
+}
+
+/** What belongs to no key. */
+export interface DumpHeader {
+  /** Highest fencing token given out. */
+  readonly lastFence: number;
+}
+
+/** A record has about so many bytes at most, unless one element alone has more. */
+const PART_BYTES = 4 * 1024 * 1024;
+const PART_ELEMENTS = 1000;
+
+/** Visits every key whose time has not come by `nowMs`; returns how many keys. */
+export function readRecords(keyspace: Keyspace, nowMs: number, visit: (record: DumpRecord) => void): number {
+  keyspace.nowMs = nowMs;
+  let keys = 0;
+  for (const db of keyspace.databases()) {
+    db.forEachKey((buf, off, len, type, expireAt) => {
+      keys++;
+      const key = Buffer.from(buf.subarray(off, off + len));
+      let continues = false;
+      for (const value of partsOf(db, key)) {
+        visit({ db: db.index, key, type: typeName(type), expireAt, continues, value });
+        continues = true;
+      }
+    });
+  }
+  return keys;
+}
+
+function* partsOf(db: Database, key: Buffer): Generator<Described> {
+  if (db.lookup(key, 0, key.length) === TYPE_STRING) {
+    const bytes = Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen));
+    for (let at = 0; at === 0 || at < bytes.length; at += PART_BYTES) yield bytes.subarray(at, at + PART_BYTES);
+    return;
+  }
+  let part: Described[] = [];
+  let bytes = 0;
+  for (const element of describeValue(db.value)) {
+    part.push(element);
+    bytes += bytesOf(element);
+    if (part.length < PART_ELEMENTS && bytes < PART_BYTES) continue;
+    yield part;
+    part = [];
+    bytes = 0;
+  }
+  if (part.length > 0) yield part;
+}
+
+function bytesOf(element: Described): number {
+  if (Buffer.isBuffer(element)) return element.length;
+  return typeof element === "object"
+    ? (element as readonly Described[]).reduce<number>((sum, one) => sum + bytesOf(one), 0)
+    : 8;
+}
+
+/** Puts a record into a keyspace. Throws DataError where it makes no sense. */
+export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
+  const { key, type, expireAt, continues, value } = record;
+  if (!(record.db >= 0 && record.db < DATABASES)) throw new DataError(`there is no database ${record.db}`);
+  const db = keyspace.db(record.db);
+  const k = [key, 0, key.length] as const;
+  const existing = typeName(db.lookup(...k));
+  if (!continues) db.remove(...k);
+  else if (existing !== type) throw new DataError(`more of a ${type} follows where there is none`);
+  switch (type) {
+    case "string": {
+      const bytes = asBytes(value);
+      if (continues) db.append(...k, bytes, 0, bytes.length);
+      else db.setString(...k, bytes, 0, bytes.length, 0);
+      break;
+    }
+    case "list":
+      db.listPush(...k, SIDE_TAIL, asTexts(value));
+      break;
+    case "set":
+      db.setAdd(...k, asTexts(value));
+      break;
+    case "hash":
+      db.hashSet(
+        ...k,
+        asPairs(value).flatMap(([field, held]) => [latin1(field), latin1(held)]),
+      );
+      break;
+    case "zset": {
+      const pairs = asPairs(value);
+      const scores = pairs.map(([, score]) => asScore(score));
+      db.zsetAdd(
+        ...k,
+        scores,
+        pairs.map(([member]) => latin1(member)),
+      );
+      break;
+    }
+    default:
+      throw new DataError(`there is no type "${type}"`);
+  }
+  if (!continues && expireAt !== 0) db.setExpire(...k, expireAt);
+}
+
+function asBytes(value: Described | undefined): Buffer {
+  if (Buffer.isBuffer(value)) return value;
+  throw new DataError("bytes are expected in a value");
+}
+
+function latin1(value: Described | undefined): string {
+  return asBytes(value).toString("latin1");
+}
+
+function asScore(value: Described | undefined): number {
+  if (typeof value === "number" && !Number.isNaN(value)) return value;
+  throw new DataError("a score must be a number");
+}
+
+function asList(value: Described): readonly Described[] {
+  if (typeof value === "object" && !Buffer.isBuffer(value) && value.length > 0) return value as readonly Described[];
+  throw new DataError("a collection must be a list with at least one element");
+}
+
+function asTexts(value: Described): string[] {
+  return asList(value).map(latin1);
+}
+
+function asPairs(value: Described): (readonly Described[])[] {
+  return asList(value).map((pair) => {
+    const both = asList(pair);
+    if (both.length === 2) return both;
+    throw new DataError("pairs are expected in a value");
+  });
+}
