@@ -1,5 +1,5 @@
 import type { Directory, OpenMode } from "./disk.js";
-import { extreme, FaultyFile, type Flush } from "./faulty-file.js";
+import { FaultyFile, type Flush } from "./faulty-file.js";
 
 /*
  * A directory in memory that does to a program what the worst disk may do, for tests of crash safety:
@@ -91,7 +91,7 @@ const FAULTS: Readonly<Record<Kind, readonly DiskFault[]>> = {
   "sync directory": ["EIO", "EMFILE", "ENOSPC"],
 };
 
-/** So many removed files are remembered, whose sectors others may get. */
+/** So many removed, replaced and cut files are remembered, whose sectors others may get. */
 const RECYCLED_FILES = 8;
 
 class FaultyDisk implements FaultyDirectory {
@@ -131,7 +131,7 @@ class FaultyDisk implements FaultyDirectory {
 
   crash(): FaultyDirectory {
     const names = new Map(this.#durable);
-    const done = extreme(this.#random);
+    const done = this.#random();
     for (const change of this.#changes) if (this.#random() < done) apply(names, change);
     const files = new Map<string, FaultyFile>();
     for (const [name, file] of names) {
@@ -208,19 +208,23 @@ class FaultyDisk implements FaultyDirectory {
 
   truncate(fd: number, length: number): void {
     this.#operation("change");
-    this.#descriptor(fd).file.truncate(length);
+    const { file } = this.#descriptor(fd);
+    this.#recycle(file);
+    file.truncate(length);
   }
 
   rename(from: string, to: string): void {
     this.#operation("change");
-    this.#change({ file: this.#file(from), from, to });
+    const file = this.#file(from);
+    const replaced = this.#files.get(to);
+    if (replaced !== undefined) this.#recycle(replaced);
+    this.#change({ file, from, to });
   }
 
   unlink(name: string): void {
     this.#operation("change");
     const file = this.#file(name);
-    this.#recycled.push(file.contents());
-    if (this.#recycled.length > RECYCLED_FILES) this.#recycled.shift();
+    this.#recycle(file);
     this.#change({ file, from: name, to: null });
   }
 
@@ -240,6 +244,12 @@ class FaultyDisk implements FaultyDirectory {
     }
     if (this.#lies("fdatasync")) file.failSync(flush);
     else file.endSync(flush);
+  }
+
+  /** Its sectors may turn up in other files. */
+  #recycle(file: FaultyFile): void {
+    this.#recycled.push(file.contents());
+    if (this.#recycled.length > RECYCLED_FILES) this.#recycled.shift();
   }
 
   #lies(about: "fdatasync" | "directory"): boolean {

@@ -165,7 +165,7 @@ export class FaultyFile {
 }
 
 /** A chance for a whole power loss: nothing, everything, or something between; the extremes are where bugs are. */
-export function extreme(random: () => number): number {
+function extreme(random: () => number): number {
   const kind = random();
   return kind < 0.25 ? 0 : kind < 0.5 ? 1 : random();
 }

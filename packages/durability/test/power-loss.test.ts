@@ -7,8 +7,9 @@ import { intercepted, wideRandom } from "./support.js";
 
 /*
  * Power losses. Random programs write, sync, rotate, publish snapshots and prune over a disk that forgets what was not
- * synced and fails now and then; the power goes at any operation. Of each such disk several of the possible remains are
- * recovered, with a power loss in the middle of the recovery, and another one; the program then goes on with one of them.
+ * synced and fails now and then; they are killed, and started again; the power goes at any operation, and most often
+ * just before a sync. The possible remains of the disk are recovered, with a power loss in the middle of the recovery,
+ * and another one; the program then goes on with one of them.
  *
  *   I1  what is recovered is the effect of a prefix of the commit order
  *   I2  the prefix contains everything whose sync had returned, and what an earlier recovery had returned
@@ -21,11 +22,14 @@ const STATES = Number(process.env.HEARTHKV_CRASH_STATES ?? 20_000);
 const SEED = Number(process.env.HEARTHKV_CRASH_SEED ?? Date.now());
 
 const LIVES = 3;
-const REMAINS = 4;
+const REMAINS = 3;
+/** How often it is tried what would remain if the power went just before a sync of a file, or of the directory. */
+const FILE_SYNC_SHARE = 0.05;
+const DIRECTORY_SYNC_SHARE = 0.3;
 const LIFE_OPERATIONS = 250;
 const RECOVERY_OPERATIONS = 40;
 const CONTROL_STATES = 20_000;
-const FAULTS = ["EIO", "EIO", "ENOSPC", "EMFILE"] as const satisfies readonly DiskFault[];
+const FAULTS = ["EIO", "EIO", "ENOSPC", "EMFILE", "short write"] as const satisfies readonly DiskFault[];
 
 interface Conditions {
   readonly disk?: FaultyDiskOptions;
@@ -102,6 +106,8 @@ async function campaign(
 class Program {
   /** Remains recovered so far. */
   states = 0;
+  /** Remains to be recovered, with what had been acknowledged as synced. */
+  #remains: { readonly disk: FaultyDirectory; readonly synced: number }[] = [];
   readonly #random: () => number;
   readonly #seen: (disk: Directory) => Directory;
   readonly #order = new CommitOrder();
@@ -124,7 +130,8 @@ class Program {
     for (let life = 0; life < LIVES; life++) {
       this.#disk.failAfter(1 + Math.floor(this.#random() * LIFE_OPERATIONS), "power loss");
       while (!this.#disk.powerLost) await this.#untilItEnds();
-      for (let i = 0; i < REMAINS; i++) await this.#judge(this.#disk.crash());
+      for (let i = 0; i < REMAINS; i++) this.#keepRemains();
+      await this.#judgeRemains();
       this.#disk = this.#disk.crash();
     }
   }
@@ -133,13 +140,14 @@ class Program {
   async #untilItEnds(): Promise<void> {
     const disk = this.#disk;
     const random = this.#random;
-    const run = new ProcessRun(this.#seen(disk), this.#order, random, ++this.#runs);
+    const run = new ProcessRun(this.#watched(this.#seen(disk)), this.#order, random, ++this.#runs);
     try {
       if (random() < 5 * this.#faultShare) this.#planFault(RECOVERY_OPERATIONS);
       if (!(await run.attempt(() => run.start()))) return;
       while (!disk.powerLost) {
         if (random() < this.#faultShare) this.#planFault(10);
         await run.step();
+        await this.#judgeRemains();
         if (random() < this.#killShare) return;
       }
     } catch (error) {
@@ -147,15 +155,42 @@ class Program {
     }
   }
 
+  /** A fault, sometimes another one and the power loss soon after it: what was just got over is the weakest moment. */
   #planFault(operations: number): void {
-    const fault = FAULTS[Math.floor(this.#random() * FAULTS.length)]!;
-    this.#disk.failAfter(1 + Math.floor(this.#random() * operations), fault);
+    const random = this.#random;
+    let at = 1 + Math.floor(random() * operations);
+    do {
+      this.#disk.failAfter(at, FAULTS[Math.floor(random() * FAULTS.length)]!);
+      at += 1 + Math.floor(random() * 10);
+    } while (random() < 0.4);
+    if (random() < 0.1) this.#disk.failAfter(at, "power loss");
+  }
+
+  /** Keeps what would remain before some of the syncs. */
+  #watched(disk: Directory): Directory {
+    const before = <T>(share: number, sync: () => T) => {
+      if (!this.#disk.powerLost && this.#random() < share) this.#keepRemains();
+      return sync();
+    };
+    return intercepted(disk, (real) => ({
+      fdatasync: (fd) => before(FILE_SYNC_SHARE, () => real.fdatasync(fd)),
+      fdatasyncAsync: (fd) => before(FILE_SYNC_SHARE, () => real.fdatasyncAsync(fd)),
+      syncDirectory: () => before(DIRECTORY_SYNC_SHARE, () => real.syncDirectory()),
+    }));
+  }
+
+  #keepRemains(): void {
+    this.#remains.push({ disk: this.#disk.crash(), synced: this.#order.synced });
+  }
+
+  async #judgeRemains(): Promise<void> {
+    for (const { disk, synced } of this.#remains.splice(0)) await this.#judge(disk, synced);
   }
 
   /** Recovers remains, twice with a power loss in the middle or right after it; then whole, and once more for nothing. */
-  async #judge(remains: FaultyDirectory): Promise<void> {
+  async #judge(remains: FaultyDirectory, acknowledged: number): Promise<void> {
     let disk = remains;
-    let { synced } = this.#order;
+    let synced = acknowledged;
     for (let interruption = 0; interruption < 2; interruption++) {
       this.states++;
       disk.failAfter(1 + Math.floor(this.#random() * RECOVERY_OPERATIONS), "power loss");

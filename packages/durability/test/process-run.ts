@@ -70,7 +70,7 @@ export class ProcessRun {
   /** Some milliseconds of every run; now and then the clock jumps back, which is no reason to lose anything. */
   #nowMs(): number {
     const jump = this.#random() < 0.05 ? 3_600_000 : 0;
-    return 1_700_000_000_000 + this.#run * 1000 + Math.floor(this.#random() * 5) - jump;
+    return 1_700_000_000_000 + this.#run * 10 + Math.floor(this.#random() ** 2 * 5) - jump;
   }
 
   /** One random step. False where the disk refused it. */
@@ -79,7 +79,7 @@ export class ProcessRun {
     if (choice < 0.4) return await this.attempt(() => this.append());
     if (choice < 0.55) return await this.attempt(() => this.sync());
     if (choice < 0.65) return await this.attempt(() => this.syncWhileWriting());
-    if (choice < 0.68) return await this.attempt(() => this.rotate());
+    if (choice < 0.73) return await this.attempt(() => this.rotate());
     return await this.attempt(() => this.snapshotStep());
   }
 
