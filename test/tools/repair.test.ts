@@ -100,14 +100,40 @@ describe("damage to what recovery does not need is set aside, and all data stays
   });
 });
 
+test.each<[string, (path: string) => void]>([
+  ["missing", (path) => rmSync(join(path, "manifest.bson"))],
+  ["damaged", (path) => flipByte(path, "manifest.bson", 30)],
+])("a manifest that is %s is made again from what a snapshot remembers", async (what, damage) => {
+  const path = copyOf(whole);
+  damage(path);
+  const { report } = await repairDirectory(path);
+  expect(report.problems).toEqual([]);
+  expect(await digestOfServer(path)).toBe(whole.digest);
+  expect(namesIn(path, /^manifest\.bson\..*broken$/)).toHaveLength(what === "damaged" ? 1 : 0);
+});
+
 test("what cannot be repaired is left alone: exit code 1", async () => {
   const path = copyOf(whole);
-  rmSync(join(path, "manifest.bson"));
+  const snapshot = namesIn(path, SNAPSHOTS).at(-1)!;
+  const bytes = readFileSync(join(path, snapshot));
+  bytes[8] = 99; // the format's version
+  writeFileSync(join(path, snapshot), bytes);
   const before = contentOf(path);
   const { code, stderr } = await hearthkv("repair", path, "--yes");
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^hearthkv: cannot be repaired: [^\n]*manifest[^\n]*\n$/);
+  expect(stderr).toMatch(/^hearthkv: cannot be repaired: [^\n]*newer version[^\n]*\n$/);
   expect(contentOf(path)).toEqual(before);
+});
+
+test("a server that refuses to start names the command that repairs", async () => {
+  const path = copyOf(whole);
+  flipByte(path, namesIn(path, FINISHED).at(-1)!, 100);
+  const { code, stderr } = await hearthkv("serve", "--port", "0", "--data-dir", path, "--log-level", "silent");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^hearthkv: [^\n]*offset \d+, sequence \d+[^\n]*hearthkv repair \S+ says what can be saved, and how\n$/,
+  );
+  expect(stderr).toContain(`hearthkv repair ${path} `);
 });
 
 test("a directory in use is not repaired, nor one that is none", async () => {

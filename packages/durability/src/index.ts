@@ -21,7 +21,7 @@ export {
   lockDirectory,
   readLockOwner,
 } from "./lock.js";
-export { loadOrCreateManifest, type Manifest, newGeneration } from "./manifest.js";
+export { loadOrCreateManifest, type Manifest, newGeneration, rewriteManifest } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
 export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";

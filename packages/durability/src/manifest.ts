@@ -49,6 +49,11 @@ export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now())
   return manifest;
 }
 
+/** Writes a lost manifest again (durably), its hash seed being known from a snapshot's metadata. Throws StorageError io. */
+export function rewriteManifest(dir: Directory, hashSeed: Uint8Array, nowMs: number = Date.now()): void {
+  atomicWriteDurable(dir, MANIFEST, encodeManifest({ version: VERSION, createdMs: nowMs, hashSeed }));
+}
+
 /** A generation for a new run: random, 32 bits, not 0. */
 export function newGeneration(): number {
   return randomInt(1, 2 ** 32);

@@ -57,6 +57,13 @@ async function serve(settings: ServeSettings, version: string): Promise<void> {
   process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
 }
 
+/** Codes of storage errors that a repair may help with. */
+const DAMAGE = /^(corrupt|missing)-|^sequence-gap$/;
+
+function repairAdvice(dataDir = ""): string {
+  return `hearthkv repair ${resolve(dataDir)} says what can be saved, and how`;
+}
+
 async function start(options: ServerOptions): Promise<RunningServer> {
   const { startServer } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
   try {
@@ -65,7 +72,8 @@ async function start(options: ServerOptions): Promise<RunningServer> {
     const { code, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
     // Errors of the system and of the storage carry a code and say all there is to say; others are bugs and keep their stack.
     if (code === undefined) throw error;
-    throw new RunError(code === "EADDRINUSE" ? `cannot listen on ${address}:${port}: it is in use already` : message);
+    if (code === "EADDRINUSE") throw new RunError(`cannot listen on ${address}:${port}: it is in use already`);
+    throw new RunError(DAMAGE.test(code) ? `${message}. ${repairAdvice(options.dataDir)}` : message);
   }
 }
 

@@ -199,10 +199,23 @@ class Inspection {
     const { toSequence, fromTimeMs, toTimeMs } = this.#options;
     if (toSequence !== undefined && sequence > toSequence) throw new Enough();
     if ((fromTimeMs !== undefined && timeMs < fromTimeMs) || (toTimeMs !== undefined && timeMs > toTimeMs)) return;
-    const mutations = describeMutations(opType, bytes, off, len).filter(({ keys }) => {
-      return keys.length === 0 || keys.some((key) => this.#wantsKey(key));
-    });
+    const mutations = this.#describe(file, sequence, () => describeMutations(opType, bytes, off, len)).filter(
+      ({ keys }) => {
+        return keys.length === 0 || keys.some((key) => this.#wantsKey(key));
+      },
+    );
     if (mutations.length > 0) this.#count({ kind: "entry", file, sequence, timeMs, mutations });
+  }
+
+  /** An entry whose checksum holds and that cannot be read all the same does not end the reading. */
+  #describe(file: string, sequence: number, read: () => DescribedMutation[]): DescribedMutation[] {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#out({ kind: "damage", file, message: `sequence ${sequence}: ${error.message}` });
+      return [];
+    }
   }
 
   #wantsKey(key: Buffer): boolean {

@@ -21,6 +21,8 @@ export interface Loaded {
 export interface LoadOptions {
   readonly onProgress?: (fraction: number) => void;
   readonly log?: RecoveryLog;
+  /** In place of the manifest's, where that is lost. */
+  readonly hashSeed?: Uint8Array;
 }
 
 /**
@@ -28,13 +30,14 @@ export interface LoadOptions {
  * entries as it says, and every mutation must be readable. Throws StorageError.
  */
 export async function loadDirectory(dir: Directory, mode: RecoveryMode, options: LoadOptions = {}): Promise<Loaded> {
-  const { hashSeed } = loadOrCreateManifest(dir);
+  const hashSeed = options.hashSeed ?? loadOrCreateManifest(dir).hashSeed;
   const keyspace = new Keyspace({ hashSeed, random: () => 0 });
   keyspace.effects.enabled = false;
   let lastFence = 0;
   const result = await recover(dir, {
     mode,
-    ...options,
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.log === undefined ? {} : { log: options.log }),
     onMetadata: (metadata) => {
       if (typeof metadata.lastFence === "number") lastFence = metadata.lastFence;
     },

@@ -2,6 +2,7 @@
  * Brings a damaged directory into a state that a server starts on, and that `check` finds clean. Nothing is lost for good: whatever is
  * taken away stays beside the data under a name that ends in .broken.
  *
+ *   no manifest          it is written again, with the hash seed that a snapshot remembers; then
  *   recovery works       what it would do at a start is done now; damaged files that it does not need are set aside
  *   recovery refuses     what is valid is loaded (mode skip-corrupt) -> a snapshot of it is published -> a new segment begins
  *                        -> everything older is set aside
@@ -18,6 +19,7 @@ import {
   readSnapshotHeader,
   realDisk,
   rehearsalDisk,
+  rewriteManifest,
   StorageError,
   setAside,
 } from "@hearthkv/durability";
@@ -25,6 +27,7 @@ import { describeChanges } from "./changes.js";
 import { type CheckReport, checkDirectory } from "./check.js";
 import { dataFolderNames } from "./data-folder.js";
 import { countKeys, loadDirectory } from "./load.js";
+import { findLostManifest, type LostManifest } from "./lost-manifest.js";
 import { writeState } from "./write-state.js";
 
 /** What a repair is going to do. */
@@ -38,23 +41,48 @@ export interface RepairPlan {
   readonly loss: string | null;
   /** Files that recovery does not need, to be set aside. */
   readonly unneeded: readonly string[];
+  /** The manifest to be written again. */
+  readonly manifest: LostManifest | null;
 }
 
 /** Says what would be done, and changes nothing. Throws ToolError where there is no data directory. */
 export async function planRepair(path: string): Promise<RepairPlan> {
   const report = await checkDirectory(path, { digest: false });
   const problems = report.problems.map(({ message }) => message);
-  const disk = rehearsalDisk(path);
   try {
-    const { result } = await loadDirectory(disk, "torn-tail");
-    const renamed = new Set(disk.changes.flatMap((change) => (change.kind === "rename" ? [change.from] : [])));
-    const unneeded = unneededFiles(disk, report, result).filter((name) => !renamed.has(name));
-    const steps = [...describeChanges(disk.changes), ...unneeded.map((name) => `set ${name} aside: it is not needed`)];
-    return { kind: steps.length === 0 ? "nothing" : "tidy", problems, steps, loss: null, unneeded };
+    const manifest = findLostManifest(rehearsalDisk(path));
+    return await planWith(path, report, manifest, problems);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    return await planSalvage(path, problems.length === 0 ? [error.message] : problems);
+    return { kind: "impossible", problems, steps: [error.message], loss: null, unneeded: [], manifest: null };
   }
+}
+
+async function planWith(
+  path: string,
+  report: CheckReport,
+  manifest: LostManifest | null,
+  problems: readonly string[],
+): Promise<RepairPlan> {
+  const first = manifest === null ? [] : [`write ${fileNames.MANIFEST} again with ${manifest.source}`];
+  const disk = rehearsalDisk(path);
+  try {
+    const { result } = await loadDirectory(disk, "torn-tail", seedOf(manifest));
+    const renamed = new Set(disk.changes.flatMap((change) => (change.kind === "rename" ? [change.from] : [])));
+    const unneeded = unneededFiles(disk, report, result).filter((name) => !renamed.has(name));
+    const aside = unneeded.map((name) => `set ${name} aside: it is not needed`);
+    const steps = [...first, ...describeChanges(disk.changes), ...aside];
+    return { kind: steps.length === 0 ? "nothing" : "tidy", problems, steps, loss: null, unneeded, manifest };
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const { steps, loss } = await planSalvage(path, manifest);
+    const told = problems.length === 0 ? [error.message] : problems;
+    return { kind: "salvage", problems: told, steps: [...first, ...steps], loss, unneeded: [], manifest };
+  }
+}
+
+function seedOf(manifest: LostManifest | null): { hashSeed?: Uint8Array } {
+  return manifest === null ? {} : { hashSeed: manifest.hashSeed };
 }
 
 /**
@@ -67,6 +95,7 @@ export async function repairDirectory(path: string): Promise<{ plan: RepairPlan;
   try {
     const plan = await planRepair(path);
     const dir = realDisk(path);
+    if (plan.manifest !== null && plan.kind !== "impossible") writeManifest(dir, plan.manifest);
     if (plan.kind === "tidy") await tidy(dir, plan);
     if (plan.kind === "salvage") await salvage(dir);
     return { plan, report: await checkDirectory(path) };
@@ -75,23 +104,26 @@ export async function repairDirectory(path: string): Promise<{ plan: RepairPlan;
   }
 }
 
-async function planSalvage(path: string, problems: readonly string[]): Promise<RepairPlan> {
+/** Throws StorageError where not even that is possible. */
+async function planSalvage(
+  path: string,
+  manifest: LostManifest | null,
+): Promise<{ readonly steps: readonly string[]; readonly loss: string }> {
   const disk = rehearsalDisk(path);
-  try {
-    const { keyspace, result } = await loadDirectory(disk, "skip-corrupt");
-    const names = disk.list();
-    const old = [...fileNames.snapshotNames(names), ...fileNames.segmentNames(names)];
-    const steps = [
-      `load what is valid: ${countKeys(keyspace)} keys up to sequence ${result.lastSequence}`,
-      "write a snapshot of that and begin a new segment",
-      ...old.map((name) => `set ${name} aside`),
-    ];
-    const loss = `${result.corruptedEntries} or more entries of the log cannot be read`;
-    return { kind: "salvage", problems, steps, loss, unneeded: [] };
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    return { kind: "impossible", problems, steps: [error.message], loss: null, unneeded: [] };
-  }
+  const { keyspace, result } = await loadDirectory(disk, "skip-corrupt", seedOf(manifest));
+  const names = disk.list();
+  const old = [...fileNames.snapshotNames(names), ...fileNames.segmentNames(names)];
+  const steps = [
+    `load what is valid: ${countKeys(keyspace)} keys up to sequence ${result.lastSequence}`,
+    "write a snapshot of that and begin a new segment",
+    ...old.map((name) => `set ${name} aside`),
+  ];
+  return { steps, loss: `${result.corruptedEntries} or more entries of the log cannot be read` };
+}
+
+function writeManifest(dir: Directory, manifest: LostManifest): void {
+  if (dir.exists(fileNames.MANIFEST)) setAside(dir, fileNames.MANIFEST, Date.now());
+  rewriteManifest(dir, manifest.hashSeed);
 }
 
 async function tidy(dir: Directory, plan: RepairPlan): Promise<void> {
