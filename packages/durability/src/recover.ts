@@ -68,8 +68,9 @@ export interface RecoveryResult {
   /** Highest sequence recovered: the next entry gets the one after it. */
   readonly lastSequence: number;
   /**
-   * Up to here everything is durable. Below lastSequence when an fsync had failed before the stop: then WalWriter.create is to be given
-   * it as `syncedSequence`, and a fresh snapshot is needed.
+   * Up to here everything was durable already. Below lastSequence when the files tell of an fsync that failed before the stop: what lies
+   * above was read from memory that the disk may not have had, and recovery has written it again. Who would rather not build on that
+   * gives it to WalWriter.create as `syncedSequence` and makes a snapshot.
    */
   readonly syncedSequence: number;
   readonly nextSegmentNumber: number;
