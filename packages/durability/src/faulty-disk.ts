@@ -9,7 +9,8 @@ import { FaultyFile, type Flush } from "./faulty-file.js";
  *     fsync of the directory: a later one may be there without an earlier one. A file whose creation was not synced is
  *     lost whole, even if its bytes were. This is stricter than ext4 and XFS.
  *   - A failed fdatasync loses the bytes it was for, although the process still reads them, and the next fdatasync
- *     succeeds (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+ *     succeeds (Rebello et al., "Can Applications Recover from fsync Failures?", 2020). A failed fsync of the directory
+ *     leaves its changes unsynced, for the next one.
  *   - Any operation fails on demand, and writes may take only a part of what they are given.
  *
  * Everything is decided by the random source: with the same one, and the same operations, the same happens again.
@@ -42,7 +43,7 @@ export interface FaultyDirectory extends Directory {
   crash(): FaultyDirectory;
 }
 
-/** What operations throw when the power is lost. Not a StorageError cause to handle: the process is gone with it. */
+/** What operations throw when the power is lost; the program under test may wrap it. `powerLost` tells for sure. */
 export class PowerLoss extends Error {
   override readonly name = "PowerLoss";
 
