@@ -91,7 +91,10 @@ export function lockDirectory(path: string, options: LockOptions = {}): Director
     fs.writeFileSync(own, `${JSON.stringify(owner)}\n`, { mode: 0o600, flag: "wx" });
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (tryTake(path, own)) return new DirectoryLock(path, owner, options);
+        if (!tryTake(path, own)) continue;
+        removeQuietly(own);
+        removeLeftovers(path);
+        return new DirectoryLock(path, owner, options);
       }
     } finally {
       removeQuietly(own);
@@ -139,6 +142,23 @@ function tryTake(path: string, own: string): boolean {
   fs.renameSync(mine, lock);
   for (const link of links) removeQuietly(link);
   return true;
+}
+
+/**
+ * Removes the records of those who died while they took the lock. One who lives, or whose record is not whole yet, keeps his; a
+ * link that such a one makes now leads nowhere, since LOCK names a living owner. Without a word where that fails: the next one will.
+ */
+function removeLeftovers(path: string): void {
+  try {
+    for (const name of fs.readdirSync(path).filter((entry) => entry.startsWith(`${LOCK}.`))) {
+      const file = join(path, name);
+      const owner = readOwner(file);
+      const dead = owner === null ? (ageMs(file) ?? 0) >= HEARTBEAT_STALE_MS : !isAlive(owner, file);
+      if (dead) removeQuietly(file);
+    }
+  } catch {
+    // They are in nobody's way.
+  }
 }
 
 /** LOCK is linked only when its content is whole, so an unreadable one was damaged by a crash of the machine. */

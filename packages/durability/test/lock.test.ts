@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -123,5 +123,20 @@ test("the lock file can be read by a human", () => {
   const lock = lockDirectory(path);
   expect(JSON.parse(readFileSync(join(path, "LOCK"), "utf8"))).toMatchObject({ pid: process.pid });
   expect(fileURLToPath(LIBRARY)).toContain("dist");
+  lock.release();
+});
+
+test("the record of one who died while he took the lock is removed by the next; one that is just being written stays", async () => {
+  const path = temporaryDirectory();
+  const first = await contender(path);
+  expect(await go(first)).toBe("held");
+  await killed(first);
+  linkSync(join(path, "LOCK"), join(path, "LOCK.aaaa"));
+  writeFileSync(join(path, "LOCK.bbbb"), "");
+  writeFileSync(join(path, "LOCK.cccc"), "");
+  utimesSync(join(path, "LOCK.cccc"), new Date(0), new Date(0));
+
+  const lock = lockDirectory(path);
+  expect(readdirSync(path).sort()).toEqual(["LOCK", "LOCK.bbbb"]);
   lock.release();
 });
