@@ -43,9 +43,19 @@ export interface Totals {
   readonly moments: Partial<Record<Moment, number>>;
 }
 
+/** What a run may differ in. */
+export interface CrashRunOptions {
+  /** Default a new temporary folder. */
+  readonly dataDir?: string;
+  /** Commands refused because the disk fails are no faults. Default false. */
+  readonly mayBeRefused?: boolean;
+  /** Of the server. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** One data directory through many crashes. */
 export class CrashRun {
-  readonly dataDir = temporaryFolder("crash");
+  readonly dataDir: string;
   readonly totals: Totals = {
     cycles: 0,
     sent: 0,
@@ -61,20 +71,24 @@ export class CrashRun {
   readonly #random: Random;
   readonly #writers: Writer[];
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   /** The common counter at the beginning of the run. */
   #order = 0;
 
-  constructor(seed: number, writers: number, flags: readonly string[]) {
+  constructor(seed: number, writers: number, flags: readonly string[], options: CrashRunOptions = {}) {
+    const { mayBeRefused = false, dataDir, env = {} } = options;
+    this.dataDir = dataDir ?? temporaryFolder("crash");
     this.#random = new Random(seed);
     this.#writers = Array.from(
       { length: writers },
-      (_, id) => new Writer(id, new Random(this.#random.next() * 2 ** 32)),
+      (_, id) => new Writer(id, new Random(this.#random.next() * 2 ** 32), mayBeRefused),
     );
     this.#flags = flags;
+    this.#env = env;
   }
 
   get options(): HearthOptions {
-    return { dataDir: this.dataDir, flags: this.#flags };
+    return { dataDir: this.dataDir, flags: this.#flags, env: this.#env };
   }
 
   /** Starts the server, looks at what it has, writes, kills it. */
@@ -144,6 +158,26 @@ export class CrashRun {
   /** Resolves when every command that was sent is answered; nothing more is sent. */
   async pause(): Promise<void> {
     await Promise.all(this.#writers.map((writer) => writer.pause()));
+  }
+
+  /** Goes on after pause(). */
+  resume(): void {
+    for (const writer of this.#writers) writer.resume();
+  }
+
+  /** Ends the connections of all writers. */
+  async stopWriters(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.close()));
+  }
+
+  /** Commands of all runs that were refused because the disk failed. */
+  get refused(): number {
+    return this.#writers.reduce((sum, writer) => sum + writer.refused, 0);
+  }
+
+  /** The last error that such a command got from each writer's server; "" = none. */
+  get lastRefusals(): string[] {
+    return this.#writers.map((writer) => writer.lastRefusal);
   }
 
   /** Commands that all writers have got an answer to in this run. */

@@ -22,11 +22,20 @@ export interface Survival {
   readonly faults: readonly string[];
 }
 
+/** The error of a write that was not taken, because the disk fails: it has no effect, and the connection goes on. */
+const REFUSAL = /^(MISCONF|EXECABORT) /;
+/** After one nothing is sent for so long. */
+const BACK_OFF_MS = 10;
+
 /** One writer; it goes on from run to run, as the data directory does. */
 export class Writer {
   /** Error replies and replies that do not fit; there must be none. */
   readonly faults: string[] = [];
+  /** Commands of all runs that were not taken because the disk failed, and the last such error. */
+  refused = 0;
+  lastRefusal = "";
   readonly #id: number;
+  readonly #mayBeRefused: boolean;
   readonly #source: OperationSource;
   /** Content before the first command of this run. */
   #base: State = new Map();
@@ -38,12 +47,15 @@ export class Writer {
   #repliesOfFirst = 0;
   #depth = 1;
   #paused = false;
+  #backingOff = false;
   #socket: net.Socket | null = null;
   #closed: Promise<unknown> = Promise.resolve();
   #quiet: () => void = () => {};
 
-  constructor(id: number, random: Random) {
+  /** @param mayBeRefused commands refused for a failing disk are no faults */
+  constructor(id: number, random: Random, mayBeRefused = false) {
     this.#id = id;
+    this.#mayBeRefused = mayBeRefused;
     this.#source = new OperationSource(id, random);
   }
 
@@ -59,10 +71,8 @@ export class Writer {
   async start(port: number, depth: number): Promise<void> {
     this.#run++;
     this.#depth = depth;
-    this.#operations = [];
-    this.#acknowledged = 0;
+    this.#forgetRun();
     this.#repliesOfFirst = 0;
-    this.#orders.clear();
     this.#paused = false;
     const socket = net.connect({ host: "127.0.0.1", port, noDelay: true });
     await once(socket, "connect");
@@ -127,12 +137,20 @@ export class Writer {
       );
     }
     const ordersKept = applied.filter(sharesOrder).length;
-    return { sent: this.#operations.length, acknowledged: this.#acknowledged, kept, ordersKept, faults };
+    const survival = { sent: this.#operations.length, acknowledged: this.#acknowledged, kept, ordersKept, faults };
+    this.#forgetRun();
+    return survival;
+  }
+
+  #forgetRun(): void {
+    this.#operations = [];
+    this.#acknowledged = 0;
+    this.#orders.clear();
   }
 
   #send(): void {
     const socket = this.#socket;
-    if (this.#paused || socket === null || socket.destroyed || socket.writableNeedDrain) {
+    if (this.#paused || this.#backingOff || socket === null || socket.destroyed || socket.writableNeedDrain) {
       if (socket?.writableNeedDrain === true) socket.once("drain", () => this.#send());
       return;
     }
@@ -153,14 +171,31 @@ export class Writer {
       this.faults.push(`writer ${this.#id}: a reply to nothing: ${String(reply)}`);
       return;
     }
-    if (reply instanceof Error) this.faults.push(`writer ${this.#id}: ${operation.requests[0]?.[0]}: ${reply.message}`);
+    const refused = reply instanceof Error && this.#mayBeRefused && REFUSAL.test(reply.message);
+    if (reply instanceof Error && !refused) {
+      this.faults.push(`writer ${this.#id}: ${operation.requests[0]?.[0]}: ${reply.message}`);
+    }
     if (++this.#repliesOfFirst < operation.requests.length) return;
     this.#repliesOfFirst = 0;
-    if (operation.orderAt >= 0) {
+    if (refused) {
+      this.#operations[this.#acknowledged] = { ...operation, orderAt: -1, apply: () => {} };
+      this.#noteRefusal(reply.message);
+    } else if (operation.orderAt >= 0) {
       this.#orders.set(this.#acknowledged, (reply as number[])[operation.orderAt] ?? Number.NaN);
     }
     this.#acknowledged++;
     if (this.#paused && this.#acknowledged === this.#operations.length) this.#quiet();
+  }
+
+  #noteRefusal(message: string): void {
+    this.refused++;
+    if (message.startsWith("MISCONF")) this.lastRefusal = message;
+    if (this.#backingOff) return;
+    this.#backingOff = true;
+    setTimeout(() => {
+      this.#backingOff = false;
+      this.#send();
+    }, BACK_OFF_MS);
   }
 
   /** Length of the longest prefix whose effect is exactly what was found; -1 = there is none, and how near it came. */

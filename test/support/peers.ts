@@ -1,4 +1,4 @@
-/** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, script. */
+/** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, prlimit, script. */
 import { spawnSync } from "node:child_process";
 import type { TestContext } from "vitest";
 
@@ -17,6 +17,7 @@ const peers = {
   "redis-benchmark": { probe: ["redis-benchmark", "--version"], install: "redis-tools" },
   celery: { probe: [debianPython, "-c", "import celery, redis"], install: "python3-celery python3-redis" },
   script: { probe: ["script", "--version"], install: "bsdutils" },
+  prlimit: { probe: ["prlimit", "--version"], install: "util-linux" },
   strace: { probe: ["strace", "-V"], install: "strace" },
 } as const satisfies Record<string, Peer>;
 
