@@ -4,11 +4,12 @@
  *   every snapshot    header, structure, counts, SHA-256             every segment    header, CRC and sequence of each entry
  *   all segments      each continues the one before it               the whole        recovery rehearsed, and the digest of its result
  *
- * The directory may be in use. Its files then grow, change their names and go while they are read: a finding is believed only when the
- * names are still those from before, otherwise everything is looked at again. An unfinished end of the current segment is then being written.
+ * The directory may be in use: then all of it is as it was at one moment (durability's frozen disk), and an unfinished end of the current segment
+ * was just being written. Threads open files by their names; what they find wrong, and the current segment, are read through the frozen disk.
  */
 import {
   fileNames,
+  frozenDisk,
   inlineVerifier,
   livingLockOwner,
   parallelVerifier,
@@ -26,7 +27,6 @@ import { countKeys, loadDirectory } from "./load.js";
 
 /** From this size on threads are worth their start. */
 const PARALLEL_FROM_BYTES_DEFAULT = 32 * 1024 * 1024;
-const ATTEMPTS_MAX = 5;
 
 export interface CheckOptions {
   /** Forgive nothing, not even an unfinished end of the log (ignored while the directory is in use). Default false. */
@@ -73,28 +73,30 @@ export interface CheckReport {
 
 /** Checks the directory. Throws ToolError where there is none; damage is told in the report. */
 export async function checkDirectory(path: string, options: CheckOptions = {}): Promise<CheckReport> {
-  for (let attempt = 1; ; attempt++) {
-    const names = dataFolderNames(path);
-    const report = await new Check(path, names, options).run();
-    const settled = String(dataFolderNames(path).sort()) === String(names.sort());
-    if (report.problems.length === 0 || settled || attempt === ATTEMPTS_MAX) return report;
+  dataFolderNames(path);
+  if (livingLockOwner(path) === null) return await new Check(path, rehearsalDisk(path), options).run();
+  const frozen = frozenDisk(path);
+  try {
+    return await new Check(path, frozen, options).run();
+  } finally {
+    frozen.release();
   }
 }
 
 class Check {
   readonly #path: string;
-  readonly #names: readonly string[];
   readonly #options: CheckOptions;
   readonly #disk: RehearsalDirectory;
+  readonly #inline: Verifier;
   readonly #files: string[] = [];
   readonly #problems: Problem[] = [];
   readonly #notes: string[] = [];
 
-  constructor(path: string, names: readonly string[], options: CheckOptions) {
+  constructor(path: string, disk: RehearsalDirectory, options: CheckOptions) {
     this.#path = path;
-    this.#names = names;
+    this.#disk = disk;
+    this.#inline = inlineVerifier(disk);
     this.#options = options;
-    this.#disk = rehearsalDisk(path);
   }
 
   async run(): Promise<CheckReport> {
@@ -129,9 +131,10 @@ class Check {
   }
 
   async #verifyFiles(): Promise<void> {
-    const snapshots = fileNames.snapshotNames(this.#names);
-    const segments = fileNames.segmentNames(this.#names);
-    const sizes = new Map([...snapshots, ...segments].map((name) => [name, this.#sizeOf(name)]));
+    const names = this.#disk.list();
+    const snapshots = fileNames.snapshotNames(names);
+    const segments = fileNames.segmentNames(names);
+    const sizes = new Map([...snapshots, ...segments].map((name) => [name, this.#disk.size(name)]));
     const total = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
     let done = 0;
     const pass = (name: string) => {
@@ -150,12 +153,12 @@ class Check {
 
   #verifier(files: number, bytes: number): Verifier {
     const parallel = bytes >= (this.#options.parallelFromBytes ?? PARALLEL_FROM_BYTES_DEFAULT);
-    return parallel ? parallelVerifier(this.#path, files) : inlineVerifier(this.#disk);
+    return parallel ? parallelVerifier(this.#path, files) : this.#inline;
   }
 
   async #verifySnapshot(verifier: Verifier, name: string): Promise<void> {
     try {
-      const { header, fileBytes } = await verifier.snapshot(name);
+      const { header, fileBytes } = await verifier.snapshot(name).catch(() => this.#inline.snapshot(name));
       const what = `${header.totalEntries} entries in ${header.sectionCount} sections, log position ${header.walPos}`;
       this.#files.push(`${name}: ${fileBytes} bytes, ${what}`);
     } catch (error) {
@@ -165,7 +168,8 @@ class Check {
 
   async #verifySegment(verifier: Verifier, name: string): Promise<SegmentScan | null> {
     try {
-      return await verifier.segment(name);
+      if (name === fileNames.WAL_CURRENT) return await this.#inline.segment(name);
+      return await verifier.segment(name).catch(() => this.#inline.segment(name));
     } catch (error) {
       this.#report(error, name);
       return null;
@@ -226,14 +230,6 @@ class Check {
     const known = this.#problems.some((problem) => problem.file !== null && problem.file === file);
     if (name === null && known && error.code !== "corrupt-manifest") return;
     this.#problems.push({ file, message: error.message });
-  }
-
-  #sizeOf(name: string): number {
-    try {
-      return this.#disk.size(name);
-    } catch {
-      return 0; // It went meanwhile: reading it says so.
-    }
   }
 }
 
