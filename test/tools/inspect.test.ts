@@ -145,19 +145,24 @@ test("its reader may go away early", async () => {
   expect(stdout).toMatch(/^# snapshot/);
 });
 
-test("asked wrongly: exit code 2 and one line", async () => {
-  const snapshot = join(whole.path, namesIn(whole.path, SNAPSHOTS).at(0)!);
-  const wrong: [string[], string][] = [
-    [[whole.path, "--from-seq", "x"], '--from-seq must be a whole number of at least 0, not "x"'],
-    [[whole.path, "--to-time", "soon"], "--to-time must be milliseconds since 1970 or a time such as"],
-    [[join(whole.path, "manifest.bson")], "manifest.bson is neither a segment nor a snapshot"],
-    [[snapshot, "--from-seq", "1"], "is a snapshot: its entries have neither sequences nor times"],
-    [["/no/such/folder"], "/no/such/folder does not exist"],
-  ];
-  for (const [args, message] of wrong) {
-    const { code, stdout, stderr } = await hearthkv("inspect", ...args);
-    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
-    expect(stderr).toMatch(/^hearthkv: [^\n]+\n$/);
-    expect(stderr).toContain(message);
-  }
+describe("asked wrongly", () => {
+  test("flags: exit code 2 and one line", async () => {
+    const wrong: [string[], string][] = [
+      [[whole.path, "--from-seq", "x"], '--from-seq must be a whole number of at least 0, not "x"'],
+      [[whole.path, "--to-time", "soon"], "--to-time must be milliseconds since 1970 or a time such as"],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, stdout, stderr } = await hearthkv("inspect", ...args);
+      expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+      expect(stderr).toMatch(/^hearthkv: [^\n]+\n$/);
+      expect(stderr).toContain(message);
+    }
+  });
+
+  test("files", () => {
+    const snapshot = join(whole.path, namesIn(whole.path, SNAPSHOTS).at(0)!);
+    expect(() => records(join(whole.path, "manifest.bson"))).toThrow("is neither a segment nor a snapshot");
+    expect(() => records(snapshot, { fromSequence: 1 })).toThrow("its entries have neither sequences nor times");
+    expect(() => records("/no/such/folder")).toThrow("/no/such/folder does not exist");
+  });
 });
