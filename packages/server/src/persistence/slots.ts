@@ -11,6 +11,8 @@
  * Who writes a slot stands behind it. "Lock" = whoever holds DRAIN_LOCK. Each group has cache lines of its own.
  */
 
+import type { StorageErrorCode, StorageErrorDetails } from "@hearthkv/durability";
+
 // --- main publishes
 /** Position behind the last published entry. (main) */
 export const HEAD = 0;
@@ -179,9 +181,17 @@ export interface SnapshotMetadata {
   readonly lastFence: number;
 }
 
+/** A StorageError in parts. */
+export interface Refusal {
+  readonly code: StorageErrorCode;
+  readonly what: string;
+  readonly details: StorageErrorDetails;
+}
+
 export type FromWorker =
   | { readonly type: "ready" }
-  | { readonly type: "openFailed"; readonly error: Error }
+  /** `refusal`: what the storage said, whose class and fields do not cross; null = the error is a bug, with its stack. */
+  | { readonly type: "openFailed"; readonly error: Error; readonly refusal: Refusal | null }
   /** Some of PROGRESS_WANTED happened; the slots say how far. */
   | { readonly type: "progress" }
   /** What stands in the way of writing, as the operating system words it; null = nothing any more. */

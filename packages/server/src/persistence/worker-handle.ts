@@ -1,5 +1,6 @@
 /** Starting, talking to and watching the persistence worker, as seen by the serving thread. */
 import { Worker } from "node:worker_threads";
+import { StorageError } from "@hearthkv/durability";
 import * as slot from "./slots.js";
 
 /** The worker counts as hanging when its heartbeat stands still over so many looks in a row. */
@@ -41,7 +42,8 @@ export class WorkerHandle {
       worker.once("message", (message: slot.FromWorker) => {
         worker.off("error", reject);
         if (message.type === "openFailed") {
-          reject(message.error);
+          const { error, refusal } = message;
+          reject(refusal === null ? error : new StorageError(refusal.code, refusal.what, refusal.details));
           return;
         }
         worker.on("message", (next: slot.FromWorker) => this.onMessage(next));

@@ -10,7 +10,7 @@
  * always sees the other.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { realDisk } from "@hearthkv/durability";
+import { realDisk, StorageError } from "@hearthkv/durability";
 import * as slot from "./slots.js";
 import { WorkerLog } from "./worker-log.js";
 import { WorkerSnapshots } from "./worker-snapshots.js";
@@ -128,6 +128,16 @@ class PersistenceWorker {
   }
 }
 
+/** What the storage or the operating system refused; null for anything else, which is a bug. */
+function refusalOf(error: unknown): slot.Refusal | null {
+  if (error instanceof StorageError) {
+    const { code, what, file, errno } = error;
+    return { code, what, details: { file, errno } };
+  }
+  if (!(error instanceof Error && "code" in error)) return null;
+  return { code: "io", what: error.message, details: { errno: String(error.code) } };
+}
+
 const port = parentPort;
 if (port !== null) {
   const post = (message: slot.FromWorker): void => port.postMessage(message);
@@ -137,6 +147,7 @@ if (port !== null) {
     post({ type: "ready" });
     worker.run();
   } catch (error) {
-    post({ type: "openFailed", error: error instanceof Error ? error : new Error(String(error)) });
+    const asError = error instanceof Error ? error : new Error(String(error));
+    post({ type: "openFailed", error: asError, refusal: refusalOf(error) });
   }
 }

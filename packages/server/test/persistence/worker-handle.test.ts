@@ -72,5 +72,8 @@ test("an ending that was asked for is none", async () => {
 test("a directory that cannot take a segment is refused", async () => {
   const file = join(freshDirectory(), "file");
   writeFileSync(file, "");
-  await expect(started(join(file, "directory"))).rejects.toThrow("ENOTDIR");
+  const refused = started(join(file, "directory"));
+  await expect(refused).rejects.toThrow("ENOTDIR");
+  // As the storage's own error, which the command line tells in one line.
+  await expect(refused).rejects.toMatchObject({ name: "StorageError", code: "io", errno: "ENOTDIR" });
 });
