@@ -1,0 +1,149 @@
+/**
+ * A full disk: while the server writes, rotates its log, makes snapshots, and starts. Writes are refused with the reason, reads go on, the
+ * old snapshot stays, and once there is room again the server goes on by itself; no torn entry stands before a good one.
+ *
+ * HEARTHKV_FULL_DISK_ROUNDS sets how often the disk is filled and freed.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileNames } from "@hearthkv/durability";
+import { expect, test } from "vitest";
+import { CrashRun } from "../crash/crash-run.js";
+import { printedSeed } from "../crash/random.js";
+import {
+  launcher,
+  type RespClient,
+  runProcess,
+  type ServerProcess,
+  startHearth,
+  startProcess,
+  waitUntil,
+} from "../support/index.js";
+import { SmallDisk } from "./small-disk.js";
+
+const MB = 1024 * 1024;
+const ROUNDS = Number(process.env.HEARTHKV_FULL_DISK_ROUNDS ?? 3);
+const DISK_BYTES = 64 * MB;
+/** Room left to the server: it meets the end in a write, in a rotation, or in a snapshot, as it comes. */
+const LEFT_BYTES = [700_000, 3 * MB, 1_500_001, 200_003];
+const WRITERS = 4;
+const DEPTH = 8;
+const READ_MS_MAX = 1000;
+const HEALED_MS_MAX = 10_000;
+const REFUSAL = "MISCONF Errors writing to the AOF file: No space left on device";
+const FLAGS = ["--wal-max-bytes", "1mb", "--snapshot-interval-s", "0.3", "--snapshot-keep", "1"];
+
+/** Whether a write of a new client is refused for want of room; throws when it is refused for something else. */
+async function isRefused(server: ServerProcess): Promise<boolean> {
+  const client = await server.connect();
+  const reply = await client.send("SET", "probe", "x".repeat(100));
+  client.close();
+  if (!(reply instanceof Error)) return false;
+  expect(reply.message).toBe(REFUSAL);
+  return true;
+}
+
+async function read(client: RespClient): Promise<void> {
+  const startMs = performance.now();
+  expect(await client.send("EXISTS", "nothing")).toBe(0);
+  expect(performance.now() - startMs).toBeLessThan(READ_MS_MAX);
+}
+
+function snapshots(dataDir: string): string[] {
+  return fileNames.snapshotNames(readdirSync(dataDir));
+}
+
+async function checkDirectory(dataDir: string): Promise<void> {
+  const { code, output } = await runProcess(process.execPath, [launcher, "check", dataDir]);
+  expect(code, output).toBe(0);
+}
+
+test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_000 }, async (level, context) => {
+  const disk = SmallDisk.mount(context, DISK_BYTES);
+  const dataDir = join(disk.path, "data");
+  mkdirSync(dataDir);
+  const run = new CrashRun(printedSeed(`full disk, ${level}`), WRITERS, [...FLAGS, "--ack", level], {
+    dataDir,
+    mayBeRefused: true,
+  });
+  const server = await startHearth(run.options);
+  const reader = await server.connect();
+  await run.startWriters(server.port, DEPTH);
+  await waitUntil("a snapshot", () => snapshots(dataDir).length > 0);
+
+  let healedMsMost = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    disk.fill(LEFT_BYTES[round % LEFT_BYTES.length] as number);
+    await waitUntil("writes are refused", async () => {
+      if (await isRefused(server)) return true;
+      disk.fill(0); // what was removed with old segments
+      return false;
+    });
+    await read(reader);
+    const before = snapshots(dataDir);
+    expect(await reader.send("SAVE")).toBeInstanceOf(Error);
+    expect(snapshots(dataDir)).toEqual(before);
+    await read(reader);
+
+    disk.free();
+    const freedMs = performance.now();
+    await waitUntil("writes are taken again", async () => !(await isRefused(server)), HEALED_MS_MAX);
+    healedMsMost = Math.max(healedMsMost, Math.round(performance.now() - freedMs));
+    const { acknowledged } = run;
+    await waitUntil("writers go on", () => run.acknowledged > acknowledged + 2 * WRITERS * DEPTH);
+  }
+  reader.close();
+  await server.kill();
+  await run.writersEnded();
+
+  const last = await startHearth(run.options);
+  await run.check(last);
+  await last.stop();
+  await checkDirectory(dataDir);
+  const { acknowledged, lost, faults } = run.totals;
+  const { refused } = run;
+  console.log(`full disk, ${level}: ${JSON.stringify({ rounds: ROUNDS, acknowledged, refused, lost, healedMsMost })}`);
+  expect(faults.map((fault) => fault.slice(0, 600)).slice(0, 5)).toEqual([]);
+  expect(lost).toBe(0);
+  disk.unmount();
+});
+
+test("full while starting: it says so and changes nothing, or serves reads; with room again everything is there", async (context) => {
+  const disk = SmallDisk.mount(context, DISK_BYTES);
+  const dataDir = join(disk.path, "data");
+  mkdirSync(dataDir);
+  const run = new CrashRun(printedSeed("full while starting"), WRITERS, FLAGS, { dataDir });
+  const server = await startHearth(run.options);
+  await run.startWriters(server.port, DEPTH);
+  await waitUntil("a snapshot and some log", () => snapshots(dataDir).length > 0 && run.acknowledged > 500);
+  await server.kill();
+  await run.writersEnded();
+  const before = snapshots(dataDir);
+
+  // Down to nothing at all, then a little room: each start gets one step further.
+  for (const leftBytes of [0, 4096, 12_288]) {
+    disk.free();
+    disk.fill(leftBytes);
+    const args = ["serve", "--port", "0", "--data-dir", dataDir, "--log-level", "warn", ...FLAGS];
+    const child = startProcess(process.execPath, [launcher, ...args], { stdin: "" });
+    const serves = await child.waitFor(/ ready on /).then(
+      () => true,
+      () => false,
+    );
+    if (!serves) {
+      expect((await child.exited).code, child.output).toBeGreaterThan(0);
+      expect(child.output).toMatch(/^hearthkv: .*no space left on device.*$/m);
+      expect(child.output).not.toContain("    at ");
+    }
+    await child.stop("SIGKILL");
+    expect(snapshots(dataDir)).toEqual(before);
+  }
+  disk.free();
+  const last = await startHearth(run.options);
+  await run.check(last);
+  await last.stop();
+  await checkDirectory(dataDir);
+  expect(run.totals).toMatchObject({ lost: 0, faults: [] });
+  expect(run.totals.acknowledged).toBeGreaterThan(500);
+  disk.unmount();
+});
