@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { checkDirectory, exportDirectory, importCommands, importDump } from "@hearthkv/server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startOwn } from "../recovery/in-process.js";
-import { requirePeer, startRedis, temporaryFolder } from "../support/index.js";
+import { requirePeer, startRedis, temporaryFolder, waitUntil } from "../support/index.js";
 import {
   binary,
   contentOf,
@@ -115,7 +115,10 @@ describe("Redis", () => {
     await expect
       .poll(async () => String(await client.ok("INFO", "persistence")))
       .toContain("aof_rewrite_in_progress:0");
-    await expect.poll(async () => String(await client.ok("INFO", "persistence"))).toContain("aof_rewrite_scheduled:0");
+    await waitUntil("the end of the rewrite", async () => {
+      const text = String(await client.ok("INFO", "persistence"));
+      return text.includes("aof_rewrite_in_progress:0") && text.includes("aof_rewrite_scheduled:0");
+    });
     await redis.stop();
     expect(await importedDigest(join(folder, "appendonlydir", "appendonly.aof.manifest"))).toBe(whole.digest);
   });
