@@ -14,6 +14,7 @@ export class InfoCollector {
   readonly #port: () => number;
   readonly #runId = randomBytes(20).toString("hex");
   #peakRss = 0;
+  #memoryUsage = process.memoryUsage();
 
   constructor(core: Core, port: () => number) {
     this.#core = core;
@@ -68,7 +69,7 @@ export class InfoCollector {
 
   #memory(): InfoSource["memory"] {
     const { keyspace, clients } = this.#core;
-    const { rss, heapUsed } = process.memoryUsage();
+    const { rss, heapUsed } = this.#lookAtMemory();
     this.#peakRss = Math.max(this.#peakRss, rss);
     let clientBytes = 0;
     for (const client of clients.all()) clientBytes += client.inputBytes + client.queuedBytes + client.outputBytes;
@@ -81,6 +82,16 @@ export class InfoCollector {
       arenas: keyspace.arenaBytes(),
       clients: clientBytes,
     };
+  }
+
+  /** The system is asked through a file: while no descriptor is left, what it said last is told. */
+  #lookAtMemory(): NodeJS.MemoryUsage {
+    try {
+      this.#memoryUsage = process.memoryUsage();
+    } catch {
+      // INFO is needed most when something has run out.
+    }
+    return this.#memoryUsage;
   }
 
   #persistence(): InfoSource["persistence"] {
