@@ -81,7 +81,7 @@ describe("globMatch", () => {
     expect(globMatch(`${"a*".repeat(25)}b`, "a".repeat(65_536))).toBe(false);
     expect(globMatch("*a".repeat(200_000), "a".repeat(1000))).toBe(false);
     expect(globMatch("[".repeat(200_000), "a".repeat(1000))).toBe(false);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
 
   it("can ignore the case of ASCII letters", () => {

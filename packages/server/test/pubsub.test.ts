@@ -95,7 +95,7 @@ describe.each([
     const startMs = performance.now();
     client.send(encode("SUBSCRIBE", ...names));
     await client.until(":100000\r\n");
-    expect(performance.now() - startMs).toBeLessThan(3000);
+    expect(performance.now() - startMs).toBeLessThan(30_000);
     await publisher.call("PUBLISH", "channel:77777", "x").expect(":1\r\n");
     await client.expect(list(mark, ["message", "channel:77777", "x"]));
     client.close();
