@@ -16,9 +16,9 @@ export interface GateTarget {
 const COMPACT_ABOVE = 1024;
 
 /** First in, first out. */
-export class ReplyGate {
+export class ReplyGate<T extends GateTarget = GateTarget> {
   #sequences: number[] = [];
-  #targets: GateTarget[] = [];
+  #targets: T[] = [];
   #chunks: (readonly Buffer[])[] = [];
   #head = 0;
 
@@ -28,7 +28,7 @@ export class ReplyGate {
   }
 
   /** Keeps the chunks until `sequence` is acknowledged; not lower than in the call before. */
-  hold(sequence: number, target: GateTarget, chunks: readonly Buffer[]): void {
+  hold(sequence: number, target: T, chunks: readonly Buffer[]): void {
     this.#sequences.push(sequence);
     this.#targets.push(target);
     this.#chunks.push(chunks);
@@ -37,13 +37,29 @@ export class ReplyGate {
   /** Lets go of everything up to `acked`. */
   release(acked: number): void {
     while (this.#head < this.#sequences.length && (this.#sequences[this.#head] as number) <= acked) {
-      const target = this.#targets[this.#head] as GateTarget;
+      const target = this.#targets[this.#head] as T;
       const chunks = this.#chunks[this.#head] as readonly Buffer[];
       this.#head++;
       target.transmit(chunks);
     }
     if (this.#head === this.#sequences.length) this.#drop();
     else if (this.#head > COMPACT_ABOVE && this.#head * 2 > this.#sequences.length) this.#drop();
+  }
+
+  /** Lets go of everything held for those targets that need not wait; the others keep their order. */
+  releaseOf(mayPass: (target: T) => boolean): void {
+    const sequences = this.#sequences.slice(this.#head);
+    const targets = this.#targets.slice(this.#head);
+    const chunks = this.#chunks.slice(this.#head);
+    this.#sequences = [];
+    this.#targets = [];
+    this.#chunks = [];
+    this.#head = 0;
+    const passes = targets.map(mayPass);
+    targets.forEach((target, i) => {
+      if (passes[i] === true) target.transmit(chunks[i] as readonly Buffer[]);
+      else this.hold(sequences[i] as number, target, chunks[i] as readonly Buffer[]);
+    });
   }
 
   /** Forgets what has left; until then the arrays keep it. */

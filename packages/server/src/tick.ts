@@ -37,7 +37,7 @@ export class Ticker {
 
   readonly #persistence: Persistence;
   readonly #stats: ServerStats;
-  readonly #gate = new ReplyGate();
+  readonly #gate = new ReplyGate<Outlet>();
   #outlets: Outlet[] = [];
   #runnable: Runnable[] = [];
   #scheduled = false;
@@ -47,6 +47,10 @@ export class Ticker {
     this.#stats = stats;
     persistence.onAcked = () => this.#gate.release(persistence.ackedSequence());
     persistence.onDrained = () => this.#drained();
+    persistence.onWriteError = (text) => {
+      // Those who only read, and came just before the failure was known, are not to wait for its end.
+      if (text !== null) this.#gate.releaseOf((outlet) => outlet.lastSequence <= persistence.ackedSequence());
+    };
   }
 
   /** Number of replies that wait for the log. */

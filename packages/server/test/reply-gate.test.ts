@@ -21,6 +21,23 @@ describe("the gate", () => {
     gate.release(9999);
     expect(sent).toEqual(Array.from({ length: 5000 }, (_, i) => String(i + 1)));
   });
+
+  it("lets go of those who only read, and keeps the order of the others", () => {
+    const gate = new ReplyGate();
+    const sent: string[] = [];
+    const transmit = (chunks: readonly Buffer[]): number => sent.push(Buffer.concat([...chunks]).toString());
+    const [writer, reader] = [{ transmit }, { transmit }];
+    ["w1", "r1", "w2", "r2"].forEach((text, i) => {
+      gate.hold(i + 1, text.startsWith("w") ? writer : reader, [Buffer.from(text)]);
+    });
+    gate.releaseOf((target) => target === reader);
+    expect(sent).toEqual(["r1", "r2"]);
+    expect(gate.size).toBe(2);
+    gate.release(1);
+    expect(sent).toEqual(["r1", "r2", "w1"]);
+    gate.release(3);
+    expect(sent).toEqual(["r1", "r2", "w1", "w2"]);
+  });
 });
 
 describe("a server whose log is slow", () => {
