@@ -13,6 +13,7 @@ import { printedSeed } from "../crash/random.js";
 import { type RespClient, requirePeer, type ServerProcess, startHearth, waitUntil } from "../support/index.js";
 import { DiskFault } from "./disk-fault.js";
 import { persistenceNumber } from "./server-info.js";
+import { tryWrite } from "./try-write.js";
 
 const FAILURES = Number(process.env.HEARTHKV_FSYNC_FAILURES ?? 0);
 const FAIL_AT = FAILURES > 0 ? Array.from({ length: FAILURES }, (_, i) => i + 1) : [1, 4];
@@ -21,8 +22,6 @@ const DEPTH = 8;
 const FAILS_FOR_MS = 600;
 /** The promise is 2 s; a busy machine may be slow in between. */
 const HEALED_MS_MAX = 10_000;
-/** A reply that takes longer is held back. */
-const HELD_MS = 200;
 const READ_MS_MAX = 1000;
 const REFUSAL = "MISCONF Errors writing to the AOF file: Input/output error";
 
@@ -62,16 +61,8 @@ class FailingServer {
     return DiskFault.begin(this.server, { calls: "fdatasync", effect: "error=EIO" });
   }
 
-  /** Waits until a new client's write is refused: those of others may hang between done and acknowledged. */
   async refuses(): Promise<void> {
-    await waitUntil("writes are refused", async () => {
-      const client = await this.server.connect();
-      const reply = await Promise.race([client.send("SET", "probe", "").catch(() => null), sleep(HELD_MS)]);
-      client.close();
-      if (!(reply instanceof Error)) return false;
-      expect(reply.message).toBe(REFUSAL);
-      return true;
-    });
+    await waitUntil("writes are refused", async () => (await tryWrite(this.server)) === REFUSAL);
   }
 
   async reads(): Promise<void> {
@@ -82,11 +73,7 @@ class FailingServer {
 
   /** Waits until writes are taken again, and notes how long after `sinceMs` that was. */
   async healed(sinceMs: number): Promise<void> {
-    await waitUntil(
-      "writes are taken again",
-      async () => (await this.client.send("SET", "probe", "")) === "OK",
-      HEALED_MS_MAX,
-    );
+    await waitUntil("writes are taken again", async () => (await tryWrite(this.server)) === "OK", HEALED_MS_MAX);
     this.healedMs.push(Math.round(performance.now() - sinceMs));
     const { acknowledged } = this.run;
     await waitUntil("writers go on", () => this.run.acknowledged > acknowledged + WRITERS * DEPTH);

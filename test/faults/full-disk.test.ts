@@ -10,16 +10,9 @@ import { fileNames } from "@hearthkv/durability";
 import { expect, test } from "vitest";
 import { CrashRun } from "../crash/crash-run.js";
 import { printedSeed } from "../crash/random.js";
-import {
-  launcher,
-  type RespClient,
-  runProcess,
-  type ServerProcess,
-  startHearth,
-  startProcess,
-  waitUntil,
-} from "../support/index.js";
+import { launcher, type RespClient, runProcess, startHearth, startProcess, waitUntil } from "../support/index.js";
 import { SmallDisk } from "./small-disk.js";
+import { tryWrite } from "./try-write.js";
 
 const MB = 1024 * 1024;
 const ROUNDS = Number(process.env.HEARTHKV_FULL_DISK_ROUNDS ?? 3);
@@ -32,16 +25,6 @@ const READ_MS_MAX = 1000;
 const HEALED_MS_MAX = 10_000;
 const REFUSAL = "MISCONF Errors writing to the AOF file: No space left on device";
 const FLAGS = ["--wal-max-bytes", "1mb", "--snapshot-interval-s", "0.3", "--snapshot-keep", "1"];
-
-/** Whether a write of a new client is refused for want of room; throws when it is refused for something else. */
-async function isRefused(server: ServerProcess): Promise<boolean> {
-  const client = await server.connect();
-  const reply = await client.send("SET", "probe", "x".repeat(100));
-  client.close();
-  if (!(reply instanceof Error)) return false;
-  expect(reply.message).toBe(REFUSAL);
-  return true;
-}
 
 async function read(client: RespClient): Promise<void> {
   const startMs = performance.now();
@@ -75,7 +58,7 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
   for (let round = 0; round < ROUNDS; round++) {
     disk.fill(LEFT_BYTES[round % LEFT_BYTES.length] as number);
     await waitUntil("writes are refused", async () => {
-      if (await isRefused(server)) return true;
+      if ((await tryWrite(server)) === REFUSAL) return true;
       disk.fill(0); // what was removed with old segments
       return false;
     });
@@ -87,7 +70,7 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
 
     disk.free();
     const freedMs = performance.now();
-    await waitUntil("writes are taken again", async () => !(await isRefused(server)), HEALED_MS_MAX);
+    await waitUntil("writes are taken again", async () => (await tryWrite(server)) === "OK", HEALED_MS_MAX);
     healedMsMost = Math.max(healedMsMost, Math.round(performance.now() - freedMs));
     const { acknowledged } = run;
     await waitUntil("writers go on", () => run.acknowledged > acknowledged + 2 * WRITERS * DEPTH);
