@@ -1,5 +1,5 @@
 /** Keys, whatever they hold. Expiry and iteration are next door, in expiry.ts and scan.ts. */
-import { ENTRY_SOURCE_BYTES_MAX, TYPE_NONE } from "@hearthkv/engine";
+import { TYPE_NONE } from "@hearthkv/engine";
 import { elementsFit, intArg, latin1, lookupAt, lookupReadAt } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, outsideRange } from "./errors.js";
@@ -9,6 +9,8 @@ import { objectRow } from "./object.js";
 import { ALL_KEYS, GROW, NO_KEY, READ, READ_FAST, rowMaker, TWO_KEYS, WRITE, WRITE_FAST } from "./rows.js";
 import { scan, TYPE_NAMES } from "./scan.js";
 
+/** Moving or copying a value logs it whole, and a log entry ends at 1 GB. */
+const COPY_BYTES_MAX = 768 * 1024 * 1024;
 const INT32_MAX = 2 ** 31 - 1;
 const INT32_MIN = -(2 ** 31);
 
@@ -83,9 +85,9 @@ function copy(ctx: CommandContext): void {
   reply.int(copied ? 1 : 0);
 }
 
-/** Moving or copying a value logs it whole: whether that can be done with the first key's; false after an error reply. */
+/** Whether the value of the first key can be logged whole; false after an error reply. */
 function fitsEntry(ctx: CommandContext): boolean {
-  if (lookupAt(ctx, 1) === TYPE_NONE || ctx.db.valueBytes <= ENTRY_SOURCE_BYTES_MAX) return true;
+  if (lookupAt(ctx, 1) === TYPE_NONE || ctx.db.valueBytes <= COPY_BYTES_MAX) return true;
   ctx.reply.error(ERR.valueTooLargeToCopy);
   return false;
 }

@@ -1,5 +1,5 @@
 /** Strings. */
-import { OP_SETNX, STRING_BYTES_MAX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
+import { OP_SETNX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
 import { intArg, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
@@ -20,6 +20,9 @@ import {
   SET_OPTIONS,
   XX,
 } from "./set-options.js";
+
+/** The longest string: proto-max-bulk-len's default. */
+const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
 /** The hottest of all: without options nothing is looked up and nothing is parsed. */
 function set(ctx: CommandContext): void {

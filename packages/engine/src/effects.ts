@@ -14,9 +14,6 @@ import { OP_BATCH } from "./ops.js";
 /** Room kept free before the first byte in a spilled buffer, and behind the last: the log entry's frame fits in both. */
 export const EFFECT_HEADROOM_BYTES = 64;
 
-/** What the requests or the value behind one entry may have: with what encoding adds, a log entry (1 GB at most) still holds it. */
-export const ENTRY_SOURCE_BYTES_MAX = 768 * 1024 * 1024;
-
 const FRAME_BYTES = 5;
 const SHORT_COPY_BYTES = 100;
 const SPILL_KEEP_BYTES = 1 << 20;

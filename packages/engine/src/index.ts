@@ -11,7 +11,7 @@ export {
   describeValue,
   typeName,
 } from "./describe.js";
-export { EFFECT_HEADROOM_BYTES, EffectLog, ENTRY_SOURCE_BYTES_MAX } from "./effects.js";
+export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
   ALL_DATABASES,

@@ -19,7 +19,7 @@ import {
   subscriberContext,
   type TableRow,
 } from "@hearthkv/commands";
-import { type EffectLog, ENTRY_SOURCE_BYTES_MAX, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
+import { type EffectLog, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
@@ -46,6 +46,8 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
 /** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
 const TIMED_EVERY = 64;
 const MINUS = 45;
+/** What one request or transaction may bring: with what is added to it, it must fit a log entry, which ends at 1 GB. */
+const ENTRY_BYTES_MAX = 768 * 1024 * 1024;
 /** What a queued command costs besides its arguments, in memory and in the log. */
 const QUEUED_COMMAND_BYTES = 64;
 const ERROR_WORD_BYTES_MAX = 40;
@@ -123,8 +125,9 @@ export class Dispatcher implements BlockingRunner {
     const row = commandTable.resolve(request);
     if (row === undefined) this.#refuse(client, commandTable.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
-    else if (isLarge(request)) this.#executeLarge(client, row, request);
-    else this.#executeFitting(client, row, request);
+    else if (isLarge(request) && largeProblem(row, request) !== "")
+      this.#refuse(client, largeProblem(row, request), row);
+    else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
     if (this.#pushes.length > 0) this.#takePushes();
   }
 
@@ -211,16 +214,6 @@ export class Dispatcher implements BlockingRunner {
     if (this.#effects.count > 0) this.#seal();
   }
 
-  #executeFitting(client: ClientState, row: TableRow, request: Request): void {
-    if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
-  }
-
-  #executeLarge(client: ClientState, row: TableRow, request: Request): void {
-    const problem = largeProblem(row, request);
-    if (problem === null) this.#executeFitting(client, row, request);
-    else this.#refuse(client, problem, row);
-  }
-
   /** Whether nothing restricts what the client may run, as is the case almost always. */
   #isPlain(client: ClientState): boolean {
     return (
@@ -238,7 +231,7 @@ export class Dispatcher implements BlockingRunner {
     if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) return true;
     const copy = request.copy();
     const bytes = copy.buf.length + QUEUED_COMMAND_BYTES;
-    if (client.queuedBytes + bytes > ENTRY_SOURCE_BYTES_MAX) {
+    if (client.queuedBytes + bytes > ENTRY_BYTES_MAX) {
       this.#refuse(client, ERR.transactionTooLarge, row);
       return false;
     }
@@ -352,15 +345,15 @@ function isLarge(request: Request): boolean {
   return (request.off[last] as number) + (request.len[last] as number) > KEY_BYTES_MAX;
 }
 
-/** What stands in the way of a large request, null = nothing: a key that is longer than the engine stores, or more than the log takes as one entry. */
-function largeProblem(row: TableRow, request: Request): string | null {
+/** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores, or more than the log takes as one entry. */
+function largeProblem(row: TableRow, request: Request): string {
   let bytes = 0;
   for (let i = 0; i < request.argc; i++) bytes += request.len[i] as number;
-  if (bytes > ENTRY_SOURCE_BYTES_MAX && (row.bits & WRITE) !== 0) return ERR.requestTooLarge;
-  if (row.firstKey === 0) return null;
+  if (bytes > ENTRY_BYTES_MAX && (row.bits & WRITE) !== 0) return ERR.requestTooLarge;
+  if (row.firstKey === 0) return "";
   const end = row.lastKey < 0 ? request.argc + row.lastKey : row.lastKey;
   for (let i = row.firstKey; i <= end; i += row.keyStep) {
     if ((request.len[i] as number) > KEY_BYTES_MAX) return ERR.keyTooLong;
   }
-  return null;
+  return "";
 }
