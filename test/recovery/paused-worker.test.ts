@@ -40,7 +40,8 @@ test.for(["memory", "written"])(
     const flooders = await Promise.all(Array.from({ length: FLOODERS }, (_, id) => Flooder.connect(server.port, id)));
     await togglePause(server, "paused");
     for (const flooder of flooders) flooder.start();
-    await waitUntil("sockets that are not read", () => unreadBytes(server.port) > MB);
+    // How much the kernel keeps unread is its own matter (128 KB a socket at least): this only waits for the flood to stand.
+    await waitUntil("sockets that are not read", () => unreadBytes(server.port) > MB / 8);
     await sleep(FLOOD_MS / 3);
     const sentThen = sum(flooders.map((flooder) => flooder.sentBytes));
     await sleep(FLOOD_MS);
