@@ -78,8 +78,8 @@ async function recoverCopy(server: ServerProcess): Promise<Recovered> {
 /** Copies until no file came, went or grew meanwhile: a copy of files of different moments is no state that ever was. */
 function copyStandingStill(dataDir: string): string {
   for (;;) {
-    const before = listing(dataDir);
     try {
+      const before = listing(dataDir);
       const copy = copyDataDirectory(dataDir);
       if (listing(dataDir) === before) return copy;
     } catch (error) {
