@@ -1,11 +1,11 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
-import { CollectionStore } from "./collection-store.js";
 import { OP_RESTORE } from "./ops.js";
 import { ByteSink } from "./types/byte-sink.js";
 import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
+import { ZsetStore } from "./zset-store.js";
 
-export class Database extends CollectionStore {
+export class Database extends ZsetStore {
   /** Moves the value and expiry of an existing key to another name, replacing what that holds. Logged as a restore and a deletion. */
   rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): void {
     this.copyTo(sbuf, soff, slen, this, dbuf, doff, dlen);

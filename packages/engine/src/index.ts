@@ -1,6 +1,5 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
 export type { ReleaseBuffer } from "./chunk-pool.js";
-export { SIDE_HEAD, SIDE_TAIL } from "./collection-store.js";
 export { Database } from "./database.js";
 export {
   type Described,
@@ -21,6 +20,7 @@ export {
   type KeyspaceOptions,
   type KeyspaceStats,
 } from "./keyspace.js";
+export { SIDE_HEAD, SIDE_TAIL } from "./list-store.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
 export { encodeStringEntries, type ShardCapture } from "./snapshot.js";
