@@ -2,7 +2,8 @@
 import {
   type HashValue,
   type ListValue,
-  type SetValue,
+  PACKED_INTEGERS,
+  PACKED_PLAIN,
   TYPE_HASH,
   TYPE_LIST,
   TYPE_NONE,
@@ -22,10 +23,12 @@ import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
 const EMBEDDED_BYTES_MAX = 44;
 const PACKED_ENTRIES_MAX = 128;
 const PACKED_ELEMENT_BYTES_MAX = 64;
-const INTSET_ENTRIES_MAX = 512;
 const PACKED_LIST_BYTES_MAX = 8192;
 
-const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/;
+const SET_ENCODINGS: ReadonlyMap<number, string> = new Map([
+  [PACKED_INTEGERS, "intset"],
+  [PACKED_PLAIN, "listpack"],
+]);
 
 const HELP = [
   "ENCODING <key>",
@@ -51,9 +54,9 @@ function stringEncoding(ctx: CommandContext): string {
 }
 
 function collectionEncoding(ctx: CommandContext, type: number): string {
+  if (type === TYPE_SET) return SET_ENCODINGS.get(ctx.db.packedKind) ?? "hashtable";
   const { value } = ctx.db;
   if (type === TYPE_LIST) return isShortList(value as ListValue) ? "listpack" : "quicklist";
-  if (type === TYPE_SET) return setEncoding(value as SetValue);
   if (type === TYPE_HASH) return isPackedHash(value as HashValue) ? "listpack" : "hashtable";
   return isPackedZset(value as ZsetValue) ? "listpack" : "skiplist";
 }
@@ -65,19 +68,6 @@ function isShortList(list: ListValue): boolean {
     bytes += element.length;
   });
   return bytes <= PACKED_LIST_BYTES_MAX;
-}
-
-function setEncoding(set: SetValue): string {
-  if (set.size > INTSET_ENTRIES_MAX) return "hashtable";
-  let longest = 0;
-  let integers = true;
-  for (let slot = 0; slot < set.size; slot++) {
-    const member = set.at(slot);
-    longest = Math.max(longest, member.length);
-    integers &&= INTEGER.test(member);
-  }
-  if (integers) return "intset";
-  return isPacked(set.size, longest) ? "listpack" : "hashtable";
 }
 
 function isPackedHash(hash: HashValue): boolean {

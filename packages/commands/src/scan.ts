@@ -1,13 +1,5 @@
 /** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
-import {
-  type HashValue,
-  type SetValue,
-  TYPE_HASH,
-  TYPE_NONE,
-  TYPE_SET,
-  TYPE_ZSET,
-  type ZsetValue,
-} from "@hearthkv/engine";
+import { type HashValue, TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
 import { formatDouble } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
@@ -63,7 +55,8 @@ export function hscan(ctx: CommandContext): void {
 /** SSCAN key cursor [MATCH pattern] [COUNT count] */
 export function sscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_SET, (cursor, count, found, matches) =>
-    (ctx.db.value as SetValue).scan(cursor, count, (member) => {
+    ctx.db.setScan(cursor, count, (buf, off, len) => {
+      const member = latin1(buf, off, len);
       if (matches(member)) found.push(member);
     }),
   );
@@ -93,7 +86,7 @@ function scanCollection(ctx: CommandContext, wanted: number, step: CollectionSte
   const options = optionsFrom(ctx, 3, false);
   if (options === null) return;
   const { pattern } = options;
-  const count = ctx.db.value.size < WHOLE_BELOW ? WHOLE_BELOW : options.count;
+  const count = ctx.db.collectionSize < WHOLE_BELOW ? WHOLE_BELOW : options.count;
   const found: string[] = [];
   const next = step(cursor, count, found, (element) => pattern === null || globMatch(pattern, element));
   replyStep(ctx, next, found);

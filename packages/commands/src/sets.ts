@@ -1,6 +1,6 @@
 /** Sets. */
-import { type SetValue, TYPE_NONE, TYPE_SET } from "@hearthkv/engine";
-import { countArg, elements, elementsFit, intArg, isOrAbsent, lookupAt, lookupReadAt } from "./arguments.js";
+import { TYPE_NONE, TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
+import { countArg, elementsFit, intArg, isOrAbsent, lookupAt, lookupReadAt } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, outsideRange } from "./errors.js";
 import { GROW_FAST, READ, READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
@@ -12,33 +12,35 @@ const REPLY_BYTES_MAX = 512 * 1024 * 1024;
 /** Header and line ends of a bulk. */
 const BULK_OVERHEAD_BYTES = 16;
 
-/** The set at the key for reading, null when there is none, undefined after an error reply. */
-function readSet(ctx: CommandContext): SetValue | null | undefined {
-  return setOf(ctx, lookupReadAt(ctx, 1));
+/** Looks the key up for reading: the set's size, 0 when there is none, -1 after an error reply. */
+function readSet(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupReadAt(ctx, 1));
 }
 
 /** The same for changing. */
-function writeSet(ctx: CommandContext): SetValue | null | undefined {
-  return setOf(ctx, lookupAt(ctx, 1));
+function writeSet(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupAt(ctx, 1));
 }
 
-function setOf(ctx: CommandContext, type: number): SetValue | null | undefined {
-  if (!isOrAbsent(ctx, type, TYPE_SET)) return undefined;
-  return type === TYPE_NONE ? null : (ctx.db.value as SetValue);
+function sizeOf(ctx: CommandContext, type: number): number {
+  if (!isOrAbsent(ctx, type, TYPE_SET)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
 }
 
 function sadd(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
-  if (elementsFit(ctx, 2) && isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_SET))
-    reply.int(db.setAdd(r.buf, r.off[1], r.len[1], elements(ctx, 2)));
+  const { request: r, db } = ctx;
+  if (elementsFit(ctx, 2)) replyChanged(ctx, db.setAdd(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
 }
 
 function srem(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
-  if (!elementsFit(ctx, 2)) return;
-  const set = writeSet(ctx);
-  if (set === undefined) return;
-  reply.int(set === null ? 0 : db.setRemove(r.buf, r.off[1], r.len[1], elements(ctx, 2)));
+  const { request: r, db } = ctx;
+  if (elementsFit(ctx, 2))
+    replyChanged(ctx, db.setRemove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+}
+
+function replyChanged({ reply }: CommandContext, count: number): void {
+  if (count === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int(count);
 }
 
 function spop(ctx: CommandContext): void {
@@ -49,44 +51,53 @@ function spop(ctx: CommandContext): void {
 }
 
 function popOne(ctx: CommandContext): void {
-  const { keyspace, reply } = ctx;
-  const set = writeSet(ctx);
-  if (set === undefined) return;
-  if (set === null) {
-    reply.nil();
-    return;
+  const { reply } = ctx;
+  const size = writeSet(ctx);
+  if (size < 0) return;
+  if (size === 0) reply.nil();
+  else {
+    const slot = randomSlot(ctx, size);
+    replyMember(ctx, slot);
+    removeSlots(ctx, [slot]);
   }
-  const member = set.at(set.randomSlot(keyspace.random));
-  reply.bulkString(member);
-  removeMembers(ctx, [member]);
 }
 
 function popSeveral(ctx: CommandContext): void {
   const count = countArg(ctx, 2);
   if (Number.isNaN(count)) return;
-  const set = writeSet(ctx);
-  if (set === undefined) return;
-  const chosen = set === null ? [] : distinctMembers(ctx, set, count);
-  ctx.reply.set(chosen.length);
-  for (const member of chosen) ctx.reply.bulkString(member);
-  if (chosen.length > 0) removeMembers(ctx, chosen);
+  const size = writeSet(ctx);
+  if (size < 0) return;
+  const slots = distinctSlots(ctx, size, count);
+  ctx.reply.set(slots.length);
+  for (const slot of slots) replyMember(ctx, slot);
+  if (slots.length > 0)
+    removeSlots(
+      ctx,
+      slots.sort((a, b) => b - a),
+    );
 }
 
-function removeMembers(ctx: CommandContext, members: readonly string[]): void {
-  const { request: r, db } = ctx;
-  db.setRemove(r.buf, r.off[1], r.len[1], members);
+function removeSlots({ request: r, db }: CommandContext, slots: readonly number[]): void {
+  db.setRemoveSlots(r.buf, r.off[1], r.len[1], slots);
 }
 
-/** `count` different members, or all; in random order unless all. */
-function distinctMembers(ctx: CommandContext, set: SetValue, count: number): string[] {
-  const { size } = set;
-  if (count >= size) return Array.from({ length: size }, (_, slot) => set.at(slot));
+function randomSlot({ keyspace }: CommandContext, size: number): number {
+  return Math.floor(keyspace.random() * size);
+}
+
+function replyMember({ db, reply }: CommandContext, slot: number): void {
+  db.setVisit(slot, (buf, off, len) => reply.bulk(buf, off, len));
+}
+
+/** `count` different slots, or all; in random order unless all. */
+function distinctSlots(ctx: CommandContext, size: number, count: number): number[] {
+  if (count >= size) return Array.from({ length: size }, (_, slot) => slot);
   // The first steps of a Fisher-Yates shuffle of the slots; `moved` holds the slots that are not at home.
   const moved = new Map<number, number>();
-  const chosen: string[] = [];
+  const chosen: number[] = [];
   for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(ctx.keyspace.random() * (size - i));
-    chosen.push(set.at(moved.get(j) ?? j));
+    const j = i + randomSlot(ctx, size - i);
+    chosen.push(moved.get(j) ?? j);
     moved.set(j, moved.get(i) ?? i);
   }
   return chosen;
@@ -100,11 +111,10 @@ function srandmember(ctx: CommandContext): void {
 }
 
 function randomMember(ctx: CommandContext): void {
-  const { keyspace, reply } = ctx;
-  const set = readSet(ctx);
-  if (set === undefined) return;
-  if (set === null) reply.nil();
-  else reply.bulkString(set.at(set.randomSlot(keyspace.random)));
+  const size = readSet(ctx);
+  if (size < 0) return;
+  if (size === 0) ctx.reply.nil();
+  else replyMember(ctx, randomSlot(ctx, size));
 }
 
 /** A positive count asks for different members, a negative one for so many choices. */
@@ -116,54 +126,57 @@ function randomMembers(ctx: CommandContext): void {
     reply.error(outsideRange(INT64_MIN + 1n, -(INT64_MIN + 1n)));
     return;
   }
-  const set = readSet(ctx);
-  if (set === undefined) return;
-  if (set === null) reply.array(0);
-  else if (count < 0) repeatedMembers(ctx, set, -count);
+  const size = readSet(ctx);
+  if (size < 0) return;
+  if (size === 0) reply.array(0);
+  else if (count < 0) repeatedMembers(ctx, size, -count);
   else {
-    const chosen = distinctMembers(ctx, set, count);
-    reply.array(chosen.length);
-    for (const member of chosen) reply.bulkString(member);
+    const slots = distinctSlots(ctx, size, count);
+    reply.array(slots.length);
+    for (const slot of slots) replyMember(ctx, slot);
   }
 }
 
-function repeatedMembers(ctx: CommandContext, set: SetValue, count: number): void {
-  const { keyspace, reply } = ctx;
-  if (count * (set.bytes / set.size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
+function repeatedMembers(ctx: CommandContext, size: number, count: number): void {
+  const { db, reply } = ctx;
+  if (count * (db.valueBytes / size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
     reply.error(ERR.outOfRange);
     return;
   }
   reply.array(count);
-  for (let i = 0; i < count; i++) reply.bulkString(set.at(set.randomSlot(keyspace.random)));
+  for (let i = 0; i < count; i++) replyMember(ctx, randomSlot(ctx, size));
 }
 
 function smembers(ctx: CommandContext): void {
-  const { reply } = ctx;
-  const set = readSet(ctx);
-  if (set === undefined) return;
-  const size = set?.size ?? 0;
+  const { db, reply } = ctx;
+  const size = readSet(ctx);
+  if (size < 0) return;
   reply.set(size);
-  for (let slot = 0; slot < size; slot++) reply.bulkString(set!.at(slot));
+  if (size > 0) db.setEach((buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function sismember(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
-  const set = readSet(ctx);
-  if (set !== undefined) ctx.reply.int(set?.has(ctx.request.str(2)) ? 1 : 0);
+  const size = readSet(ctx);
+  if (size >= 0) replyHas(ctx, size, 2);
 }
 
 function smismember(ctx: CommandContext): void {
   const { request: r, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const set = readSet(ctx);
-  if (set === undefined) return;
+  const size = readSet(ctx);
+  if (size < 0) return;
   reply.array(r.argc - 2);
-  for (let i = 2; i < r.argc; i++) reply.int(set?.has(r.str(i)) ? 1 : 0);
+  for (let i = 2; i < r.argc; i++) replyHas(ctx, size, i);
+}
+
+function replyHas({ request: r, db, reply }: CommandContext, size: number, i: number): void {
+  reply.int(size > 0 && db.setHas(r.buf, r.off[i], r.len[i]) ? 1 : 0);
 }
 
 function scard(ctx: CommandContext): void {
-  const set = readSet(ctx);
-  if (set !== undefined) ctx.reply.int(set?.size ?? 0);
+  const size = readSet(ctx);
+  if (size >= 0) ctx.reply.int(size);
 }
 
 const row = rowMaker("set");

@@ -4,9 +4,165 @@
  * right type. One file for each type stands on this: hash-store.ts, list-store.ts, set-store.ts, zset-store.ts.
  */
 import { StringStore } from "./string-store.js";
+import type { ByteSink } from "./types/byte-sink.js";
+import type { ByteVisitor } from "./types/collection.js";
 import type { AnyValue } from "./types/index.js";
+import {
+  addEntries,
+  elementLength,
+  elementStart,
+  nextElement,
+  PACKED_HEADER_BYTES,
+  PACKED_PLAIN,
+  packedEnd,
+  packedEntries,
+  packedSlice,
+  putPackedHeader,
+  setPackedEnd,
+} from "./types/packed.js";
+
+/** A mutator that found a value of another type changed nothing and returns this. */
+export const WRONG_TYPE = -1;
+
+/** Of a packed collection that grows, this part (as a shift) is room for more; one that shrank is moved when half of its room is spare. */
+const SPARE_SHIFT = 3;
+const SHRINK_BYTES_MIN = 64;
 
 export class CollectionStore extends StringStore {
+  /** Bytes of the large collection being changed, as far as the shard has counted them. */
+  #countedBytes = 0;
+
+  /** Number of elements of the collection found last (fields of a hash). */
+  get collectionSize(): number {
+    if (!this.isPacked) return this.value.size;
+    return packedEntries(this.shard.bytesOf(this.ref), this.shard.valueOffset(this.ref));
+  }
+
+  /** Whether the collection found last is packed in its record; `value` is for those that are not. */
+  get isPacked(): boolean {
+    return this.shard.isInline(this.ref);
+  }
+
+  /** How the collection found last is packed: one of the PACKED_* codes, -1 when it is not. */
+  get packedKind(): number {
+    return this.isPacked ? this.shard.bytesOf(this.ref)[this.shard.valueOffset(this.ref)] : -1;
+  }
+
+  /** The collection found last in slices, whatever its form; see Collection.encodeSlice. A packed one is one slice. */
+  encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
+    const { shard, ref } = this;
+    if (!this.isPacked) return this.value.encodeSlice(cursor, out, maxBytes);
+    packedSlice(shard.bytesOf(ref), shard.valueOffset(ref), out);
+    return -1;
+  }
+
+  /** Where the packed collection found last begins, in its record's chunk. */
+  protected get packedAt(): number {
+    return this.shard.valueOffset(this.ref);
+  }
+
+  /** Visits the elements of the packed collection found last: every one, or one of two from the first or second on. */
+  protected packedEach(visit: ByteVisitor, stride: 1 | 2 = 1, first: 0 | 1 = 0): void {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    const end = at + packedEnd(bytes, at);
+    let turn = first;
+    for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
+      if (turn === 0) visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+      if (stride === 2) turn = turn === 0 ? 1 : 0;
+    }
+  }
+
+  /** To be called before the collection found last changes (or is made, at a free key); endChange() follows. */
+  protected beginChange(): void {
+    if (this.ref === 0 || this.isPacked) return;
+    this.shard.beforeChange(this.value);
+    this.#countedBytes = this.value.bytes;
+  }
+
+  /**
+   * Ends a change of the collection found last and accounts for it. Its key goes with its last element (replay does the same, so that is not
+   * logged).
+   */
+  protected endChange(buf: Uint8Array, off: number, len: number): void {
+    if (!this.isPacked) this.shard.valueBytes += this.value.bytes - this.#countedBytes;
+    if (this.collectionSize === 0) this.shard.unlink(this.ref);
+    else this.shard.tidy();
+    this.modified(buf, off, len);
+  }
+
+  /** beginChange, and opens the mutation that logs elements from number `first` of an argument list to before `end`, all or some of them. */
+  protected beginElements(
+    op: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    len: Int32Array,
+    first: number,
+    end: number,
+  ): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      let bytes = 0;
+      for (let i = first; i < end; i++) bytes += 4 + len[i];
+      effects.beginKey(op, this.index, kbuf, koff, klen, bytes);
+    }
+    this.beginChange();
+  }
+
+  /** Closes the mutation, and endChange. */
+  protected endElements(kbuf: Uint8Array, koff: number, klen: number): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) effects.end();
+    this.endChange(kbuf, koff, klen);
+  }
+
+  /** Makes an empty packed collection with room for `bytes` of elements, at the key that was looked up last and is free. */
+  protected createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number): void {
+    const shard = this.shard;
+    this.ref = shard.insertInline(this.hash, type, buf, off, len, PACKED_HEADER_BYTES + bytes, 0);
+    putPackedHeader(shard.bytesOf(this.ref), shard.valueOffset(this.ref), PACKED_PLAIN);
+  }
+
+  /**
+   * Makes a gap of `insert` bytes in the packed collection found last, at `at` bytes from its beginning, in place of `remove` bytes. Returns the
+   * gap's position in the record's chunk (which may be another one now), to be filled at once. Positions known before are void.
+   * @param more bytes that the same command is going to insert besides
+   */
+  protected splice(at: number, remove: number, insert: number, more = 0): number {
+    const shard = this.shard;
+    const size = shard.size(this.ref);
+    const end = packedEnd(shard.bytesOf(this.ref), shard.valueOffset(this.ref));
+    const newEnd = end + insert - remove;
+    if (newEnd > size) this.ref = shard.resize(this.ref, newEnd + Math.max(more, newEnd >>> SPARE_SHIFT));
+    const bytes = shard.bytesOf(this.ref);
+    const base = shard.valueOffset(this.ref);
+    const from = base + at + remove;
+    if (insert !== remove && from < base + end) bytes.copyWithin(base + at + insert, from, base + end);
+    setPackedEnd(bytes, base, newEnd);
+    if (insert >= remove || size < SHRINK_BYTES_MIN || newEnd > size >>> 1) return base + at;
+    this.ref = shard.resize(this.ref, newEnd + (newEnd >>> SPARE_SHIFT));
+    return shard.valueOffset(this.ref) + at;
+  }
+
+  /** Takes an entry of `count` elements, the first at position `p`, out of the packed collection found last. */
+  protected removeElements(p: number, count: 1 | 2): void {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    let behind = nextElement(bytes, p);
+    if (count === 2) behind = nextElement(bytes, behind);
+    addEntries(bytes, at, -1);
+    this.splice(p - at, behind - p, 0);
+  }
+
+  /** Puts `value` at the key that was looked up last: in the place of the packed collection that it has, or as a new one. */
+  protected putLarge(buf: Uint8Array, off: number, len: number, value: AnyValue): void {
+    if (this.ref === 0) this.shard.insertValue(this.hash, buf, off, len, value, 0);
+    else this.shard.enlarge(this.ref, buf, off, len, value);
+    this.ref = value.ref;
+    this.#countedBytes = value.bytes;
+  }
+
   /** The collection of an existing key, about to be changed; null when there is none. */
   protected find<T extends AnyValue>(buf: Uint8Array, off: number, len: number): T | null {
     const ref = this.locate(buf, off, len);

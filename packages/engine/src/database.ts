@@ -1,11 +1,16 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
 import { OP_RESTORE } from "./ops.js";
+import { metaType } from "./record.js";
+import { copyBytes } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
 import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
+import { packSlice } from "./types/packed.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
 
 export class Database extends ZsetStore {
+  readonly #packing = new ByteSink();
+
   /** Moves the value and expiry of an existing key to another name, replacing what that holds. Logged as a restore and a deletion. */
   rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): void {
     this.copyTo(sbuf, soff, slen, this, dbuf, doff, dlen);
@@ -32,7 +37,7 @@ export class Database extends ZsetStore {
       return;
     }
     const sink = new ByteSink();
-    this.value.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+    this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
     target.restore(dbuf, doff, dlen, type, expireAt, sink.bytes, 0, sink.length);
   }
 
@@ -54,10 +59,12 @@ export class Database extends ZsetStore {
       this.replace(kbuf, koff, klen);
       this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt);
     } else {
-      const value = newValue(type);
-      value.decodeInto(bytes, off, len);
+      this.#packing.reset();
+      const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
+      const value = packed ? null : decoded(type, bytes, off, len);
       this.replace(kbuf, koff, klen);
-      this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt);
+      if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt);
+      else this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt);
     }
     const { effects } = this.keyspace;
     if (effects.enabled) {
@@ -70,14 +77,28 @@ export class Database extends ZsetStore {
     this.modified(kbuf, koff, klen);
   }
 
-  /** Adds a further slice to the collection that the key holds (loading a snapshot). */
+  /** Adds a further slice to the collection that the key holds (loading a snapshot). One that comes in several slices is not packed. */
   extendValue(kbuf: Uint8Array, koff: number, klen: number, bytes: Uint8Array, off: number, len: number): void {
     const ref = this.locate(kbuf, koff, klen);
     if (ref === 0) throw new RangeError("a further slice of a value that is not there");
-    const value = this.shard.value(ref);
+    if (this.isPacked) {
+      const sink = new ByteSink();
+      this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+      this.shard.enlarge(ref, kbuf, koff, klen, decoded(metaType(this.shard.meta(ref)), sink.bytes, 0, sink.length));
+      this.locate(kbuf, koff, klen);
+    }
+    const { value } = this;
     const before = value.bytes;
     value.decodeInto(bytes, off, len);
     this.shard.valueBytes += value.bytes - before;
+  }
+
+  /** Stores what lies in #packing; the key was looked up and is free. */
+  #insertPacked(kbuf: Uint8Array, koff: number, klen: number, type: number, expireAt: number): void {
+    const { bytes, length } = this.#packing;
+    const ref = this.shard.insertInline(this.hash, type, kbuf, koff, klen, length, expireAt);
+    copyBytes(bytes, 0, this.shard.bytesOf(ref), this.shard.valueOffset(ref), length);
+    this.shard.tidy();
   }
 
   /** Locates the key and removes what it holds. */
@@ -85,6 +106,12 @@ export class Database extends ZsetStore {
     const ref = this.locate(kbuf, koff, klen);
     if (ref !== 0) this.shard.unlink(ref);
   }
+}
+
+function decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
+  const value = newValue(type);
+  value.decodeInto(bytes, off, len);
+  return value;
 }
 
 /** An empty collection of a type. */

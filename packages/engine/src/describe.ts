@@ -2,12 +2,11 @@
  * Logged mutations, snapshot entries and values as plain data, for people and for other formats. The bytes are read by what reads them for
  * the keyspace (mutations.ts, snapshot.ts, types/): here is only a target that notes what it is called with.
  */
-import { newValue } from "./database.js";
 import { ALL_DATABASES } from "./keyspace.js";
 import { type ReplayDatabase, Replayer, type ReplayTarget } from "./mutations.js";
 import * as ops from "./ops.js";
 import { ENTRY_CONTINUES, readSnapshotEntries } from "./snapshot.js";
-import { type AnyValue, HashValue, ListValue, SetValue } from "./types/index.js";
+import { ByteSource } from "./types/byte-sink.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./types/type-codes.js";
 
 /** Bytes, numbers, words of ours (types, sides), and lists of these. */
@@ -96,33 +95,37 @@ export function describeEntries(
   });
 }
 
-/**
- * The content of a collection: elements of a list in order; members of a set; [field, value] pairs of a hash; [member, score] pairs of a
- * sorted set by score.
- */
-export function describeValue(value: AnyValue): Described[] {
-  const all: Described[] = [];
-  if (value instanceof ListValue) {
-    value.iterate(0, value.size, (element) => all.push(text(element)));
-  } else if (value instanceof HashValue) {
-    for (let i = 0; i < value.size; i++) all.push([text(value.fieldAt(i)), text(value.valueAt(i))]);
-  } else if (value instanceof SetValue) {
-    for (let i = 0; i < value.size; i++) all.push(text(value.at(i)));
-  } else {
-    value.iterate(0, value.size, (member, score) => all.push([text(member), score]));
-  }
-  return all;
+function encodedValue(type: number, bytes: Uint8Array, off: number, len: number): Described {
+  return type === TYPE_STRING ? copy(bytes, off, len) : describeSlice(type, bytes, off, len);
 }
 
-function encodedValue(type: number, bytes: Uint8Array, off: number, len: number): Described {
-  if (type === TYPE_STRING) return copy(bytes, off, len);
-  const value = newValue(type);
-  value.decodeInto(bytes, off, len);
-  return describeValue(value);
+/**
+ * The content of a slice of a collection (Collection.encodeSlice): elements of a list in order; members of a set; [field, value] pairs of a
+ * hash; [member, score] pairs of a sorted set by score. Buffers are copies. Throws RangeError where it is malformed.
+ */
+export function describeSlice(type: number, bytes: Uint8Array, off: number, len: number): Described[] {
+  const slice = new ByteSource(bytes, off, len);
+  const element = () => {
+    const count = slice.blob();
+    return copy(slice.bytes, slice.blobAt, count);
+  };
+  const entry = (): Described => {
+    if (type === TYPE_HASH) return [element(), element()];
+    if (type !== TYPE_ZSET) return element();
+    const score = slice.f64();
+    return [element(), score];
+  };
+  const all: Described[] = [];
+  for (let left = slice.u32(); left > 0; left--) all.push(entry());
+  return all;
 }
 
 function copy(bytes: Uint8Array, off: number, len: number): Buffer {
   return Buffer.from(bytes.subarray(off, off + len));
+}
+
+function copies(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number, count: number): Buffer[] {
+  return Array.from({ length: count }, (_, i) => copy(buf, off[first + i], len[first + i]));
 }
 
 function text(latin1: string): Buffer {
@@ -218,12 +221,12 @@ class Notes implements ReplayTarget {
       this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", count });
       return [];
     },
-    setAdd: (b, koff, klen, all) => {
-      this.#note([copy(b, koff, klen)], { members: texts(all) });
+    setAdd: (b, koff, klen, ...elements) => {
+      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
       return 0;
     },
-    setRemove: (b, koff, klen, all) => {
-      this.#note([copy(b, koff, klen)], { members: texts(all) });
+    setRemove: (b, koff, klen, ...elements) => {
+      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
       return 0;
     },
     zsetAdd: (b, koff, klen, scores, members) => {

@@ -1,5 +1,6 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
 export type { ReleaseBuffer } from "./chunk-pool.js";
+export { WRONG_TYPE } from "./collection-store.js";
 export { Database } from "./database.js";
 export {
   type Described,
@@ -7,7 +8,7 @@ export {
   type DescribedMutation,
   describeEntries,
   describeMutations,
-  describeValue,
+  describeSlice,
   typeName,
 } from "./describe.js";
 export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";
@@ -23,5 +24,5 @@ export {
 export { SIDE_HEAD, SIDE_TAIL } from "./list-store.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
-export { encodeStringEntries, type ShardCapture } from "./snapshot.js";
+export { encodeInlineEntries, type ShardCapture } from "./snapshot.js";
 export * from "./types/index.js";

@@ -67,11 +67,10 @@ export class KeyStore {
   /** About how many bytes the value found last takes, as memory and as a log entry. */
   get valueBytes(): number {
     if (this.ref === 0) return 0;
-    const isString = metaType(this.shard.meta(this.ref)) === TYPE_STRING;
-    return isString ? this.shard.size(this.ref) : this.value.bytes;
+    return this.shard.isInline(this.ref) ? this.shard.size(this.ref) : this.value.bytes;
   }
 
-  /** The collection found last. Only after a lookup that returned one of the collection types. */
+  /** The collection found last. Only after a lookup that returned one of the collection types, when it is not packed. */
   get value(): AnyValue {
     return this.shard.value(this.ref);
   }

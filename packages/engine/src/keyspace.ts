@@ -8,6 +8,7 @@ import { SHARDS } from "./key-store.js";
 import { Replayer } from "./mutations.js";
 import { OP_FLUSH } from "./ops.js";
 import { ENTRY_CONTINUES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
+import { PackedLimits } from "./types/packed.js";
 
 /** Default number of databases. */
 export const DATABASES = 16;
@@ -45,6 +46,8 @@ export class Keyspace {
   readonly effects = new EffectLog();
   /** Memory of all shards. */
   readonly chunks: ChunkPool;
+  /** Up to where collections are packed; may be changed at any time. */
+  readonly limits = new PackedLimits();
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
   /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
   nowMs = 0;

@@ -63,8 +63,9 @@ export class Replayer {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
-  readonly #off = new Int32Array(2);
-  readonly #len = new Int32Array(2);
+  /** Byte ranges of keys and elements, as mutators take them. */
+  #off = new Int32Array(8);
+  #len = new Int32Array(8);
 
   constructor(keyspace: ReplayTarget) {
     this.#keyspace = keyspace;
@@ -167,12 +168,16 @@ export class Replayer {
         db.listPop(b, koff, klen, side, this.#u32());
         return;
       }
-      case ops.OP_SET_ADD:
-        db.setAdd(b, koff, klen, this.#texts());
+      case ops.OP_SET_ADD: {
+        const count = this.#blobs();
+        db.setAdd(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
-      case ops.OP_SET_REMOVE:
-        db.setRemove(b, koff, klen, this.#texts());
+      }
+      case ops.OP_SET_REMOVE: {
+        const count = this.#blobs();
+        db.setRemove(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
+      }
       case ops.OP_ZSET_ADD: {
         const scores: number[] = [];
         const members: string[] = [];
@@ -252,6 +257,26 @@ export class Replayer {
 
   #big64(): bigint {
     return this.#bytes.readBigUInt64LE(this.#take(8));
+  }
+
+  /** The rest of the body as byte ranges in #off and #len; returns how many. */
+  #blobs(): number {
+    let count = 0;
+    for (; this.#at < this.#end; count++) {
+      if (count === this.#off.length) this.#growRanges();
+      const n = this.#u32();
+      this.#len[count] = n;
+      this.#off[count] = this.#take(n);
+    }
+    return count;
+  }
+
+  #growRanges(): void {
+    const [off, len] = [this.#off, this.#len];
+    this.#off = new Int32Array(off.length * 2);
+    this.#len = new Int32Array(off.length * 2);
+    this.#off.set(off);
+    this.#len.set(len);
   }
 
   #text(): string {

@@ -1,31 +1,212 @@
 /** Sets of one database. */
+import { WRONG_TYPE } from "./collection-store.js";
 import { ListStore } from "./list-store.js";
 import { OP_SET_ADD, OP_SET_REMOVE } from "./ops.js";
+import type { ByteVisitor } from "./types/collection.js";
 import { SetValue } from "./types/index.js";
+import {
+  addEntries,
+  elementAt,
+  elementBytes,
+  elementLength,
+  elementStart,
+  findElement,
+  fitsPacked,
+  INTEGER_BYTES_MAX,
+  isInteger,
+  PACKED_HEADER_BYTES,
+  PACKED_INTEGERS,
+  PACKED_PLAIN,
+  packedEnd,
+  putElement,
+  setPackedKind,
+} from "./types/packed.js";
+import { TYPE_NONE, TYPE_SET } from "./types/type-codes.js";
 
 export class SetStore extends ListStore {
-  /** Adds members; returns how many are new. */
-  setAdd(buf: Uint8Array, off: number, len: number, members: readonly string[]): number {
-    const set = this.open(buf, off, len, newSet);
-    const before = set.bytes;
-    const added = members.filter((member) => set.add(member));
-    if (added.length === 0) return 0;
-    this.close(buf, off, len, set, before);
-    this.logTexts(OP_SET_ADD, buf, off, len, added);
-    return added.length;
+  /**
+   * Adds members, `count` byte ranges of `buf` from number `first` on; returns how many are new, WRONG_TYPE when the key holds no set.
+   */
+  setAdd(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type !== TYPE_NONE && type !== TYPE_SET) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let added = 0;
+    try {
+      for (let i = first; i < end; i++) {
+        if (this.ref !== 0 && this.setHas(buf, off[i], len[i])) continue;
+        if (added === 0) this.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
+        this.#insert(kbuf, koff, klen, buf, off, len, i, end);
+        if (effects.enabled) effects.blob(buf, off[i], len[i]);
+        added++;
+      }
+    } finally {
+      if (added > 0) this.endElements(kbuf, koff, klen);
+    }
+    return added;
   }
 
-  /** Removes members; returns how many there were. */
-  setRemove(buf: Uint8Array, off: number, len: number, members: readonly string[]): number {
-    const set = this.find<SetValue>(buf, off, len);
-    if (set === null) return 0;
-    const before = set.bytes;
-    const gone = members.filter((member) => set.delete(member));
-    if (gone.length === 0) return 0;
-    this.logTexts(OP_SET_REMOVE, buf, off, len, gone);
-    this.close(buf, off, len, set, before);
-    return gone.length;
+  /** Removes members, given as to setAdd; returns how many there were, WRONG_TYPE when the key holds no set. */
+  setRemove(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type === TYPE_NONE) return 0;
+    if (type !== TYPE_SET) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let gone = 0;
+    for (let i = first; i < end; i++) {
+      const place = this.#find(buf, off[i], len[i]);
+      if (place < 0) continue;
+      if (gone === 0) this.beginElements(OP_SET_REMOVE, kbuf, koff, klen, len, i, end);
+      this.#deletePlace(place);
+      if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      gone++;
+    }
+    if (gone > 0) this.endElements(kbuf, koff, klen);
+    return gone;
+  }
+
+  /** Removes the members in some slots (distinct, largest first) of the set found last, which the key names. */
+  setRemoveSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[]): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      let bytes = 0;
+      for (const slot of slots) {
+        this.setVisit(slot, (_buf, _off, len) => {
+          bytes += 4 + len;
+        });
+      }
+      effects.beginKey(OP_SET_REMOVE, this.index, kbuf, koff, klen, bytes);
+      for (const slot of slots) this.setVisit(slot, (buf, off, len) => effects.blob(buf, off, len));
+    }
+    this.beginChange();
+    for (const slot of slots) {
+      this.#deletePlace(this.isPacked ? elementAt(this.shard.bytesOf(this.ref), this.packedAt, slot) : slot);
+    }
+    if (effects.enabled) effects.end();
+    this.endChange(kbuf, koff, klen);
+  }
+
+  /** Whether the set found last has a member. */
+  setHas(buf: Uint8Array, off: number, len: number): boolean {
+    return this.#find(buf, off, len) >= 0;
+  }
+
+  /** Visits the member in a slot (0 .. collectionSize - 1) of the set found last. Slots change with every change. */
+  setVisit(slot: number, visit: ByteVisitor): void {
+    if (!this.isPacked) {
+      (this.value as SetValue).visit(slot, visit);
+      return;
+    }
+    const bytes = this.shard.bytesOf(this.ref);
+    const p = elementAt(bytes, this.packedAt, slot);
+    visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+  }
+
+  /** Visits every member of the set found last. */
+  setEach(visit: ByteVisitor): void {
+    if (this.isPacked) {
+      this.packedEach(visit);
+      return;
+    }
+    const set = this.value as SetValue;
+    for (let slot = 0; slot < set.size; slot++) set.visit(slot, visit);
+  }
+
+  /**
+   * Visits about `count` members of the set found last, all when it is packed, and returns the next cursor; 0 begins and ends. A member present
+   * during the whole scan is visited at least once.
+   */
+  setScan(cursor: number, count: number, visit: ByteVisitor): number {
+    if (!this.isPacked) return (this.value as SetValue).scan(cursor, count, visit);
+    this.packedEach(visit);
+    return 0;
+  }
+
+  /** Slot of a member of the set found last, or its position where that is packed; -1 when it is absent. */
+  #find(buf: Uint8Array, off: number, len: number): number {
+    const { shard, ref } = this;
+    if (!this.isPacked) return (this.value as SetValue).slotOf(buf, off, len);
+    return findElement(shard.bytesOf(ref), shard.valueOffset(ref), 1, buf, off, len);
+  }
+
+  /** Adds member `i` of an argument list that ends at `last`. It is known to be absent. */
+  #insert(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    i: number,
+    last: number,
+  ): void {
+    const kind = this.#kindWith(buf, off[i], len[i]);
+    if (kind < 0) {
+      this.#insertLarge(kbuf, koff, klen, buf, off[i], len[i]);
+      return;
+    }
+    const bytes = elementBytes(len[i]);
+    // Room for all that this command may bring.
+    let more = 0;
+    for (let k = i + 1; k < last; k++) more += elementBytes(len[k]);
+    if (this.ref === 0) this.createPacked(TYPE_SET, kbuf, koff, klen, bytes + more);
+    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    const p = this.splice(end, 0, bytes, more);
+    const to = this.shard.bytesOf(this.ref);
+    putElement(to, p, buf, off[i], len[i]);
+    const at = this.packedAt;
+    setPackedKind(to, at, kind);
+    addEntries(to, at, 1);
+  }
+
+  /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
+  #kindWith(buf: Uint8Array, off: number, len: number): number {
+    const { limits } = this.keyspace;
+    const kind = this.ref === 0 ? PACKED_INTEGERS : this.packedKind;
+    if (kind < 0) return -1;
+    const entries = this.ref === 0 ? 1 : this.collectionSize + 1;
+    const end = this.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    const bytes = end + elementBytes(len);
+    if (kind === PACKED_INTEGERS) {
+      const integer = isInteger(buf, off, len);
+      if (integer && fitsPacked(entries, limits.setIntegers, bytes)) return PACKED_INTEGERS;
+      // Integers that are there become plain members when another one comes; too many of them never do.
+      if (entries > 1 && (integer || limits.setValueBytes < INTEGER_BYTES_MAX)) return -1;
+    }
+    return len <= limits.setValueBytes && fitsPacked(entries, limits.setEntries, bytes) ? PACKED_PLAIN : -1;
+  }
+
+  #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
+    if (this.ref === 0 || this.isPacked) {
+      const set = new SetValue();
+      if (this.ref !== 0) this.packedEach((b, o, n) => set.append(b, o, n));
+      this.putLarge(kbuf, koff, klen, set);
+    }
+    (this.value as SetValue).append(buf, off, len);
+  }
+
+  #deletePlace(place: number): void {
+    if (this.isPacked) this.removeElements(place, 1);
+    else (this.value as SetValue).deleteAt(place);
   }
 }
-
-const newSet = (): SetValue => new SetValue();

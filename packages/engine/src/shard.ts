@@ -10,9 +10,9 @@ import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
 import {
   META_DEAD,
   META_EXPIRES,
+  META_INLINE,
   META_KEY_MASK,
   META_TYPE_SHIFT,
-  metaType,
   RECORD_HEADER_BYTES,
   recordBytes,
 } from "./record.js";
@@ -26,6 +26,8 @@ const LOOP_COPY_MAX = 100;
 /** Records moved out of sparse chunks by each write that allocates. */
 const EVACUATE_PER_WRITE = 4;
 const TWO_32 = 4294967296;
+const META_FORM = (7 << META_TYPE_SHIFT) | META_INLINE;
+const INLINE_STRING = (TYPE_STRING << META_TYPE_SHIFT) | META_INLINE;
 
 /** Copies `len` bytes; short ones without making a view. */
 export function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: number, len: number): void {
@@ -39,7 +41,7 @@ export class Shard {
   count = 0;
   /** Live records with an expiry. */
   expiring = 0;
-  /** Collections of this shard; a record's size word is an index into it. */
+  /** Collections of this shard that lie in no record; a record's size word is an index into it. */
   readonly values: (AnyValue | null)[] = [];
   /** Estimated heap bytes of the collections. */
   valueBytes = 0;
@@ -95,7 +97,7 @@ export class Shard {
     return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 2];
   }
 
-  /** Bytes of a string's value, or number of a collection in `values`. */
+  /** Bytes of a value that lies in the record, or number of a collection in `values`. */
   size(ref: number): number {
     return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
   }
@@ -133,9 +135,14 @@ export class Shard {
     return (m[w + 2] & META_EXPIRES) === 0 ? 0 : m[w + 5] * TWO_32 + (m[w + 4] >>> 0);
   }
 
-  /** The collection of a record that is not a string. */
+  /** Whether the value lies in the record: a string, or a packed collection. */
+  isInline(ref: number): boolean {
+    return (this.meta(ref) & META_INLINE) !== 0;
+  }
+
+  /** The collection of a record that is not inline. */
   value(ref: number): AnyValue {
-    // A collection's record always names a filled slot: insertValue fills it and unlink empties it.
+    // Such a record always names a filled slot: insertValue fills it and unlink empties it.
     return this.values[this.size(ref)] as AnyValue;
   }
 
@@ -150,17 +157,25 @@ export class Shard {
     vlen: number,
     expireAt: number,
   ): void {
-    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, expireAt, 0);
+    const ref = this.#insert(hash, INLINE_STRING, kbuf, koff, klen, vlen, expireAt, 0);
     copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
     this.tidy();
   }
 
-  /** Adds a string of `vlen` zero bytes, to be written at once and followed by `tidy`; returns its reference. The key must not exist. */
-  insertBlank(hash: number, kbuf: Uint8Array, koff: number, klen: number, vlen: number): number {
-    const ref = this.#insert(hash, TYPE_STRING, kbuf, koff, klen, vlen, 0, 0);
-    const at = this.valueOffset(ref);
-    this.bytesOf(ref).fill(0, at, at + vlen);
-    return ref;
+  /**
+   * Adds an inline value of `vlen` bytes, which may be any: they are to be written at once, and then `tidy` called. Returns its reference. The
+   * key must not exist.
+   */
+  insertInline(
+    hash: number,
+    type: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vlen: number,
+    expireAt: number,
+  ): number {
+    return this.#insert(hash, (type << META_TYPE_SHIFT) | META_INLINE, kbuf, koff, klen, vlen, expireAt, 0);
   }
 
   /** Adds a collection. The key must not exist. */
@@ -169,8 +184,16 @@ export class Shard {
     this.values[slot] = value;
     this.valueBytes += value.bytes;
     if (this.capture !== null) value.snapshotEpoch = this.capture.epoch;
-    value.ref = this.#insert(hash, value.type, kbuf, koff, klen, slot, expireAt, 0);
+    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
     this.tidy();
+  }
+
+  /** Puts a collection in the place of an inline value; key (given once more) and expiry stay. */
+  enlarge(ref: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue): void {
+    const hash = this.hash(ref);
+    const expireAt = this.expireAt(ref);
+    this.unlink(ref);
+    this.insertValue(hash, kbuf, koff, klen, value, expireAt);
   }
 
   /** Overwrites a string's value in place when the record's bytes stay the same; false when it must be inserted anew. */
@@ -187,15 +210,11 @@ export class Shard {
   }
 
   /**
-   * Makes a string longer; the new bytes are zero, to be written at once and followed by `tidy`. Returns its reference, which is another
-   * one when it had no room.
+   * Gives an inline value another length. Bytes that it gains may be any: they are to be written at once, and then `tidy` called. Returns
+   * its reference, which is another one when the record had no room.
    */
-  extend(ref: number, vlen: number): number {
-    const size = this.size(ref);
-    const extended = this.#hasRoom(ref, vlen) ? ref : this.#insertLonger(ref, vlen);
-    const at = this.valueOffset(extended);
-    this.bytesOf(extended).fill(0, at + size, at + vlen);
-    return extended;
+  resize(ref: number, vlen: number): number {
+    return this.#hasRoom(ref, vlen) ? ref : this.#insertResized(ref, vlen);
   }
 
   /** To be called before a collection of this shard changes: a snapshot being made may still need it as it is. */
@@ -205,7 +224,7 @@ export class Shard {
 
   /** Changes the expiry of a record (0 = none). */
   setExpiry(ref: number, expireAt: number): void {
-    if (metaType(this.meta(ref)) !== TYPE_STRING) this.beforeChange(this.value(ref));
+    if (!this.isInline(ref)) this.beforeChange(this.value(ref));
     if (expireAt === 0 || !this.rewriteExpiry(ref, expireAt)) this.#reinsert(ref, expireAt);
   }
 
@@ -219,9 +238,9 @@ export class Shard {
     return true;
   }
 
-  /** Removes a record and its collection. */
+  /** Removes a record and its value. */
   unlink(ref: number): void {
-    if (metaType(this.meta(ref)) !== TYPE_STRING) {
+    if (!this.isInline(ref)) {
       const slot = this.size(ref);
       const value = this.value(ref);
       this.beforeChange(value);
@@ -267,7 +286,7 @@ export class Shard {
     return used;
   }
 
-  /** Gives a string's value its new length in place; false when the record has no room. */
+  /** Gives an inline value its new length in place; false when the record has no room. */
   #hasRoom(ref: number, vlen: number): boolean {
     const c = ref >>> CHUNK_SHIFT;
     const meta = this.meta(ref);
@@ -282,14 +301,14 @@ export class Shard {
 
   // Of a record that is written anew the old one goes last: its chunk may be given out again as soon as it is dropped.
 
-  #insertLonger(old: number, vlen: number): number {
+  #insertResized(old: number, vlen: number): number {
     const bytes = this.bytesOf(old);
     const koff = this.keyOffset(old);
     const klen = this.keyLength(old);
     // Room for a quarter more, so that a large value that grows by small steps is not copied at each of them.
     const slack = (vlen >>> 2) & ~7;
-    const ref = this.#insert(this.hash(old), TYPE_STRING, bytes, koff, klen, vlen, this.expireAt(old), slack);
-    copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), this.size(old));
+    const ref = this.#insert(this.hash(old), this.meta(old), bytes, koff, klen, vlen, this.expireAt(old), slack);
+    copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), Math.min(this.size(old), vlen));
     this.#detach(old);
     return ref;
   }
@@ -299,10 +318,9 @@ export class Shard {
     const bytes = this.bytesOf(old);
     const koff = this.keyOffset(old);
     const klen = this.keyLength(old);
-    const type = metaType(this.meta(old));
     const size = this.size(old);
-    const ref = this.#insert(this.hash(old), type, bytes, koff, klen, size, expireAt, 0);
-    if (type === TYPE_STRING) copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), size);
+    const ref = this.#insert(this.hash(old), this.meta(old), bytes, koff, klen, size, expireAt, 0);
+    if (this.isInline(old)) copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), size);
     else this.value(ref).ref = ref;
     this.#detach(old);
     this.tidy();
@@ -322,7 +340,7 @@ export class Shard {
     const target = this.arena.words[to >>> CHUNK_SHIFT];
     target.set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
     this.#relink(from, to);
-    if (metaType(meta) !== TYPE_STRING) this.value(to).ref = to;
+    if ((meta & META_INLINE) === 0) this.value(to).ref = to;
     m[w + 2] = meta | META_DEAD;
     this.arena.free(c, bytes);
   }
@@ -360,9 +378,10 @@ export class Shard {
     this.arena.free(c, recordBytes(meta, m[w + 3]));
   }
 
+  /** `form` is a meta word from which type and inline bit are taken. */
   #insert(
     hash: number,
-    type: number,
+    form: number,
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -370,7 +389,7 @@ export class Shard {
     expireAt: number,
     slack: number,
   ): number {
-    const meta = klen | (type << META_TYPE_SHIFT) | (expireAt === 0 ? 0 : META_EXPIRES);
+    const meta = klen | (form & META_FORM) | (expireAt === 0 ? 0 : META_EXPIRES);
     const ref = this.arena.alloc(recordBytes(meta, size), slack);
     const c = ref >>> CHUNK_SHIFT;
     const m = this.arena.words[c];

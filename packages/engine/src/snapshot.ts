@@ -6,14 +6,23 @@
  *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has
  *   value   a string's bytes; a slice of a collection: count:4, then elements as its type writes them (types/)
  *
- * The strings of a shard are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
- * (encodeStringEntries, in the thread that writes). Collections are encoded here, a slice at a time. A write to a collection that was not
+ * Strings and packed collections are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
+ * (encodeInlineEntries, in the thread that writes). Larger collections are encoded here, a slice at a time. A write to a collection that was not
  * encoded yet, or only half, first completes its encoding: so all entries show the shard as it was at the moment of the copy.
  */
-import { META_DEAD, META_EXPIRES, META_KEY_MASK, metaType, RECORD_HEADER_BYTES, recordBytes } from "./record.js";
+import {
+  META_DEAD,
+  META_EXPIRES,
+  META_INLINE,
+  META_KEY_MASK,
+  metaType,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+} from "./record.js";
 import type { Shard } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
 import type { AnyValue } from "./types/index.js";
+import { packedSlice } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
 /** Bytes of an entry before its optional expiry. */
@@ -23,7 +32,7 @@ export const ENTRY_CONTINUES = 2;
 
 /** Largest slice of one collection, about. */
 const SLICE_BYTES_MAX = 256 * 1024;
-/** Size of the blocks that encodeStringEntries emits, about. */
+/** Size of the blocks that encodeInlineEntries emits, about. */
 const BLOCK_BYTES = 256 * 1024;
 
 /** One shard as it was when the capture was made. */
@@ -187,16 +196,18 @@ function endEntry(sink: ByteSink, at: number): void {
 }
 
 /**
- * Turns copied chunks into entries of the strings in them and hands them out in blocks (each a fresh buffer, whole entries).
+ * Turns copied chunks into entries of the strings and packed collections in them and hands them out in blocks (each a fresh buffer, whole
+ * entries).
  * @returns the number of entries
  */
-export function encodeStringEntries(
+export function encodeInlineEntries(
   chunks: readonly Uint8Array[],
   emit: (block: Uint8Array<ArrayBuffer>) => void,
 ): number {
   let entries = 0;
   let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let length = 0;
+  const slice = new ByteSink();
   for (const chunk of chunks) {
     const words = new Int32Array(chunk.buffer, chunk.byteOffset, chunk.byteLength >>> 2);
     for (let w = 0; w < words.length; ) {
@@ -204,23 +215,30 @@ export function encodeStringEntries(
       const size = words[w + 3];
       const from = w;
       w += recordBytes(meta, size) >>> 2;
-      if ((meta & META_DEAD) !== 0 || metaType(meta) !== TYPE_STRING) continue;
+      if ((meta & (META_DEAD | META_INLINE)) !== META_INLINE) continue;
+      const type = metaType(meta);
       const klen = meta & META_KEY_MASK;
       const expires = (meta & META_EXPIRES) === 0 ? 0 : 8;
-      // Expiry, key and value lie in an entry in the same order as in a record.
-      const tail = expires + klen + size;
-      if (length + ENTRY_HEADER_BYTES + tail > block.length) {
+      const start = from * 4 + RECORD_HEADER_BYTES;
+      const head = expires + klen;
+      slice.reset();
+      if (type !== TYPE_STRING) packedSlice(chunk, start + head, slice);
+      const vlen = type === TYPE_STRING ? size : slice.length;
+      const entryBytes = ENTRY_HEADER_BYTES + head + vlen;
+      if (length + entryBytes > block.length) {
         if (length > 0) emit(block.subarray(0, length));
-        block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, ENTRY_HEADER_BYTES + tail));
+        block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, entryBytes));
         length = 0;
       }
-      block[length] = TYPE_STRING;
+      block[length] = type;
       block[length + 1] = expires === 0 ? 0 : ENTRY_EXPIRES;
       block.writeUInt32LE(klen, length + 2);
-      block.writeUInt32LE(size, length + 6);
-      const start = from * 4 + RECORD_HEADER_BYTES;
-      block.set(chunk.subarray(start, start + tail), length + ENTRY_HEADER_BYTES);
-      length += ENTRY_HEADER_BYTES + tail;
+      block.writeUInt32LE(vlen, length + 6);
+      // Expiry, key and a string's value lie in an entry in the same order as in a record.
+      const copied = type === TYPE_STRING ? head + vlen : head;
+      block.set(chunk.subarray(start, start + copied), length + ENTRY_HEADER_BYTES);
+      if (type !== TYPE_STRING) block.set(slice.bytes.subarray(0, vlen), length + ENTRY_HEADER_BYTES + head);
+      length += entryBytes;
       entries++;
     }
   }

@@ -311,9 +311,12 @@ export class StringStore extends KeyStore {
     const before = ref === 0 ? 0 : shard.size(ref);
     const at = offset < 0 ? before : offset;
     const length = Math.max(before, at + vlen);
-    if (ref === 0) ref = shard.insertBlank(this.hash, kbuf, koff, klen, length);
-    else if (length > before) ref = shard.extend(ref, length);
-    copyBytes(vbuf, voff, shard.bytesOf(ref), shard.valueOffset(ref) + at, vlen);
+    if (ref === 0) ref = shard.insertInline(this.hash, TYPE_STRING, kbuf, koff, klen, length, 0);
+    else if (length > before) ref = shard.resize(ref, length);
+    const bytes = shard.bytesOf(ref);
+    const valueAt = shard.valueOffset(ref);
+    if (at > before) bytes.fill(0, valueAt + before, valueAt + at);
+    copyBytes(vbuf, voff, bytes, valueAt + at, vlen);
     shard.tidy();
     return length;
   }

@@ -1,9 +1,10 @@
 /** What mutators log and snapshots hold, read back as plain data. */
 import { describe, expect, test } from "vitest";
 import { type DescribedMutation, describeEntries, describeMutations } from "../src/describe.js";
-import { type Database, encodeStringEntries, Keyspace } from "../src/index.js";
+import { type Database, encodeInlineEntries, Keyspace } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { ByteSink } from "../src/types/byte-sink.js";
+import { ranges } from "./support/model.js";
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
 const key = bytes("key");
@@ -48,7 +49,7 @@ describe("each mutation", () => {
       (db) => db.listPush(...k, 1, ["a", "b"]),
       { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
     ],
-    ["set-add", (db) => db.setAdd(...k, ["a"]), { details: { members: [bytes("a")] } }],
+    ["set-add", (db) => db.setAdd(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
     ["zset-add", (db) => db.zsetAdd(...k, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
     [
       "mset",
@@ -111,7 +112,7 @@ test("snapshot entries of strings and collections", () => {
   const seen: unknown[] = [];
   for (const section of keyspace.shardSections()) {
     const capture = keyspace.captureShard(0, section);
-    encodeStringEntries(capture.chunks, (block) =>
+    encodeInlineEntries(capture.chunks, (block) =>
       describeEntries(block, 0, block.length, (entry) => seen.push(entry)),
     );
     while (!capture.done) {

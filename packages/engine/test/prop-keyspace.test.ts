@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ByteSink, encodeStringEntries, type Keyspace } from "../src/index.js";
+import { ByteSink, encodeInlineEntries, type Keyspace } from "../src/index.js";
 import { Driver, newKeyspace } from "./support/model.js";
 import { Random, seedOf } from "./support/random.js";
 
@@ -62,7 +62,7 @@ function snapshotUnderWrites(driver: Driver, copy: Keyspace, random: Random): vo
       capture.step(sink, 1 + random.int(100));
     }
     let entries = 0;
-    const chunks = encodeStringEntries(capture.chunks, (block) => {
+    const chunks = encodeInlineEntries(capture.chunks, (block) => {
       entries += copy.loadEntries(section, block, 0, block.length);
     });
     expect(entries).toBe(chunks);

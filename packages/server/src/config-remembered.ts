@@ -10,12 +10,8 @@ const INT = [0n, INT32_MAX] as const;
 
 /** Integers: name, limits, default. */
 const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, value: number])[] = [
-  ["hash-max-listpack-entries", ...LONG, 512],
   ["list-max-listpack-size", -INT32_MAX - 1n, INT32_MAX, -2],
   ["list-compress-depth", ...INT, 0],
-  ["set-max-intset-entries", ...LONG, 512],
-  ["set-max-listpack-entries", ...LONG, 128],
-  ["set-max-listpack-value", ...LONG, 64],
   ["zset-max-listpack-entries", ...LONG, 128],
   ["stream-node-max-entries", ...LONG, 100],
   ["slowlog-log-slower-than", -1n, INT64_MAX, 10_000],
@@ -36,7 +32,6 @@ const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, valu
 
 /** Sizes: name, least, default in bytes. */
 const SIZES: readonly (readonly [name: string, min: bigint, value: number])[] = [
-  ["hash-max-listpack-value", 0n, 64],
   ["zset-max-listpack-value", 0n, 64],
   ["hll-sparse-max-bytes", 0n, 3000],
   ["stream-node-max-bytes", 0n, 4096],
@@ -65,8 +60,6 @@ const SWITCHES: readonly (readonly [name: string, value: boolean])[] = [
 
 /** Names of older versions. */
 const ALIASES: readonly (readonly [older: string, name: string])[] = [
-  ["hash-max-ziplist-entries", "hash-max-listpack-entries"],
-  ["hash-max-ziplist-value", "hash-max-listpack-value"],
   ["list-max-ziplist-size", "list-max-listpack-size"],
   ["zset-max-ziplist-entries", "zset-max-listpack-entries"],
   ["zset-max-ziplist-value", "zset-max-listpack-value"],

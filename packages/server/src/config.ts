@@ -3,13 +3,16 @@
  * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, keyspace events) refuses other values.
  */
 import { type ConfigHost, globMatchAnyCase, lowerAscii } from "@hearthkv/commands";
+import type { PackedLimits } from "@hearthkv/engine";
 import { rememberedParameters } from "./config-remembered.js";
 import {
+  alias,
   type Change,
   choice,
   field,
   fixed,
   INT32_MAX,
+  INT64_MAX,
   integer,
   integerChange,
   kept,
@@ -40,6 +43,7 @@ export interface ConfigParts {
   /** Port that is really listened on. */
   readonly port: () => number;
   readonly databases: number;
+  readonly packedLimits: PackedLimits;
   /** Most clients that the limit of open files allows. */
   readonly maxclientsLimit: number;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -148,6 +152,7 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     memory("proto-max-bulk-len", MB, BULK_BYTES_MAX, field(limits, "maxBulkBytes")),
     memory("client-query-buffer-limit", MB, QUERY_BYTES_MAX, field(limits, "maxQueryBytes")),
     outputLimits(settings),
+    ...packedLimits(parts.packedLimits),
     choice("loglevel", LOG_LEVELS, {
       get: logLevel.get,
       set: (level) => {
@@ -166,6 +171,21 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     only("maxmemory", "0", null, "this version has no memory limit, only 0 is supported"),
     only("maxmemory-policy", "noeviction", null, "this version evicts nothing, only noeviction is supported"),
     only("notify-keyspace-events", "", null, "this version has no keyspace notifications"),
+  ];
+}
+
+/** Up to where collections are packed (engine/src/types/packed.ts), under their present names and those of older versions. */
+function packedLimits(limits: PackedLimits): Parameter[] {
+  const hashEntries = integer("hash-max-listpack-entries", 0n, INT64_MAX, field(limits, "hashEntries"));
+  const hashValue = memory("hash-max-listpack-value", 0n, INT64_MAX, field(limits, "hashValueBytes"));
+  return [
+    hashEntries,
+    hashValue,
+    alias("hash-max-ziplist-entries", hashEntries),
+    alias("hash-max-ziplist-value", hashValue),
+    integer("set-max-intset-entries", 0n, INT64_MAX, field(limits, "setIntegers")),
+    integer("set-max-listpack-entries", 0n, INT64_MAX, field(limits, "setEntries")),
+    integer("set-max-listpack-value", 0n, INT64_MAX, field(limits, "setValueBytes")),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** One shard of a keyspace as the snapshot entries that bring it back. */
-import { ByteSink, encodeStringEntries, type Keyspace, SHARDS } from "@hearthkv/engine";
+import { ByteSink, encodeInlineEntries, type Keyspace, SHARDS } from "@hearthkv/engine";
 
 const STEP_BYTES = 1024 * 1024;
 
@@ -13,7 +13,7 @@ export interface ShardEntries {
 export function encodeShard(keyspace: Keyspace, id: number): ShardEntries {
   const blocks: Uint8Array[] = [];
   const capture = keyspace.captureShard(Math.floor(id / SHARDS), id % SHARDS);
-  let count = encodeStringEntries(capture.chunks, (block) => blocks.push(block.slice()));
+  let count = encodeInlineEntries(capture.chunks, (block) => blocks.push(block.slice()));
   while (!capture.done) {
     const sink = new ByteSink(STEP_BYTES);
     count += capture.step(sink, STEP_BYTES);

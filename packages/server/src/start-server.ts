@@ -119,6 +119,7 @@ function makeServices(core: Core, lifetime: Lifetime, port: () => number): CoreS
   const config = new Config({
     ...{ settings, options, persistence, port },
     databases: keyspace.databaseCount,
+    packedLimits: keyspace.limits,
     maxclientsLimit: maxClientsPossible(),
     setLogLevel: (level) => {
       logger.level = level;

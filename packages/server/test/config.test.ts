@@ -1,3 +1,4 @@
+import { PackedLimits } from "@hearthkv/engine";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Config, type PersistenceKnobs } from "../src/config.js";
 import { parseMemory } from "../src/config-values.js";
@@ -19,6 +20,7 @@ beforeEach(() => {
     persistence,
     port: () => 7001,
     databases: 16,
+    packedLimits: new PackedLimits(),
     maxclientsLimit: 19_968,
     setLogLevel: (level) => logLevels.push(level),
   });

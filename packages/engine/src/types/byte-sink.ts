@@ -68,6 +68,12 @@ export class ByteSink {
     bytes[at + 3] = value >>> 24;
   }
 
+  /** The storage, with room for `count` bytes behind the written ones. Whoever writes there counts them in `length`. */
+  room(count: number): Buffer {
+    this.#reserve(count);
+    return this.bytes;
+  }
+
   #reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
@@ -79,12 +85,15 @@ export class ByteSink {
 
 /** Reads what {@link ByteSink} wrote. Every read throws RangeError instead of passing the end. */
 export class ByteSource {
-  #bytes: Buffer;
+  /** What is read. */
+  readonly bytes: Buffer;
+  /** Where the bytes of the last blob begin. */
+  blobAt = 0;
   #at: number;
   #end: number;
 
   constructor(bytes: Uint8Array, off = 0, len = bytes.length - off) {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = off;
     this.#end = Math.min(off + len, bytes.length);
   }
@@ -95,24 +104,30 @@ export class ByteSource {
   }
 
   u8(): number {
-    return this.#bytes[this.#take(1)];
+    return this.bytes[this.#take(1)];
   }
 
   u32(): number {
     const at = this.#take(4);
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
   }
 
   f64(): number {
-    return this.#bytes.readDoubleLE(this.#take(8));
+    return this.bytes.readDoubleLE(this.#take(8));
+  }
+
+  /** Bytes with their length before them: returns the length, and leaves the place in `blobAt`. */
+  blob(): number {
+    const count = this.u32();
+    this.blobAt = this.#take(count);
+    return count;
   }
 
   /** A latin1 string with its length before it; a copy, so the bytes may be reused afterwards. */
   str(): string {
-    const count = this.u32();
-    const at = this.#take(count);
-    return this.#bytes.toString("latin1", at, at + count);
+    const count = this.blob();
+    return this.bytes.toString("latin1", this.blobAt, this.blobAt + count);
   }
 
   #take(count: number): number {

@@ -1,5 +1,8 @@
 import type { ByteSink } from "./byte-sink.js";
 
+/** Is given an element: a byte range that is valid during the call. */
+export type ByteVisitor = (buf: Uint8Array, off: number, len: number) => void;
+
 /**
  * What the shard needs to know of a value that is not a string.
  *

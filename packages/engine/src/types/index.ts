@@ -4,11 +4,12 @@ import type { SetValue } from "./set.js";
 import type { ZsetValue } from "./zset.js";
 
 export { ByteSink, ByteSource } from "./byte-sink.js";
-export { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
+export { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
 export { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
 export { DenseMap } from "./dense-map.js";
 export { HashValue } from "./hash.js";
 export { ListValue } from "./list.js";
+export { PACKED_INTEGERS, PACKED_PLAIN, PackedLimits } from "./packed.js";
 export { ScoreTree } from "./score-tree.js";
 export { SetValue } from "./set.js";
 export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./type-codes.js";

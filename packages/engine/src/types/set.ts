@@ -1,9 +1,9 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
+import { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
 import { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
 import { TYPE_SET } from "./type-codes.js";
 
-/** A set of latin1 strings. Slices are `count:u32, member*`. */
+/** A set of byte strings. Slices are `count:u32, member*`. */
 export class SetValue implements Collection {
   readonly type = TYPE_SET;
   bytes = COLLECTION_BYTES;
@@ -15,24 +15,16 @@ export class SetValue implements Collection {
     return this.#members.size;
   }
 
-  has(member: string): boolean {
-    return this.#members.slotOf(member) >= 0;
+  /** Slot of a member, -1 when absent. Slots change with deletions. */
+  slotOf(buf: Uint8Array, off: number, len: number): number {
+    return this.#members.slotOf(latin1(buf, off, len));
   }
 
-  /** True when the member is new. */
-  add(member: string): boolean {
-    if (this.#members.slotOf(member) >= 0) return false;
+  /** Adds a member that is known to be absent. */
+  append(buf: Uint8Array, off: number, len: number): void {
+    const member = latin1(buf, off, len);
     this.#members.append(member);
     this.bytes += stringBytes(member) + DENSE_KEY_BYTES;
-    return true;
-  }
-
-  /** True when the member was there. */
-  delete(member: string): boolean {
-    const slot = this.#members.slotOf(member);
-    if (slot < 0) return false;
-    this.deleteAt(slot);
-    return true;
   }
 
   /** Deletes the member in a slot, 0 .. size-1; the last member takes its place. */
@@ -41,19 +33,15 @@ export class SetValue implements Collection {
     this.#members.removeAt(slot);
   }
 
-  /** Member in a slot, 0 .. size-1. Slots change with deletions. */
-  at(slot: number): string {
-    return this.#members.at(slot);
-  }
-
-  /** Slot of a random member. `random` gives [0, 1); the set must not be empty. */
-  randomSlot(random: () => number): number {
-    return this.#members.randomSlot(random);
+  /** Visits the member in a slot, 0 .. size-1. */
+  visit(slot: number, visit: ByteVisitor): void {
+    const member = Buffer.from(this.#members.at(slot), "latin1");
+    visit(member, 0, member.length);
   }
 
   /** Visits about `count` members; 0 begins and ends. A member present during the whole scan is visited at least once. */
-  scan(cursor: number, count: number, visit: (member: string) => void): number {
-    return this.#members.scan(cursor, count, (slot) => visit(this.#members.at(slot)));
+  scan(cursor: number, count: number, visit: ByteVisitor): number {
+    return this.#members.scan(cursor, count, (slot) => this.visit(slot, visit));
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
@@ -71,6 +59,13 @@ export class SetValue implements Collection {
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
-    for (let left = source.u32(); left > 0; left--) this.add(source.str());
+    for (let left = source.u32(); left > 0; left--) {
+      const count = source.blob();
+      if (this.slotOf(source.bytes, source.blobAt, count) < 0) this.append(source.bytes, source.blobAt, count);
+    }
   }
+}
+
+function latin1(buf: Uint8Array, off: number, len: number): string {
+  return Buffer.from(buf.buffer, buf.byteOffset + off, len).toString("latin1");
 }

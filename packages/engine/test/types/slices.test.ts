@@ -12,7 +12,8 @@ function filled<T extends AnyValue>(value: T, add: (value: T, i: number) => void
 function entries(value: AnyValue): string[] {
   const out: string[] = [];
   if (value instanceof HashValue) value.scan(0, COUNT, (field, v) => out.push(`${field}=${v}`));
-  else if (value instanceof SetValue) value.scan(0, COUNT, (member) => out.push(member));
+  else if (value instanceof SetValue)
+    value.scan(0, COUNT, (b, off, len) => out.push(b.subarray(off, off + len).toString()));
   else if (value instanceof ListValue) value.iterate(0, value.size, (v) => out.push(v));
   else value.iterate(0, value.size, (member, score) => out.push(`${member}@${Object.is(score, -0) ? "-0" : score}`));
   return out;
@@ -24,7 +25,11 @@ const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
     make: () => new HashValue(),
     fill: () => filled(new HashValue(), (hash, i) => hash.set(text(i), text(i * 7))),
   },
-  { name: "set", make: () => new SetValue(), fill: () => filled(new SetValue(), (set, i) => set.add(text(i))) },
+  {
+    name: "set",
+    make: () => new SetValue(),
+    fill: () => filled(new SetValue(), (set, i) => set.append(Buffer.from(text(i), "latin1"), 0, text(i).length)),
+  },
   {
     name: "list",
     make: () => new ListValue(),

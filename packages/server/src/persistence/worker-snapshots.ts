@@ -1,6 +1,6 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
 import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
-import { encodeStringEntries } from "@hearthkv/engine";
+import { encodeInlineEntries } from "@hearthkv/engine";
 import { releaseBuffer } from "../release-buffer.js";
 import {
   type FromWorker,
@@ -152,7 +152,7 @@ function addStrings(writer: SnapshotWriter, piece: SnapshotPiece): void {
     sections++;
   };
   for (const chunk of piece.chunks) {
-    count += encodeStringEntries([chunk], (block) => {
+    count += encodeInlineEntries([chunk], (block) => {
       blocks.push(block);
       bytes += block.length;
     });

@@ -1,10 +1,11 @@
 /** The data of a keyspace as records that stand for themselves, and back. */
 import {
+  ByteSink,
   DATABASES,
   type Database,
   type Described,
   type DescribedEntry,
-  describeValue,
+  describeSlice,
   type Keyspace,
   SIDE_TAIL,
   TYPE_STRING,
@@ -49,29 +50,20 @@ export function readRecords(keyspace: Keyspace, nowMs: number, visit: (record: D
 }
 
 function* partsOf(db: Database, key: Buffer): Generator<Described> {
-  if (db.lookup(key, 0, key.length) === TYPE_STRING) {
+  const type = db.lookup(key, 0, key.length);
+  if (type === TYPE_STRING) {
     const bytes = Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen));
     for (let at = 0; at === 0 || at < bytes.length; at += PART_BYTES) yield bytes.subarray(at, at + PART_BYTES);
     return;
   }
-  let part: Described[] = [];
-  let bytes = 0;
-  for (const element of describeValue(db.value)) {
-    part.push(element);
-    bytes += bytesOf(element);
-    if (part.length < PART_ELEMENTS && bytes < PART_BYTES) continue;
-    yield part;
-    part = [];
-    bytes = 0;
-  }
-  if (part.length > 0) yield part;
-}
-
-function bytesOf(element: Described): number {
-  if (Buffer.isBuffer(element)) return element.length;
-  return typeof element === "object"
-    ? (element as readonly Described[]).reduce<number>((sum, one) => sum + bytesOf(one), 0)
-    : 8;
+  const sink = new ByteSink();
+  let cursor = 0;
+  do {
+    sink.reset();
+    cursor = db.encodeSlice(cursor, sink, PART_BYTES);
+    const elements = describeSlice(type, sink.bytes, 0, sink.length);
+    for (let i = 0; i < elements.length; i += PART_ELEMENTS) yield elements.slice(i, i + PART_ELEMENTS);
+  } while (cursor >= 0);
 }
 
 /** Puts a record into a keyspace. Throws DataError where it makes no sense. */
@@ -94,7 +86,7 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
       db.listPush(...k, SIDE_TAIL, asTexts(value));
       break;
     case "set":
-      db.setAdd(...k, asTexts(value));
+      db.setAdd(...k, ...asRanges(asList(value).map(asBytes)));
       break;
     case "hash":
       db.hashSet(
@@ -135,6 +127,16 @@ function asScore(value: Described | undefined): number {
 function asList(value: Described): readonly Described[] {
   if (typeof value === "object" && !Buffer.isBuffer(value) && value.length > 0) return value as readonly Described[];
   throw new DataError("a collection must be a list with at least one element");
+}
+
+/** Elements as mutators take them. */
+function asRanges(
+  elements: readonly Buffer[],
+): [buf: Buffer, off: Int32Array, len: Int32Array, first: 0, count: number] {
+  const off = new Int32Array(elements.length);
+  const len = Int32Array.from(elements, (element) => element.length);
+  for (let i = 1; i < off.length; i++) off[i] = off[i - 1] + len[i - 1];
+  return [Buffer.concat(elements), off, len, 0, elements.length];
 }
 
 function asTexts(value: Described): string[] {

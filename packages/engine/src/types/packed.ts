@@ -1,0 +1,258 @@
+/**
+ * Packed collections: a small collection lies as bytes in its key's own record, and there is no JavaScript object for it.
+ *
+ *   [ kind:1 | entries:2 | end:3 | element* | spare ]        little endian
+ *
+ *   kind      for the type's own use; Redis's intset and listpack differ in it (PACKED_INTEGERS)
+ *   entries   elements of a list or set, pairs of a hash
+ *   end       offset behind the last element, from `kind`; the record has spare bytes behind it, so that growing by one element seldom moves it
+ *   element   [ bytes:1 | ... ] up to 253 bytes,  [ 254 | bytes:2 | ... ] up to 65,535,  [ 255 | bytes:3 | ... ] above
+ *
+ * A hash has its fields and values in turn. Elements are found by comparing one after the other, which is why there are limits (those of
+ * Redis's CONFIG, PackedLimits): where a value passes them it becomes an object in the shard's table of values, in one step, and stays one.
+ *
+ * To give a type a small form:
+ *   1. its limits in PackedLimits, connected to CONFIG in server/src/config.ts (and gone from config-remembered.ts)
+ *   2. packElements() and packedSlice() here, so that snapshots, COPY and replay can read and write it
+ *   3. in its store (set-store.ts is the shortest): readers and mutators that look the key up, and then ask `isPacked`; a change begins
+ *      with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with addEntries(), and ends with endChange()
+ *   4. OBJECT ENCODING in commands/src/object.ts; the limits of the random model test, so that both forms and the step between them are tried
+ */
+import { type ByteSink, ByteSource } from "./byte-sink.js";
+import { TYPE_SET } from "./type-codes.js";
+
+export const PACKED_HEADER_BYTES = 6;
+/** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
+export const PACKED_BYTES_MAX = 128 * 1024;
+const ENTRIES_MAX = 0xffff;
+
+/** A `kind`: nothing to tell. */
+export const PACKED_PLAIN = 0;
+/** A `kind`: a set all of whose members are integers. */
+export const PACKED_INTEGERS = 1;
+
+/** Up to where collections are packed: Redis's parameters and their defaults. They count for the next change of a value. */
+export class PackedLimits {
+  hashEntries = 512;
+  hashValueBytes = 64;
+  /** Members of a set of integers. */
+  setIntegers = 512;
+  setEntries = 128;
+  setValueBytes = 64;
+}
+
+/** Number of entries of the packed collection at `at`. */
+export function packedEntries(bytes: Uint8Array, at: number): number {
+  return bytes[at + 1] | (bytes[at + 2] << 8);
+}
+
+/** Offset behind its last element, from `at`. */
+export function packedEnd(bytes: Uint8Array, at: number): number {
+  return bytes[at + 3] | (bytes[at + 4] << 8) | (bytes[at + 5] << 16);
+}
+
+export function setPackedEnd(bytes: Uint8Array, at: number, end: number): void {
+  bytes[at + 3] = end;
+  bytes[at + 4] = end >>> 8;
+  bytes[at + 5] = end >>> 16;
+}
+
+export function addEntries(bytes: Uint8Array, at: number, count: number): void {
+  const entries = packedEntries(bytes, at) + count;
+  bytes[at + 1] = entries;
+  bytes[at + 2] = entries >>> 8;
+}
+
+export function setPackedKind(bytes: Uint8Array, at: number, kind: number): void {
+  bytes[at] = kind;
+}
+
+/** Writes the header of a collection without elements. */
+export function putPackedHeader(bytes: Uint8Array, at: number, kind: number): void {
+  bytes[at] = kind;
+  bytes[at + 1] = 0;
+  bytes[at + 2] = 0;
+  setPackedEnd(bytes, at, PACKED_HEADER_BYTES);
+}
+
+/** Bytes of an element's length field, for a length. */
+function lengthBytes(len: number): number {
+  return len < 254 ? 1 : len <= 0xffff ? 3 : 4;
+}
+
+/** Bytes that an element of `len` bytes takes. */
+export function elementBytes(len: number): number {
+  return len < 254 ? len + 1 : len + lengthBytes(len);
+}
+
+/** Length of the element at `p`. */
+export function elementLength(bytes: Uint8Array, p: number): number {
+  const n = bytes[p];
+  if (n < 254) return n;
+  const low = bytes[p + 1] | (bytes[p + 2] << 8);
+  return n === 254 ? low : low | (bytes[p + 3] << 16);
+}
+
+/** Where the bytes of the element at `p` begin. */
+export function elementStart(bytes: Uint8Array, p: number): number {
+  const n = bytes[p];
+  return n < 254 ? p + 1 : n === 254 ? p + 3 : p + 4;
+}
+
+/** The element behind the one at `p`. */
+export function nextElement(bytes: Uint8Array, p: number): number {
+  const n = bytes[p];
+  return n < 254 ? p + 1 + n : elementStart(bytes, p) + elementLength(bytes, p);
+}
+
+/** Writes an element at `p`, where there is room; returns the position behind it. */
+export function putElement(to: Uint8Array, p: number, buf: Uint8Array, off: number, len: number): number {
+  let at = putLength(to, p, len);
+  if (len < LOOP_COPY_MAX) for (let i = 0; i < len; i++) to[at++] = buf[off + i];
+  else {
+    to.set(buf.subarray(off, off + len), at);
+    at += len;
+  }
+  return at;
+}
+
+/** Copying fewer bytes than this by a loop is faster than by TypedArray.set with its subarray. */
+const LOOP_COPY_MAX = 100;
+
+function putLength(to: Uint8Array, p: number, len: number): number {
+  if (len < 254) {
+    to[p] = len;
+    return p + 1;
+  }
+  to[p] = len <= 0xffff ? 254 : 255;
+  to[p + 1] = len;
+  to[p + 2] = len >>> 8;
+  if (len <= 0xffff) return p + 3;
+  to[p + 3] = len >>> 16;
+  return p + 4;
+}
+
+/**
+ * Position of the element that equals a byte range, -1 when there is none. Every `stride`-th element is compared: 2 finds a field among fields
+ * and values.
+ */
+export function findElement(
+  bytes: Uint8Array,
+  at: number,
+  stride: 1 | 2,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  const end = at + packedEnd(bytes, at);
+  let p = at + PACKED_HEADER_BYTES;
+  while (p < end) {
+    const n = bytes[p];
+    const start = n < 254 ? p + 1 : elementStart(bytes, p);
+    const length = n < 254 ? n : elementLength(bytes, p);
+    if (length === len) {
+      let i = 0;
+      while (i < len && bytes[start + i] === buf[off + i]) i++;
+      if (i === len) return p;
+    }
+    p = start + length;
+    if (stride === 2) p = nextElement(bytes, p);
+  }
+  return -1;
+}
+
+/** Position of the element number `index` (from 0), which there must be. */
+export function elementAt(bytes: Uint8Array, at: number, index: number): number {
+  let p = at + PACKED_HEADER_BYTES;
+  for (let i = 0; i < index; i++) p = nextElement(bytes, p);
+  return p;
+}
+
+/** Whether another entry of `entries` fits, by the hard limits and by `limit`, one of CONFIG's. `bytes` are those of the collection then. */
+export function fitsPacked(entries: number, limit: number, bytes: number): boolean {
+  return entries <= limit && entries <= ENTRIES_MAX && bytes <= PACKED_BYTES_MAX;
+}
+
+/** An integer of 64 bits as Redis prints one. */
+export function isInteger(buf: Uint8Array, off: number, len: number): boolean {
+  const negative = len > 0 && buf[off] === 45;
+  const from = negative ? off + 1 : off;
+  const digits = off + len - from;
+  if (digits < 1 || digits > INT64_DIGITS) return false;
+  if (buf[from] === 48) return len === 1;
+  for (let i = 0; i < digits; i++) if (buf[from + i] < 48 || buf[from + i] > 57) return false;
+  if (digits < INT64_DIGITS) return true;
+  const limit = negative ? INT64_MIN_DIGITS : INT64_MAX_DIGITS;
+  for (let i = 0; i < digits; i++) if (buf[from + i] !== limit[i]) return buf[from + i] < limit[i];
+  return true;
+}
+
+const INT64_MAX_DIGITS = Buffer.from("9223372036854775807");
+const INT64_MIN_DIGITS = Buffer.from("9223372036854775808");
+const INT64_DIGITS = 19;
+/** Longest integer, with its sign. */
+export const INTEGER_BYTES_MAX = INT64_DIGITS + 1;
+
+/** Appends the packed collection at `at` as a slice (see Collection.encodeSlice). */
+export function packedSlice(bytes: Uint8Array, at: number, out: ByteSink): void {
+  out.u32(packedEntries(bytes, at));
+  const end = at + packedEnd(bytes, at);
+  for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
+    const len = elementLength(bytes, p);
+    out.u32(len);
+    out.raw(bytes, elementStart(bytes, p), len);
+  }
+}
+
+/**
+ * Writes a whole slice of a type as a packed collection into `out`, which must be empty; false when it does not fit the limits, or the type has
+ * no small form. Throws RangeError when the slice is malformed.
+ */
+export function packSlice(
+  type: number,
+  limits: PackedLimits,
+  bytes: Uint8Array,
+  off: number,
+  len: number,
+  out: ByteSink,
+): boolean {
+  const slice = new ByteSource(bytes, off, len);
+  const entries = slice.u32();
+  if (type !== TYPE_SET) return false;
+  if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
+    return packElements(PACKED_INTEGERS, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
+  }
+  return packElements(PACKED_PLAIN, limits.setEntries, limits.setValueBytes, slice, entries, out);
+}
+
+function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
+  for (let i = count; i > 0; i--) {
+    const len = elements.blob();
+    if (!isInteger(elements.bytes, elements.blobAt, len)) return false;
+  }
+  return true;
+}
+
+function packElements(
+  kind: number,
+  entriesMax: number,
+  longest: number,
+  slice: ByteSource,
+  entries: number,
+  out: ByteSink,
+): boolean {
+  if (!fitsPacked(entries, entriesMax, slice.remaining)) return false;
+  // The lengths take no more room than in the slice.
+  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
+  putPackedHeader(bytes, 0, kind);
+  let end = PACKED_HEADER_BYTES;
+  for (let i = entries; i > 0; i--) {
+    const len = slice.blob();
+    if (len > longest) return false;
+    end = putElement(bytes, end, slice.bytes, slice.blobAt, len);
+  }
+  addEntries(bytes, 0, entries);
+  setPackedEnd(bytes, 0, end);
+  out.length = end;
+  return true;
+}

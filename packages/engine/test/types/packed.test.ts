@@ -1,0 +1,105 @@
+/** The bytes of the small form. What stores do with them is tried by prop-keyspace.test.ts. */
+import { describe, expect, test } from "vitest";
+import { ByteSink } from "../../src/types/byte-sink.js";
+import {
+  elementBytes,
+  elementLength,
+  elementStart,
+  findElement,
+  isInteger,
+  nextElement,
+  PACKED_INTEGERS,
+  PACKED_PLAIN,
+  PackedLimits,
+  packedEnd,
+  packedEntries,
+  packedSlice,
+  packSlice,
+  putElement,
+} from "../../src/types/packed.js";
+import { TYPE_SET } from "../../src/types/type-codes.js";
+
+const bytes = (text: string) => Buffer.from(text, "latin1");
+
+test.each([0, 1, 253, 254, 255, 65_535, 65_536, 100_000])("an element of %i bytes", (length) => {
+  const element = Buffer.alloc(length, "x");
+  const packed = new Uint8Array(length + 10);
+  const end = putElement(packed, 3, element, 0, length);
+  expect(end - 3).toBe(elementBytes(length));
+  expect(elementLength(packed, 3)).toBe(length);
+  expect(nextElement(packed, 3)).toBe(end);
+  expect(Buffer.from(packed.subarray(elementStart(packed, 3), end)).equals(element)).toBe(true);
+});
+
+test.each([
+  ["0", true],
+  ["-1", true],
+  ["9223372036854775807", true],
+  ["-9223372036854775808", true],
+  ["9223372036854775808", false],
+  ["-9223372036854775809", false],
+  ["10000000000000000000", false],
+  ["-0", false],
+  ["01", false],
+  ["+1", false],
+  ["", false],
+  ["-", false],
+  ["1a", false],
+])("%j is an integer as Redis prints one: %s", (text, expected) => {
+  expect(isInteger(bytes(`..${text}.`), 2, text.length)).toBe(expected);
+});
+
+function slice(elements: readonly string[]): ByteSink {
+  const sink = new ByteSink();
+  sink.u32(elements.length);
+  for (const element of elements) sink.str(element);
+  return sink;
+}
+
+function packed(elements: readonly string[], limits = new PackedLimits()): ByteSink | null {
+  const out = new ByteSink(1);
+  const from = slice(elements);
+  return packSlice(TYPE_SET, limits, from.bytes, 0, from.length, out) ? out : null;
+}
+
+describe("a set's slice", () => {
+  test.each([
+    [["1", "-22", "333"], PACKED_INTEGERS],
+    [["1", "a", "", "x".repeat(64)], PACKED_PLAIN],
+  ])("%j is packed, and read back", (elements, kind) => {
+    const out = packed(elements) as ByteSink;
+    expect(out.bytes[0]).toBe(kind);
+    expect(packedEntries(out.bytes, 0)).toBe(elements.length);
+    expect(packedEnd(out.bytes, 0)).toBe(out.length);
+    const again = new ByteSink();
+    packedSlice(out.bytes, 0, again);
+    const expected = slice(elements);
+    expect(again.bytes.subarray(0, again.length).equals(expected.bytes.subarray(0, expected.length))).toBe(true);
+    for (const element of elements) {
+      const p = findElement(out.bytes, 0, 1, bytes(element), 0, element.length);
+      expect(elementLength(out.bytes, p)).toBe(element.length);
+    }
+    expect(findElement(out.bytes, 0, 1, bytes("absent"), 0, 6)).toBe(-1);
+    expect(findElement(out.bytes, 0, 2, bytes(elements[1] as string), 0, (elements[1] as string).length)).toBe(-1);
+  });
+
+  test("beyond its limits it is not packed", () => {
+    const many = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+    expect(packed(many(512, ""))).not.toBeNull();
+    expect(packed(many(513, ""))).toBeNull();
+    expect(packed(many(128, "m"))).not.toBeNull();
+    expect(packed(many(129, "m"))).toBeNull();
+    expect(packed(["x".repeat(65)])).toBeNull();
+    const unlimited = Object.assign(new PackedLimits(), { setEntries: 1e9, setValueBytes: 1e9 });
+    expect(packed(many(1000, "m"), unlimited)).not.toBeNull();
+    expect(packed(["x".repeat(200_000)], unlimited)).toBeNull();
+    expect(packed(many(70_000, ""), Object.assign(new PackedLimits(), { setIntegers: 1e9 }))).toBeNull();
+  });
+
+  test("cut short it is refused", () => {
+    const from = slice(["1", "2"]);
+    expect(() => packSlice(TYPE_SET, new PackedLimits(), from.bytes, 0, from.length - 1, new ByteSink())).toThrow(
+      RangeError,
+    );
+  });
+});
