@@ -7,6 +7,7 @@
  */
 import { Arena, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
 import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
+import { copyBytes } from "./copy-bytes.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -21,19 +22,11 @@ import type { AnyValue } from "./types/index.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
 const FIRST_BUCKETS = 4;
-/** Copying fewer bytes than this by a loop is faster than by TypedArray.set with its subarray. */
-const LOOP_COPY_MAX = 100;
 /** Records moved out of sparse chunks by each write that allocates. */
 const EVACUATE_PER_WRITE = 4;
 const TWO_32 = 4294967296;
 const META_FORM = (7 << META_TYPE_SHIFT) | META_INLINE;
 const INLINE_STRING = (TYPE_STRING << META_TYPE_SHIFT) | META_INLINE;
-
-/** Copies `len` bytes; short ones without making a view. */
-export function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: number, len: number): void {
-  if (len < LOOP_COPY_MAX) for (let i = 0; i < len; i++) to[at + i] = from[off + i];
-  else to.set(from.subarray(off, off + len), at);
-}
 
 export class Shard {
   readonly arena: Arena;

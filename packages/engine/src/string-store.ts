@@ -1,4 +1,5 @@
 /** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
+import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
 import { KeyStore } from "./key-store.js";
 import {
@@ -13,7 +14,6 @@ import {
   OP_UNLOCK,
 } from "./ops.js";
 import { META_EXPIRES, metaType } from "./record.js";
-import { copyBytes } from "./shard.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 
 const INT64_MIN = -(2n ** 63n);

@@ -1,0 +1,414 @@
+/**
+ * The elements of one large collection: byte strings that are found by their bytes, in an arena and a linear hash index (as shard.ts does it
+ * for keys), with nothing on the JavaScript heap per element. An element may have a number or a value (bytes) beside it.
+ *
+ *   record   [ next:4 | hash:4 | slot:4 | bytes:4 | number:8 or valueBytes:4 | element | value ]      padded to 8
+ *
+ *   next     reference of the next record in its chain, 0 = end
+ *   slot     position in the list of all records, -1 = dead
+ *
+ * Every element stands in a slot, 0 .. size-1 without holes. Removing one moves the last one into its slot, so a random element costs O(1), and
+ * a scan that goes downwards never misses one that stays. No step is long: the index grows by one chain at a time, and records are moved
+ * out of sparse chunks a few at each change.
+ */
+import { Arena, CHUNK_SHIFT, UNIT_MASK } from "../arena.js";
+import type { ChunkPool } from "../chunk-pool.js";
+import { copyBytes } from "../copy-bytes.js";
+import { type HashSeed, hashKey } from "../hash.js";
+import { WordList } from "./word-list.js";
+
+/** What a table needs of its keyspace. */
+export interface TableHome {
+  readonly seed: HashSeed;
+  readonly chunks: ChunkPool;
+}
+
+/** What stands beside each element: nothing, a double, or bytes. */
+export type Beside = "nothing" | "number" | "value";
+
+/** Told that a record has moved and has another reference now. Both can be read during the call. It must not change the table. */
+export type MoveObserver = (from: number, to: number) => void;
+
+/** The longest element or value: the longest bulk that a request may hold (512 MB). */
+export const MEMBER_BYTES_MAX = 512 * 1024 * 1024;
+
+const HEADER_BYTES: Record<Beside, number> = { nothing: 16, number: 24, value: 20 };
+const FIRST_BUCKETS = 8;
+/** Records looked at in sparse chunks by each change. */
+const EVACUATE_PER_CHANGE = 4;
+/** Removing moves records only when less than this share of the memory is live; adding always does. */
+const SPARSE_TABLE_SHARE = 0.25;
+/** The objects of a table without elements, about. */
+const TABLE_BYTES = 1200;
+
+/**
+ * Elements are named by references, which any change of the table makes void, but for those of `setNumber` and `removeAt`'s own argument
+ * list. Whoever keeps references is told of moves by `observer`; they never change otherwise. The owner gives all memory back with `clear`.
+ */
+export class MemberTable {
+  readonly #arena: Arena;
+  readonly #seed: HashSeed;
+  readonly #observer: MoveObserver | null;
+  readonly #head: number;
+  readonly #hasValues: boolean;
+  readonly #slots: WordList;
+  readonly #buckets: WordList;
+  #level = FIRST_BUCKETS;
+  #liveBytes = 0;
+
+  constructor(home: TableHome, beside: Beside, observer: MoveObserver | null = null) {
+    this.#arena = new Arena(home.chunks);
+    this.#seed = home.seed;
+    this.#observer = observer;
+    this.#head = HEADER_BYTES[beside];
+    this.#hasValues = beside === "value";
+    this.#slots = new WordList(home.chunks);
+    this.#buckets = new WordList(home.chunks);
+    this.#addFirstBuckets();
+  }
+
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  /** Memory held, but for the part of the newest chunk that is still free. */
+  get bytes(): number {
+    const { totalBytes, current, bytes, used } = this.#arena;
+    const free = current < 0 ? 0 : bytes[current].length - used[current];
+    return TABLE_BYTES + totalBytes - free + this.#slots.bytes + this.#buckets.bytes;
+  }
+
+  /** Hash of an element, for `find` and `add`. */
+  hashOf(buf: Uint8Array, off: number, len: number): number {
+    return hashKey(this.#seed, buf, off, len);
+  }
+
+  /** Reference of an element, 0 when absent. */
+  find(hash: number, buf: Uint8Array, off: number, len: number): number {
+    const { words, bytes } = this.#arena;
+    let ref = this.#buckets.at(this.#bucketOf(hash));
+    while (ref !== 0) {
+      const m = words[ref >>> CHUNK_SHIFT];
+      const w = (ref & UNIT_MASK) << 1;
+      if (m[w + 1] === hash && m[w + 3] === len) {
+        const b = bytes[ref >>> CHUNK_SHIFT];
+        const p = (w << 2) + this.#head;
+        let i = 0;
+        while (i < len && b[p + i] === buf[off + i]) i++;
+        if (i === len) return ref;
+      }
+      ref = m[w];
+    }
+    return 0;
+  }
+
+  /** Adds an element that is known to be absent, in slot `size`; returns its reference. Its number is 0, its value empty. `buf` is not the table's own. */
+  add(hash: number, buf: Uint8Array, off: number, len: number): number {
+    return this.#insert(hash, buf, off, len, buf, off, 0);
+  }
+
+  /** The same with a value. */
+  addWithValue(
+    hash: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): number {
+    return this.#insert(hash, buf, off, len, vbuf, voff, vlen);
+  }
+
+  /** Removes an element. The one that was last in the slots now stands in its slot, unless it was the last itself. */
+  remove(ref: number): void {
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    this.#relink(ref, m[w]);
+    const last = this.#slots.pop();
+    if (last !== ref) this.#putInSlot(last, m[w + 2]);
+    this.#free(ref);
+    const count = this.#buckets.length;
+    if (count > FIRST_BUCKETS && this.size < count >>> 2) this.#merge();
+    if (this.#liveBytes < this.#arena.totalBytes * SPARSE_TABLE_SHARE) this.#evacuate();
+  }
+
+  /** The element in a slot, 0 .. size-1. */
+  at(slot: number): number {
+    return this.#slots.at(slot);
+  }
+
+  /** A random element. `random` gives [0, 1); there must be one. */
+  randomRef(random: () => number): number {
+    return this.#slots.at(Math.floor(random() * this.#slots.length));
+  }
+
+  /** The bytes in which the element and its value lie; the offsets count in them. Valid until the next change. */
+  bytesOf(ref: number): Uint8Array {
+    return this.#arena.bytes[ref >>> CHUNK_SHIFT];
+  }
+
+  /** Where the element begins. */
+  offsetOf(ref: number): number {
+    return ((ref & UNIT_MASK) << 3) + this.#head;
+  }
+
+  /** Bytes of the element. */
+  lengthOf(ref: number): number {
+    return this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
+  }
+
+  /** Where the value begins. Only in a table with values. */
+  valueOffsetOf(ref: number): number {
+    return this.offsetOf(ref) + this.lengthOf(ref);
+  }
+
+  /** Bytes of the value. Only in a table with values. */
+  valueLengthOf(ref: number): number {
+    return this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 4];
+  }
+
+  /** Only in a table with numbers. */
+  numberOf(ref: number): number {
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    NUMBER_WORDS[0] = m[w + 4];
+    NUMBER_WORDS[1] = m[w + 5];
+    return NUMBER[0];
+  }
+
+  /** Only in a table with numbers. References stay valid. */
+  setNumber(ref: number, value: number): void {
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    NUMBER[0] = value;
+    m[w + 4] = NUMBER_WORDS[0];
+    m[w + 5] = NUMBER_WORDS[1];
+  }
+
+  /** Replaces a value, in place when the record's size allows it. Only in a table with values; `vbuf` is not the table's own. */
+  setValue(ref: number, vbuf: Uint8Array, voff: number, vlen: number): void {
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    const len = m[w + 3];
+    if (this.#recordBytes(len, vlen) === this.#recordBytes(len, m[w + 4])) {
+      m[w + 4] = vlen;
+      copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffsetOf(ref), vlen);
+      return;
+    }
+    const made = this.#write(m[w + 1], this.bytesOf(ref), this.offsetOf(ref), len, vbuf, voff, vlen);
+    this.#replace(ref, made);
+    if (this.#arena.sparse) this.#evacuate();
+  }
+
+  /**
+   * Visits about `count` elements from the top slot downwards. Give 0 to begin and then what the call before returned; 0 back means the end. An
+   * element that is present during the whole scan is visited at least once: elements only ever move to lower slots, and from an unvisited
+   * slot only to another unvisited one. Elements added meanwhile stand above and may be missed. The visitor must not change the table.
+   */
+  scan(cursor: number, count: number, visit: (ref: number) => void): number {
+    const size = this.size;
+    const top = cursor <= 0 || cursor > size ? size : cursor;
+    const bottom = Math.max(0, top - Math.max(1, count));
+    for (let slot = top - 1; slot >= bottom; slot--) visit(this.#slots.at(slot));
+    return bottom;
+  }
+
+  /** Forgets every element and gives all memory back at once. */
+  clear(): void {
+    this.#arena.clear();
+    this.#slots.clear();
+    this.#buckets.clear();
+    this.#level = FIRST_BUCKETS;
+    this.#liveBytes = 0;
+    this.#addFirstBuckets();
+  }
+
+  #addFirstBuckets(): void {
+    for (let i = 0; i < FIRST_BUCKETS; i++) this.#buckets.push(0);
+  }
+
+  /** Chains count from the lower bits of a hash: modulo 2 * level, or level where that chain does not exist yet. */
+  #bucketOf(hash: number): number {
+    const bucket = hash & (this.#level * 2 - 1);
+    return bucket < this.#buckets.length ? bucket : hash & (this.#level - 1);
+  }
+
+  #recordBytes(len: number, vlen: number): number {
+    return (this.#head + len + vlen + 7) & ~7;
+  }
+
+  #sizeAt(m: Int32Array, w: number): number {
+    return this.#recordBytes(m[w + 3], this.#hasValues ? m[w + 4] : 0);
+  }
+
+  #insert(
+    hash: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): number {
+    // Before the record is written: afterwards its reference would be void.
+    if (this.#arena.sparse) this.#evacuate();
+    if (this.size >= this.#buckets.length) this.#split();
+    const ref = this.#write(hash, buf, off, len, vbuf, voff, vlen);
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    const bucket = this.#bucketOf(hash);
+    m[w] = this.#buckets.at(bucket);
+    this.#buckets.put(bucket, ref);
+    m[w + 2] = this.size;
+    this.#slots.push(ref);
+    return ref;
+  }
+
+  /** Writes a record that is in no chain and no slot yet. */
+  #write(
+    hash: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): number {
+    const size = this.#recordBytes(len, vlen);
+    const ref = this.#arena.alloc(size);
+    this.#liveBytes += size;
+    const c = ref >>> CHUNK_SHIFT;
+    const m = this.#arena.words[c];
+    const w = (ref & UNIT_MASK) << 1;
+    m[w + 1] = hash;
+    m[w + 3] = len;
+    // The number, or the length of the value.
+    if (this.#hasValues) m[w + 4] = vlen;
+    else if (this.#head > HEADER_BYTES.nothing) m.fill(0, w + 4, w + 6);
+    const bytes = this.#arena.bytes[c];
+    const at = (w << 2) + this.#head;
+    copyBytes(buf, off, bytes, at, len);
+    copyBytes(vbuf, voff, bytes, at + len, vlen);
+    return ref;
+  }
+
+  /** Gives `to` the place of `from` in its chain and its slot, and frees `from`. */
+  #replace(from: number, to: number): void {
+    const m = this.#arena.words[from >>> CHUNK_SHIFT];
+    const w = (from & UNIT_MASK) << 1;
+    this.#arena.words[to >>> CHUNK_SHIFT][(to & UNIT_MASK) << 1] = m[w];
+    this.#relink(from, to);
+    this.#putInSlot(to, m[w + 2]);
+    if (this.#observer !== null) this.#observer(from, to);
+    this.#free(from);
+  }
+
+  #putInSlot(ref: number, slot: number): void {
+    this.#slots.put(slot, ref);
+    this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 2] = slot;
+  }
+
+  #free(ref: number): void {
+    const c = ref >>> CHUNK_SHIFT;
+    const m = this.#arena.words[c];
+    const w = (ref & UNIT_MASK) << 1;
+    const size = this.#sizeAt(m, w);
+    m[w + 2] = -1;
+    this.#liveBytes -= size;
+    this.#arena.free(c, size);
+  }
+
+  /** Puts `to` where `from` stands in its chain. */
+  #relink(from: number, to: number): void {
+    const { words } = this.#arena;
+    const bucket = this.#bucketOf(words[from >>> CHUNK_SHIFT][((from & UNIT_MASK) << 1) + 1]);
+    let ref = this.#buckets.at(bucket);
+    if (ref === from) {
+      this.#buckets.put(bucket, to);
+      return;
+    }
+    for (;;) {
+      const m = words[ref >>> CHUNK_SHIFT];
+      const w = (ref & UNIT_MASK) << 1;
+      ref = m[w];
+      if (ref !== from) continue;
+      m[w] = to;
+      return;
+    }
+  }
+
+  /** Adds the chain behind the last one and moves into it what now belongs there. */
+  #split(): void {
+    const target = this.#buckets.length;
+    const source = target - this.#level;
+    const { words } = this.#arena;
+    let ref = this.#buckets.at(source);
+    let stay = 0;
+    let move = 0;
+    while (ref !== 0) {
+      const m = words[ref >>> CHUNK_SHIFT];
+      const w = (ref & UNIT_MASK) << 1;
+      const next = m[w];
+      if ((m[w + 1] & this.#level) === 0) {
+        m[w] = stay;
+        stay = ref;
+      } else {
+        m[w] = move;
+        move = ref;
+      }
+      ref = next;
+    }
+    this.#buckets.put(source, stay);
+    this.#buckets.push(move);
+    if (target + 1 === this.#level * 2) this.#level *= 2;
+  }
+
+  /** Undoes the last split. */
+  #merge(): void {
+    const { words } = this.#arena;
+    const chain = this.#buckets.pop();
+    const source = this.#buckets.length;
+    if (source < this.#level) this.#level >>>= 1;
+    if (chain === 0) return;
+    const target = source - this.#level;
+    let last = chain;
+    for (;;) {
+      const m = words[last >>> CHUNK_SHIFT];
+      const w = (last & UNIT_MASK) << 1;
+      if (m[w] !== 0) {
+        last = m[w];
+        continue;
+      }
+      m[w] = this.#buckets.at(target);
+      this.#buckets.put(target, chain);
+      return;
+    }
+  }
+
+  /** Looks at a few records of chunks that are mostly dead and moves out the live ones. */
+  #evacuate(): void {
+    const arena = this.#arena;
+    for (let n = 0; n < EVACUATE_PER_CHANGE && (arena.evacuating >= 0 || arena.nextSparse()); n++) this.#evacuateOne();
+  }
+
+  /** Moving the last live record drops the chunk, and that ends its evacuation. */
+  #evacuateOne(): void {
+    const arena = this.#arena;
+    const c = arena.evacuating;
+    const at = arena.evacuateAt;
+    const m = arena.words[c];
+    const w = at >>> 2;
+    const size = this.#sizeAt(m, w);
+    arena.evacuateAt = at + size;
+    if (m[w + 2] < 0) return;
+    const to = arena.alloc(size);
+    this.#liveBytes += size;
+    const target = arena.words[to >>> CHUNK_SHIFT];
+    target.set(m.subarray(w, w + (size >>> 2)), (to & UNIT_MASK) << 1);
+    this.#replace((c << CHUNK_SHIFT) | (at >>> 3), to);
+  }
+}
+
+const NUMBER = new Float64Array(1);
+const NUMBER_WORDS = new Int32Array(NUMBER.buffer);
