@@ -1,26 +1,26 @@
 /** Hashes. */
-import { type HashValue, TYPE_HASH, TYPE_NONE } from "@hearthkv/engine";
+import { TYPE_HASH, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
 import { isLongDouble, parseInt64 } from "@hearthkv/resp";
-import { elements, elementsFit, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
+import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { addFloats, addInt64, bigArg, floatText, isInfinite } from "./increments.js";
 import { GROW_FAST, READ, READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
 import { hscan } from "./scan.js";
 
-/** The hash at the key for reading, null when there is none, undefined after an error reply. */
-function readHash(ctx: CommandContext): HashValue | null | undefined {
-  return hashOf(ctx, lookupReadAt(ctx, 1));
+/** Looks the key up for reading: the hash's size, 0 when there is none, -1 after an error reply. */
+function readHash(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupReadAt(ctx, 1));
 }
 
 /** The same for changing. */
-function writeHash(ctx: CommandContext): HashValue | null | undefined {
-  return hashOf(ctx, lookupAt(ctx, 1));
+function writeHash(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupAt(ctx, 1));
 }
 
-function hashOf(ctx: CommandContext, type: number): HashValue | null | undefined {
-  if (!isOrAbsent(ctx, type, TYPE_HASH)) return undefined;
-  return type === TYPE_NONE ? null : (ctx.db.value as HashValue);
+function sizeOf(ctx: CommandContext, type: number): number {
+  if (!isOrAbsent(ctx, type, TYPE_HASH)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
 }
 
 function hset(ctx: CommandContext): void {
@@ -32,143 +32,152 @@ function hmset(ctx: CommandContext): void {
   if (setFields(ctx) >= 0) ctx.reply.ok();
 }
 
-/** How many fields are new; -1 after an error reply. */
+/** How many fields are new; negative after an error reply. */
 function setFields(ctx: CommandContext): number {
   const { request: r, db } = ctx;
-  if (r.argc % 2 === 1) wrongArity(ctx);
-  else if (elementsFit(ctx, 2) && isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_HASH))
-    return db.hashSet(r.buf, r.off[1], r.len[1], elements(ctx, 2));
-  return -1;
+  if (r.argc % 2 === 1) {
+    wrongArity(ctx);
+    return -1;
+  }
+  if (!elementsFit(ctx, 2)) return -1;
+  const added = db.hashSet(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, (r.argc - 2) / 2);
+  if (added === WRONG_TYPE) ctx.reply.error(ERR.wrongType);
+  return added;
 }
 
 function hsetNx(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
+  const { request: r, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const hash = writeHash(ctx);
-  if (hash === undefined) return;
-  if (hash?.has(r.str(2))) reply.int(0);
-  else reply.int(db.hashSet(r.buf, r.off[1], r.len[1], elements(ctx, 2)));
+  const size = writeHash(ctx);
+  if (size < 0) return;
+  if (findField(ctx, size, 2)) reply.int(0);
+  else {
+    setField(ctx, r.buf, r.off[3], r.len[3]);
+    reply.int(1);
+  }
 }
 
 function hget(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
-  const hash = readHash(ctx);
-  if (hash !== undefined) replyField(ctx, hash, 2);
+  const size = readHash(ctx);
+  if (size >= 0) replyField(ctx, size, 2);
 }
 
 function hmget(ctx: CommandContext): void {
   const { argc } = ctx.request;
   if (!elementsFit(ctx, 2)) return;
-  const hash = readHash(ctx);
-  if (hash === undefined) return;
+  const size = readHash(ctx);
+  if (size < 0) return;
   ctx.reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) replyField(ctx, hash, i);
+  for (let i = 2; i < argc; i++) replyField(ctx, size, i);
 }
 
-/** The value of the field that argument `i` names. */
-function replyField(ctx: CommandContext, hash: HashValue | null, i: number): void {
-  const value = hash?.get(ctx.request.str(i));
-  if (value === undefined) ctx.reply.nil();
-  else ctx.reply.bulkString(value);
+/** Whether the hash that was looked up, of this size, has the field that argument `i` names; its value is then in the database's valueBuf. */
+function findField({ request: r, db }: CommandContext, size: number, i: number): boolean {
+  return size > 0 && db.hashGet(r.buf, r.off[i], r.len[i]);
+}
+
+function replyField(ctx: CommandContext, size: number, i: number): void {
+  const { db, reply } = ctx;
+  if (findField(ctx, size, i)) reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+  else reply.nil();
 }
 
 function hgetAll(ctx: CommandContext): void {
-  const { reply } = ctx;
-  const hash = readHash(ctx);
-  if (hash === undefined) return;
-  const size = hash?.size ?? 0;
+  const { db, reply } = ctx;
+  const size = readHash(ctx);
+  if (size < 0) return;
   reply.map(size);
-  for (let slot = 0; slot < size; slot++) {
-    reply.bulkString(hash!.fieldAt(slot));
-    reply.bulkString(hash!.valueAt(slot));
-  }
+  if (size === 0) return;
+  db.hashEach((buf, foff, flen, voff, vlen) => {
+    reply.bulk(buf, foff, flen);
+    reply.bulk(buf, voff, vlen);
+  });
 }
 
 function hkeys(ctx: CommandContext): void {
-  replySlots(ctx, (hash, slot) => hash.fieldAt(slot));
+  const { db, reply } = ctx;
+  const size = readHash(ctx);
+  if (size < 0) return;
+  reply.array(size);
+  if (size > 0) db.hashEach((buf, foff, flen) => reply.bulk(buf, foff, flen));
 }
 
 function hvals(ctx: CommandContext): void {
-  replySlots(ctx, (hash, slot) => hash.valueAt(slot));
-}
-
-function replySlots(ctx: CommandContext, elementAt: (hash: HashValue, slot: number) => string): void {
-  const hash = readHash(ctx);
-  if (hash === undefined) return;
-  const size = hash?.size ?? 0;
-  ctx.reply.array(size);
-  for (let slot = 0; slot < size; slot++) ctx.reply.bulkString(elementAt(hash!, slot));
+  const { db, reply } = ctx;
+  const size = readHash(ctx);
+  if (size < 0) return;
+  reply.array(size);
+  if (size > 0) db.hashEach((buf, _foff, _flen, voff, vlen) => reply.bulk(buf, voff, vlen));
 }
 
 function hdel(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const hash = writeHash(ctx);
-  if (hash === undefined) return;
-  if (hash === null) reply.int(0);
-  else reply.int(db.hashDelete(r.buf, r.off[1], r.len[1], elements(ctx, 2)));
+  const gone = db.hashDelete(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int(gone);
 }
 
 function hlen(ctx: CommandContext): void {
-  const hash = readHash(ctx);
-  if (hash !== undefined) ctx.reply.int(hash?.size ?? 0);
+  const size = readHash(ctx);
+  if (size >= 0) ctx.reply.int(size);
 }
 
 function hexists(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
-  const hash = readHash(ctx);
-  if (hash !== undefined) ctx.reply.int(hash?.has(ctx.request.str(2)) ? 1 : 0);
+  const size = readHash(ctx);
+  if (size >= 0) ctx.reply.int(findField(ctx, size, 2) ? 1 : 0);
 }
 
 function hstrlen(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
-  const hash = readHash(ctx);
-  if (hash !== undefined) ctx.reply.int(hash?.get(ctx.request.str(2))?.length ?? 0);
+  const size = readHash(ctx);
+  if (size >= 0) ctx.reply.int(findField(ctx, size, 2) ? ctx.db.valueLen : 0);
 }
 
 function hincrBy(ctx: CommandContext): void {
-  const { request: r, reply } = ctx;
+  const { db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
   const delta = bigArg(ctx, 3);
   if (delta === null) return;
-  const hash = writeHash(ctx);
-  if (hash === undefined) return;
-  const before = integerOf(hash?.get(r.str(2)) ?? "0");
+  const size = writeHash(ctx);
+  if (size < 0) return;
+  const before = findField(ctx, size, 2) ? parseInt64(db.valueBuf, db.valueOff, db.valueLen) : 0n;
   if (before === null) {
     reply.error(ERR.hashNotInteger);
     return;
   }
   const sum = addInt64(ctx, before, delta);
   if (sum === null) return;
-  setField(ctx, String(sum));
+  setFieldText(ctx, String(sum));
   reply.int(sum);
 }
 
-function integerOf(text: string): bigint | null {
-  const bytes = Buffer.from(text, "latin1");
-  return parseInt64(bytes, 0, bytes.length);
-}
-
 function hincrByFloat(ctx: CommandContext): void {
-  const { request: r, reply } = ctx;
+  const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
   const delta = floatText(r.buf, r.off[3], r.len[3]);
   if (!isLongDouble(delta) || isInfinite(delta)) {
     reply.error(isInfinite(delta) ? ERR.valueNanOrInfinity : ERR.notFloat);
     return;
   }
-  const hash = writeHash(ctx);
-  if (hash === undefined) return;
-  const sum = addFloats(ctx, hash?.get(r.str(2)) ?? "0", delta, ERR.hashNotFloat);
+  const size = writeHash(ctx);
+  if (size < 0) return;
+  const before = findField(ctx, size, 2) ? floatText(db.valueBuf, db.valueOff, db.valueLen) : "0";
+  const sum = addFloats(ctx, before, delta, ERR.hashNotFloat);
   if (sum === null) return;
-  setField(ctx, sum);
+  setFieldText(ctx, sum);
   reply.bulkString(sum);
 }
 
-/** Gives the field that argument 2 names another value. */
-function setField(ctx: CommandContext, value: string): void {
-  const { request: r, db } = ctx;
-  db.hashSet(r.buf, r.off[1], r.len[1], [r.str(2), value]);
+/** Gives the field that argument 2 names another value; the hash was looked up. */
+function setField({ request: r, db }: CommandContext, buf: Uint8Array, off: number, len: number): void {
+  db.hashPut(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], buf, off, len);
+}
+
+function setFieldText(ctx: CommandContext, value: string): void {
+  setField(ctx, Buffer.from(value, "latin1"), 0, value.length);
 }
 
 const row = rowMaker("hash");

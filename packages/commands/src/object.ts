@@ -1,6 +1,5 @@
 /** OBJECT: what clients ask about how a value is kept. Encodings are what Redis would use; ours are others. */
 import {
-  type HashValue,
   type ListValue,
   PACKED_INTEGERS,
   PACKED_PLAIN,
@@ -54,10 +53,10 @@ function stringEncoding(ctx: CommandContext): string {
 }
 
 function collectionEncoding(ctx: CommandContext, type: number): string {
+  if (type === TYPE_HASH) return ctx.db.isPacked ? "listpack" : "hashtable";
   if (type === TYPE_SET) return SET_ENCODINGS.get(ctx.db.packedKind) ?? "hashtable";
   const { value } = ctx.db;
   if (type === TYPE_LIST) return isShortList(value as ListValue) ? "listpack" : "quicklist";
-  if (type === TYPE_HASH) return isPackedHash(value as HashValue) ? "listpack" : "hashtable";
   return isPackedZset(value as ZsetValue) ? "listpack" : "skiplist";
 }
 
@@ -68,14 +67,6 @@ function isShortList(list: ListValue): boolean {
     bytes += element.length;
   });
   return bytes <= PACKED_LIST_BYTES_MAX;
-}
-
-function isPackedHash(hash: HashValue): boolean {
-  let longest = 0;
-  for (let slot = 0; slot < hash.size && slot <= PACKED_ENTRIES_MAX; slot++) {
-    longest = Math.max(longest, hash.fieldAt(slot).length, hash.valueAt(slot).length);
-  }
-  return isPacked(hash.size, longest);
 }
 
 function isPackedZset(zset: ZsetValue): boolean {

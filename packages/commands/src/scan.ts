@@ -1,5 +1,5 @@
 /** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
-import { type HashValue, TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
+import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
 import { formatDouble } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
@@ -46,8 +46,9 @@ export function scan(ctx: CommandContext): void {
 /** HSCAN key cursor [MATCH pattern] [COUNT count] */
 export function hscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_HASH, (cursor, count, found, matches) =>
-    (ctx.db.value as HashValue).scan(cursor, count, (field, value) => {
-      if (matches(field)) found.push(field, value);
+    ctx.db.hashScan(cursor, count, (buf, foff, flen, voff, vlen) => {
+      const field = latin1(buf, foff, flen);
+      if (matches(field)) found.push(field, latin1(buf, voff, vlen));
     }),
   );
 }

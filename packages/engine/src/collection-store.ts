@@ -27,6 +27,8 @@ export const WRONG_TYPE = -1;
 /** Of a packed collection that grows, this part (as a shift) is room for more; one that shrank is moved when half of its room is spare. */
 const SPARE_SHIFT = 3;
 const SHRINK_BYTES_MIN = 64;
+/** Room made beforehand for what a command will add; with more than this the collection is often not packed for long. */
+const MORE_BYTES_MAX = 4096;
 
 export class CollectionStore extends StringStore {
   /** Bytes of the large collection being changed, as far as the shard has counted them. */
@@ -61,15 +63,13 @@ export class CollectionStore extends StringStore {
     return this.shard.valueOffset(this.ref);
   }
 
-  /** Visits the elements of the packed collection found last: every one, or one of two from the first or second on. */
-  protected packedEach(visit: ByteVisitor, stride: 1 | 2 = 1, first: 0 | 1 = 0): void {
+  /** Visits the elements of the packed collection found last. */
+  protected packedEach(visit: ByteVisitor): void {
     const bytes = this.shard.bytesOf(this.ref);
     const at = this.packedAt;
     const end = at + packedEnd(bytes, at);
-    let turn = first;
     for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
-      if (turn === 0) visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
-      if (stride === 2) turn = turn === 0 ? 1 : 0;
+      visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
     }
   }
 
@@ -117,24 +117,31 @@ export class CollectionStore extends StringStore {
     this.endChange(kbuf, koff, klen);
   }
 
-  /** Makes an empty packed collection with room for `bytes` of elements, at the key that was looked up last and is free. */
-  protected createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number): void {
+  /**
+   * Makes an empty packed collection at the key that was looked up last and is free, with room for `bytes` of elements.
+   * @param more bytes of elements that the same command is going to add besides
+   */
+  protected createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number, more: number): void {
     const shard = this.shard;
-    this.ref = shard.insertInline(this.hash, type, buf, off, len, PACKED_HEADER_BYTES + bytes, 0);
+    const room = PACKED_HEADER_BYTES + bytes + Math.min(more, MORE_BYTES_MAX);
+    this.ref = shard.insertInline(this.hash, type, buf, off, len, room, 0);
     putPackedHeader(shard.bytesOf(this.ref), shard.valueOffset(this.ref), PACKED_PLAIN);
   }
 
   /**
    * Makes a gap of `insert` bytes in the packed collection found last, at `at` bytes from its beginning, in place of `remove` bytes. Returns the
    * gap's position in the record's chunk (which may be another one now), to be filled at once. Positions known before are void.
-   * @param more bytes that the same command is going to insert besides
+   * @param more bytes of elements that the same command is going to add besides
    */
-  protected splice(at: number, remove: number, insert: number, more = 0): number {
+  protected splice(at: number, remove: number, insert: number, more: number): number {
     const shard = this.shard;
     const size = shard.size(this.ref);
     const end = packedEnd(shard.bytesOf(this.ref), shard.valueOffset(this.ref));
     const newEnd = end + insert - remove;
-    if (newEnd > size) this.ref = shard.resize(this.ref, newEnd + Math.max(more, newEnd >>> SPARE_SHIFT));
+    if (newEnd > size) {
+      const spare = Math.max(Math.min(more, MORE_BYTES_MAX), newEnd >>> SPARE_SHIFT);
+      this.ref = shard.resize(this.ref, newEnd + spare);
+    }
     const bytes = shard.bytesOf(this.ref);
     const base = shard.valueOffset(this.ref);
     const from = base + at + remove;
@@ -152,7 +159,7 @@ export class CollectionStore extends StringStore {
     let behind = nextElement(bytes, p);
     if (count === 2) behind = nextElement(bytes, behind);
     addEntries(bytes, at, -1);
-    this.splice(p - at, behind - p, 0);
+    this.splice(p - at, behind - p, 0, 0);
   }
 
   /** Puts `value` at the key that was looked up last: in the place of the packed collection that it has, or as a new one. */

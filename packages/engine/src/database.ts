@@ -1,9 +1,11 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
+
+import { copyBytes } from "./copy-bytes.js";
 import { OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
-import { copyBytes } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
 import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
+import type { TableHome } from "./types/member-table.js";
 import { packSlice } from "./types/packed.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
@@ -61,7 +63,7 @@ export class Database extends ZsetStore {
     } else {
       this.#packing.reset();
       const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
-      const value = packed ? null : decoded(type, bytes, off, len);
+      const value = packed ? null : this.#decoded(type, bytes, off, len);
       this.replace(kbuf, koff, klen);
       if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt);
       else this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt);
@@ -84,13 +86,26 @@ export class Database extends ZsetStore {
     if (this.isPacked) {
       const sink = new ByteSink();
       this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
-      this.shard.enlarge(ref, kbuf, koff, klen, decoded(metaType(this.shard.meta(ref)), sink.bytes, 0, sink.length));
+      this.shard.enlarge(
+        ref,
+        kbuf,
+        koff,
+        klen,
+        this.#decoded(metaType(this.shard.meta(ref)), sink.bytes, 0, sink.length),
+      );
       this.locate(kbuf, koff, klen);
     }
     const { value } = this;
     const before = value.bytes;
     value.decodeInto(bytes, off, len);
     this.shard.valueBytes += value.bytes - before;
+  }
+
+  /** A collection from its encoded form. */
+  #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
+    const value = newValue(type, this.keyspace);
+    value.decodeInto(bytes, off, len);
+    return value;
   }
 
   /** Stores what lies in #packing; the key was looked up and is free. */
@@ -108,16 +123,9 @@ export class Database extends ZsetStore {
   }
 }
 
-function decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
-  const value = newValue(type);
-  value.decodeInto(bytes, off, len);
-  return value;
-}
-
-/** An empty collection of a type. */
-export function newValue(type: number): AnyValue {
-  if (type === TYPE_HASH) return new HashValue();
+function newValue(type: number, home: TableHome): AnyValue {
+  if (type === TYPE_HASH) return new HashValue(home);
   if (type === TYPE_LIST) return new ListValue();
-  if (type === TYPE_SET) return new SetValue();
+  if (type === TYPE_SET) return new SetValue(home);
   return new ZsetValue();
 }

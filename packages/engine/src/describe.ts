@@ -136,10 +136,6 @@ function texts(all: readonly string[]): Buffer[] {
   return all.map(text);
 }
 
-function pairs(all: readonly string[]): Buffer[][] {
-  return Array.from({ length: all.length / 2 }, (_, i) => [text(all[2 * i]), text(all[2 * i + 1])]);
-}
-
 /** Notes every mutation instead of applying it. What the mutators would return is of no interest to the reader. */
 class Notes implements ReplayTarget {
   lastFence = 0;
@@ -205,12 +201,15 @@ class Notes implements ReplayTarget {
       const value = encodedValue(type, v, voff, vlen);
       this.#note([copy(b, koff, klen)], { type: typeName(type), ...(expireAt === 0 ? {} : { expireAt }), value });
     },
-    hashSet: (b, koff, klen, all) => {
-      this.#note([copy(b, koff, klen)], { fields: pairs(all) });
+    hashSet: (b, koff, klen, buf, off, len, first, count) => {
+      const all = copies(buf, off, len, first, 2 * count);
+      this.#note([copy(b, koff, klen)], {
+        fields: Array.from({ length: count }, (_, i) => all.slice(2 * i, 2 * i + 2)),
+      });
       return 0;
     },
-    hashDelete: (b, koff, klen, all) => {
-      this.#note([copy(b, koff, klen)], { fields: texts(all) });
+    hashDelete: (b, koff, klen, ...elements) => {
+      this.#note([copy(b, koff, klen)], { fields: copies(...elements) });
       return 0;
     },
     listPush: (b, koff, klen, side, all) => {

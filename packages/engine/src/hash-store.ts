@@ -1,31 +1,218 @@
 /** Hashes of one database. */
-import { CollectionStore } from "./collection-store.js";
+import { CollectionStore, WRONG_TYPE } from "./collection-store.js";
 import { OP_HASH_DELETE, OP_HASH_SET } from "./ops.js";
-import { HashValue } from "./types/index.js";
+import { HashValue, type PairVisitor } from "./types/index.js";
+import {
+  addEntries,
+  elementBytes,
+  elementLength,
+  elementStart,
+  elementsBytes,
+  findElement,
+  fitsPacked,
+  nextElement,
+  PACKED_HEADER_BYTES,
+  packedEnd,
+  putElement,
+} from "./types/packed.js";
+import { TYPE_HASH, TYPE_NONE } from "./types/type-codes.js";
 
 export class HashStore extends CollectionStore {
-  /** Sets fields from a flat list [field, value, field, value, ...]; returns how many fields are new. */
-  hashSet(buf: Uint8Array, off: number, len: number, pairs: readonly string[]): number {
-    const hash = this.open(buf, off, len, newHash);
-    const before = hash.bytes;
+  /**
+   * Sets `pairs` fields, byte ranges of `buf` (field, value, field, value, ... from number `first` on); returns how many are new, WRONG_TYPE
+   * when the key holds no hash.
+   */
+  hashSet(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    pairs: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type !== TYPE_NONE && type !== TYPE_HASH) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + 2 * pairs;
+    this.beginElements(OP_HASH_SET, kbuf, koff, klen, len, first, end);
+    let more = elementsBytes(len, first, end);
     let added = 0;
-    for (let i = 0; i < pairs.length; i += 2) if (hash.set(pairs[i], pairs[i + 1])) added++;
-    this.close(buf, off, len, hash, before);
-    this.logTexts(OP_HASH_SET, buf, off, len, pairs);
+    try {
+      for (let i = first; i < end; i += 2) {
+        more -= elementBytes(len[i]) + elementBytes(len[i + 1]);
+        if (this.#put(kbuf, koff, klen, buf, off[i], len[i], buf, off[i + 1], len[i + 1], more)) added++;
+        if (!effects.enabled) continue;
+        effects.blob(buf, off[i], len[i]);
+        effects.blob(buf, off[i + 1], len[i + 1]);
+      }
+    } finally {
+      this.endElements(kbuf, koff, klen);
+    }
     return added;
   }
 
-  /** Deletes fields; returns how many there were. */
-  hashDelete(buf: Uint8Array, off: number, len: number, fields: readonly string[]): number {
-    const hash = this.find<HashValue>(buf, off, len);
-    if (hash === null) return 0;
-    const before = hash.bytes;
-    const gone = fields.filter((field) => hash.delete(field));
-    if (gone.length === 0) return 0;
-    this.logTexts(OP_HASH_DELETE, buf, off, len, gone);
-    this.close(buf, off, len, hash, before);
-    return gone.length;
+  /** Sets one field, whose value lies in another buffer, of the hash that was looked up last, or of a new one at that free key. */
+  hashPut(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    fbuf: Uint8Array,
+    foff: number,
+    flen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) effects.beginKey(OP_HASH_SET, this.index, kbuf, koff, klen, 8 + flen + vlen);
+    this.beginChange();
+    this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0);
+    if (effects.enabled) {
+      effects.blob(fbuf, foff, flen);
+      effects.blob(vbuf, voff, vlen);
+    }
+    this.endElements(kbuf, koff, klen);
+  }
+
+  /** Deletes fields, `count` byte ranges of `buf` from number `first` on; returns how many there were, WRONG_TYPE when the key holds no hash. */
+  hashDelete(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type === TYPE_NONE) return 0;
+    if (type !== TYPE_HASH) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let gone = 0;
+    for (let i = first; i < end; i++) {
+      const place = this.#find(buf, off[i], len[i]);
+      if (place === 0) continue;
+      if (gone === 0) this.beginElements(OP_HASH_DELETE, kbuf, koff, klen, len, i, end);
+      if (this.isPacked) this.removeElements(place, 2);
+      else (this.value as HashValue).delete(place);
+      if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      gone++;
+    }
+    if (gone > 0) this.endElements(kbuf, koff, klen);
+    return gone;
+  }
+
+  /** Finds a field of the hash found last, and leaves its value in valueBuf, valueOff, valueLen; false when it is absent. */
+  hashGet(buf: Uint8Array, off: number, len: number): boolean {
+    const place = this.#find(buf, off, len);
+    if (place === 0) return false;
+    if (!this.isPacked) {
+      (this.value as HashValue).visit(place, this.#keepValue);
+      return true;
+    }
+    const bytes = this.shard.bytesOf(this.ref);
+    const p = nextElement(bytes, place);
+    this.valueBuf = bytes;
+    this.valueOff = elementStart(bytes, p);
+    this.valueLen = elementLength(bytes, p);
+    return true;
+  }
+
+  /** Visits every field of the hash found last with its value. */
+  hashEach(visit: PairVisitor): void {
+    if (this.isPacked) this.#packedPairs(visit);
+    else (this.value as HashValue).each(visit);
+  }
+
+  /**
+   * Visits about `count` fields of the hash found last, all when it is packed, and returns the next cursor; 0 begins and ends. A field present
+   * during the whole scan is visited at least once.
+   */
+  hashScan(cursor: number, count: number, visit: PairVisitor): number {
+    if (!this.isPacked) return (this.value as HashValue).scan(cursor, count, visit);
+    this.#packedPairs(visit);
+    return 0;
+  }
+
+  readonly #keepValue: PairVisitor = (buf, _foff, _flen, voff, vlen) => {
+    this.valueBuf = buf;
+    this.valueOff = voff;
+    this.valueLen = vlen;
+  };
+
+  /** Place of a field of the hash found last, in its table or, when it is packed, in its record's chunk; 0 when it is absent. */
+  #find(buf: Uint8Array, off: number, len: number): number {
+    if (!this.isPacked) return (this.value as HashValue).find(buf, off, len);
+    return findElement(this.shard.bytesOf(this.ref), this.packedAt, 2, buf, off, len);
+  }
+
+  #packedPairs(visit: PairVisitor): void {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    const end = at + packedEnd(bytes, at);
+    let p = at + PACKED_HEADER_BYTES;
+    while (p < end) {
+      const v = nextElement(bytes, p);
+      visit(bytes, elementStart(bytes, p), elementLength(bytes, p), elementStart(bytes, v), elementLength(bytes, v));
+      p = nextElement(bytes, v);
+    }
+  }
+
+  /** Sets a field of the hash that was looked up last; true when it is new. `more`: bytes of elements that the command will add besides. */
+  #put(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    fbuf: Uint8Array,
+    foff: number,
+    flen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    more: number,
+  ): boolean {
+    const isLarge = this.ref !== 0 && !this.isPacked;
+    const place = this.ref === 0 || isLarge ? 0 : this.#find(fbuf, foff, flen);
+    if (isLarge || !this.#staysPacked(place, flen, vlen)) {
+      if (!isLarge) this.#makeLarge(kbuf, koff, klen);
+      return (this.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
+    }
+    const valueBytes = elementBytes(vlen);
+    if (place !== 0) {
+      const bytes = this.shard.bytesOf(this.ref);
+      const from = nextElement(bytes, place);
+      const p = this.splice(from - this.packedAt, nextElement(bytes, from) - from, valueBytes, more);
+      putElement(this.shard.bytesOf(this.ref), p, vbuf, voff, vlen);
+      return false;
+    }
+    const added = elementBytes(flen) + valueBytes;
+    if (this.ref === 0) this.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
+    const p = this.splice(packedEnd(this.shard.bytesOf(this.ref), this.packedAt), 0, added, more);
+    const bytes = this.shard.bytesOf(this.ref);
+    putElement(bytes, putElement(bytes, p, fbuf, foff, flen), vbuf, voff, vlen);
+    addEntries(bytes, this.packedAt, 1);
+    return true;
+  }
+
+  /** Whether the hash (packed, or at a free key) can be packed with this field, which it has at `place` (0 = not yet). */
+  #staysPacked(place: number, flen: number, vlen: number): boolean {
+    const { hashEntries, hashValueBytes } = this.keyspace.limits;
+    if (flen > hashValueBytes || vlen > hashValueBytes) return false;
+    const added = elementBytes(flen) + elementBytes(vlen);
+    if (this.ref === 0) return fitsPacked(1, hashEntries, PACKED_HEADER_BYTES + added);
+    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    return fitsPacked(this.collectionSize + (place === 0 ? 1 : 0), hashEntries, end + added);
+  }
+
+  #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {
+    const hash = new HashValue(this.keyspace);
+    if (this.ref !== 0) {
+      this.#packedPairs((buf, foff, flen, voff, vlen) => hash.set(buf, foff, flen, buf, voff, vlen));
+    }
+    this.putLarge(kbuf, koff, klen, hash);
   }
 }
-
-const newHash = (): HashValue => new HashValue();

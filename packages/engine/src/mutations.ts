@@ -154,12 +154,16 @@ export class Replayer {
         db.restore(b, koff, klen, type, expireAt, b, this.#at, this.#rest());
         return;
       }
-      case ops.OP_HASH_SET:
-        db.hashSet(b, koff, klen, this.#texts());
+      case ops.OP_HASH_SET: {
+        const count = this.#blobs();
+        db.hashSet(b, koff, klen, b, this.#off, this.#len, 0, count / 2);
         return;
-      case ops.OP_HASH_DELETE:
-        db.hashDelete(b, koff, klen, this.#texts());
+      }
+      case ops.OP_HASH_DELETE: {
+        const count = this.#blobs();
+        db.hashDelete(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
+      }
       case ops.OP_LIST_PUSH:
         db.listPush(b, koff, klen, this.#u8(), this.#texts());
         return;

@@ -10,6 +10,7 @@ import {
   elementBytes,
   elementLength,
   elementStart,
+  elementsBytes,
   findElement,
   fitsPacked,
   INTEGER_BYTES_MAX,
@@ -41,12 +42,14 @@ export class SetStore extends ListStore {
     if (type !== TYPE_NONE && type !== TYPE_SET) return WRONG_TYPE;
     const { effects } = this.keyspace;
     const end = first + count;
+    let more = elementsBytes(len, first, end);
     let added = 0;
     try {
       for (let i = first; i < end; i++) {
+        more -= elementBytes(len[i]);
         if (this.ref !== 0 && this.setHas(buf, off[i], len[i])) continue;
         if (added === 0) this.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
-        this.#insert(kbuf, koff, klen, buf, off, len, i, end);
+        this.#insert(kbuf, koff, klen, buf, off[i], len[i], more);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
         added++;
       }
@@ -75,9 +78,9 @@ export class SetStore extends ListStore {
     let gone = 0;
     for (let i = first; i < end; i++) {
       const place = this.#find(buf, off[i], len[i]);
-      if (place < 0) continue;
+      if (place === 0) continue;
       if (gone === 0) this.beginElements(OP_SET_REMOVE, kbuf, koff, klen, len, i, end);
-      this.#deletePlace(place);
+      this.#delete(place);
       if (effects.enabled) effects.blob(buf, off[i], len[i]);
       gone++;
     }
@@ -100,7 +103,7 @@ export class SetStore extends ListStore {
     }
     this.beginChange();
     for (const slot of slots) {
-      this.#deletePlace(this.isPacked ? elementAt(this.shard.bytesOf(this.ref), this.packedAt, slot) : slot);
+      this.#delete(this.#at(slot));
     }
     if (effects.enabled) effects.end();
     this.endChange(kbuf, koff, klen);
@@ -108,18 +111,12 @@ export class SetStore extends ListStore {
 
   /** Whether the set found last has a member. */
   setHas(buf: Uint8Array, off: number, len: number): boolean {
-    return this.#find(buf, off, len) >= 0;
+    return this.#find(buf, off, len) !== 0;
   }
 
   /** Visits the member in a slot (0 .. collectionSize - 1) of the set found last. Slots change with every change. */
   setVisit(slot: number, visit: ByteVisitor): void {
-    if (!this.isPacked) {
-      (this.value as SetValue).visit(slot, visit);
-      return;
-    }
-    const bytes = this.shard.bytesOf(this.ref);
-    const p = elementAt(bytes, this.packedAt, slot);
-    visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+    this.#visit(this.#at(slot), visit);
   }
 
   /** Visits every member of the set found last. */
@@ -129,7 +126,7 @@ export class SetStore extends ListStore {
       return;
     }
     const set = this.value as SetValue;
-    for (let slot = 0; slot < set.size; slot++) set.visit(slot, visit);
+    for (let slot = 0; slot < set.size; slot++) set.visit(set.at(slot), visit);
   }
 
   /**
@@ -142,41 +139,40 @@ export class SetStore extends ListStore {
     return 0;
   }
 
-  /** Slot of a member of the set found last, or its position where that is packed; -1 when it is absent. */
+  /** Place of a member of the set found last, in its table or, when it is packed, in its record's chunk; 0 when it is absent. */
   #find(buf: Uint8Array, off: number, len: number): number {
-    const { shard, ref } = this;
-    if (!this.isPacked) return (this.value as SetValue).slotOf(buf, off, len);
-    return findElement(shard.bytesOf(ref), shard.valueOffset(ref), 1, buf, off, len);
+    if (this.isPacked) return findElement(this.shard.bytesOf(this.ref), this.packedAt, 1, buf, off, len);
+    const set = this.value as SetValue;
+    return set.find(set.hashOf(buf, off, len), buf, off, len);
   }
 
-  /** Adds member `i` of an argument list that ends at `last`. It is known to be absent. */
-  #insert(
-    kbuf: Uint8Array,
-    koff: number,
-    klen: number,
-    buf: Uint8Array,
-    off: Int32Array,
-    len: Int32Array,
-    i: number,
-    last: number,
-  ): void {
-    const kind = this.#kindWith(buf, off[i], len[i]);
+  /** Place of the member in a slot. */
+  #at(slot: number): number {
+    if (this.isPacked) return elementAt(this.shard.bytesOf(this.ref), this.packedAt, slot);
+    return (this.value as SetValue).at(slot);
+  }
+
+  #visit(place: number, visit: ByteVisitor): void {
+    if (this.isPacked) {
+      const bytes = this.shard.bytesOf(this.ref);
+      visit(bytes, elementStart(bytes, place), elementLength(bytes, place));
+    } else (this.value as SetValue).visit(place, visit);
+  }
+
+  /** Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides. */
+  #insert(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number, more: number): void {
+    const kind = this.#kindWith(buf, off, len);
     if (kind < 0) {
-      this.#insertLarge(kbuf, koff, klen, buf, off[i], len[i]);
+      this.#insertLarge(kbuf, koff, klen, buf, off, len);
       return;
     }
-    const bytes = elementBytes(len[i]);
-    // Room for all that this command may bring.
-    let more = 0;
-    for (let k = i + 1; k < last; k++) more += elementBytes(len[k]);
-    if (this.ref === 0) this.createPacked(TYPE_SET, kbuf, koff, klen, bytes + more);
-    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
-    const p = this.splice(end, 0, bytes, more);
-    const to = this.shard.bytesOf(this.ref);
-    putElement(to, p, buf, off[i], len[i]);
-    const at = this.packedAt;
-    setPackedKind(to, at, kind);
-    addEntries(to, at, 1);
+    const added = elementBytes(len);
+    if (this.ref === 0) this.createPacked(TYPE_SET, kbuf, koff, klen, added, more);
+    const p = this.splice(packedEnd(this.shard.bytesOf(this.ref), this.packedAt), 0, added, more);
+    const bytes = this.shard.bytesOf(this.ref);
+    putElement(bytes, p, buf, off, len);
+    setPackedKind(bytes, this.packedAt, kind);
+    addEntries(bytes, this.packedAt, 1);
   }
 
   /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
@@ -198,15 +194,16 @@ export class SetStore extends ListStore {
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
     if (this.ref === 0 || this.isPacked) {
-      const set = new SetValue();
-      if (this.ref !== 0) this.packedEach((b, o, n) => set.append(b, o, n));
-      this.putLarge(kbuf, koff, klen, set);
+      const made = new SetValue(this.keyspace);
+      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(made.hashOf(b, o, n), b, o, n));
+      this.putLarge(kbuf, koff, klen, made);
     }
-    (this.value as SetValue).append(buf, off, len);
+    const set = this.value as SetValue;
+    set.add(set.hashOf(buf, off, len), buf, off, len);
   }
 
-  #deletePlace(place: number): void {
+  #delete(place: number): void {
     if (this.isPacked) this.removeElements(place, 1);
-    else (this.value as SetValue).deleteAt(place);
+    else (this.value as SetValue).delete(place);
   }
 }

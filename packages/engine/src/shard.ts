@@ -238,6 +238,7 @@ export class Shard {
       const value = this.value(ref);
       this.beforeChange(value);
       this.valueBytes -= value.bytes;
+      value.free();
       this.values[slot] = null;
       this.#freeValues.push(slot);
     }
@@ -248,7 +249,11 @@ export class Shard {
 
   /** Empties the shard at once, giving its memory back; a snapshot that is copying it gets what it still needs first. */
   clear(): void {
-    for (const value of this.values) if (value !== null) this.beforeChange(value);
+    for (const value of this.values) {
+      if (value === null) continue;
+      this.beforeChange(value);
+      value.free();
+    }
     this.count = 0;
     this.expiring = 0;
     this.valueBytes = 0;

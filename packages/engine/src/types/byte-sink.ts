@@ -1,3 +1,5 @@
+import { copyBytes } from "../copy-bytes.js";
+
 // Strings shorter than this are copied by a loop: a call into Buffer costs more than it saves below it.
 const LOOP_COPY_MAX = 48;
 
@@ -56,6 +58,14 @@ export class ByteSink {
   raw(source: Uint8Array, off: number, len: number): void {
     this.#reserve(len);
     this.bytes.set(source.subarray(off, off + len), this.length);
+    this.length += len;
+  }
+
+  /** The same with its length before it. */
+  blob(source: Uint8Array, off: number, len: number): void {
+    this.u32(len);
+    this.#reserve(len);
+    copyBytes(source, off, this.bytes, this.length, len);
     this.length += len;
   }
 

@@ -31,6 +31,8 @@ export interface Collection {
    * @throws RangeError when the slice ends before its count says so
    */
   decodeInto(bytes: Uint8Array, off: number, len: number): void;
+  /** Gives back what would wait for the garbage collector. The value is not used any more. */
+  free(): void;
 }
 
 /** Estimated cost of a collection without elements: its objects, and what arrays reserve on their first push. */

@@ -1,82 +1,79 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
-import { DENSE_KEY_BYTES } from "./dense-keys.js";
-import { DenseMap } from "./dense-map.js";
+import type { Collection } from "./collection.js";
+import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_HASH } from "./type-codes.js";
 
-const PAIR_BYTES = DENSE_KEY_BYTES + 8;
+/** Is given a field and its value: byte ranges of one buffer, valid during the call. */
+export type PairVisitor = (buf: Uint8Array, foff: number, flen: number, voff: number, vlen: number) => void;
 
-/** A hash: fields and values, latin1 strings. Slices are `count:u32, (field, value)*`. */
+/** A hash that is not packed: fields and values are byte strings. Slices are `count:u32, (field, value)*`. */
 export class HashValue implements Collection {
   readonly type = TYPE_HASH;
-  bytes = COLLECTION_BYTES;
   ref = 0;
   snapshotEpoch = 0;
-  #map = new DenseMap<string>();
+  readonly #table: MemberTable;
+
+  constructor(home: TableHome) {
+    this.#table = new MemberTable(home, "value");
+  }
 
   get size(): number {
-    return this.#map.size;
+    return this.#table.size;
   }
 
-  get(field: string): string | undefined {
-    return this.#map.get(field);
+  get bytes(): number {
+    return this.#table.bytes;
   }
 
-  has(field: string): boolean {
-    return this.#map.has(field);
+  /** Place of a field, 0 when absent. Any change of the hash makes it void. */
+  find(buf: Uint8Array, off: number, len: number): number {
+    const table = this.#table;
+    return table.find(table.hashOf(buf, off, len), buf, off, len);
   }
 
   /** True when the field is new. */
-  set(field: string, value: string): boolean {
-    const slot = this.#map.slotOf(field);
-    if (slot >= 0) {
-      this.bytes += stringBytes(value) - stringBytes(this.#map.valueAt(slot));
-      this.#map.setValueAt(slot, value);
-      return false;
-    }
-    this.#map.append(field, value);
-    this.bytes += stringBytes(field) + stringBytes(value) + PAIR_BYTES;
-    return true;
+  set(fbuf: Uint8Array, foff: number, flen: number, vbuf: Uint8Array, voff: number, vlen: number): boolean {
+    const table = this.#table;
+    const hash = table.hashOf(fbuf, foff, flen);
+    const place = table.find(hash, fbuf, foff, flen);
+    if (place !== 0) table.setValue(place, vbuf, voff, vlen);
+    else table.addWithValue(hash, fbuf, foff, flen, vbuf, voff, vlen);
+    return place === 0;
   }
 
-  /** True when the field was there. */
-  delete(field: string): boolean {
-    const slot = this.#map.slotOf(field);
-    if (slot < 0) return false;
-    this.bytes -= stringBytes(field) + stringBytes(this.#map.valueAt(slot)) + PAIR_BYTES;
-    this.#map.deleteAt(slot);
-    return true;
+  /** Deletes the field at a place. */
+  delete(place: number): void {
+    this.#table.remove(place);
   }
 
-  /** Field in a slot, 0 .. size-1. Slots change with deletions. */
-  fieldAt(slot: number): string {
-    return this.#map.keyAt(slot);
+  /** Visits the pair at a place. */
+  visit(place: number, visit: PairVisitor): void {
+    const table = this.#table;
+    const off = table.offsetOf(place);
+    const len = table.lengthOf(place);
+    visit(table.bytesOf(place), off, len, off + len, table.valueLengthOf(place));
   }
 
-  /** Value in a slot, 0 .. size-1. */
-  valueAt(slot: number): string {
-    return this.#map.valueAt(slot);
-  }
-
-  /** Slot of a random field. `random` gives [0, 1); the hash must not be empty. */
-  randomSlot(random: () => number): number {
-    return this.#map.randomSlot(random);
+  /** Visits every pair. */
+  each(visit: PairVisitor): void {
+    for (let slot = 0; slot < this.size; slot++) this.visit(this.#table.at(slot), visit);
   }
 
   /** Visits about `count` pairs; 0 begins and ends. A field present during the whole scan is visited at least once. */
-  scan(cursor: number, count: number, visit: (field: string, value: string) => void): number {
-    return this.#map.scan(cursor, count, visit);
+  scan(cursor: number, count: number, visit: PairVisitor): number {
+    return this.#table.scan(cursor, count, (place) => this.visit(place, visit));
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
     const countAt = out.length;
     out.u32(0);
-    const size = this.size;
+    const { size } = this;
     let slot = cursor;
     while (slot < size && (slot === cursor || out.length - countAt < maxBytes)) {
-      out.str(this.#map.keyAt(slot));
-      out.str(this.#map.valueAt(slot));
-      slot++;
+      this.visit(this.#table.at(slot++), (buf, foff, flen, voff, vlen) => {
+        out.blob(buf, foff, flen);
+        out.blob(buf, voff, vlen);
+      });
     }
     out.setU32(countAt, slot - cursor);
     return slot < size ? slot : -1;
@@ -85,8 +82,14 @@ export class HashValue implements Collection {
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) {
-      const field = source.str();
-      this.set(field, source.str());
+      const flen = source.blob();
+      const foff = source.blobAt;
+      const vlen = source.blob();
+      this.set(source.bytes, foff, flen, source.bytes, source.blobAt, vlen);
     }
+  }
+
+  free(): void {
+    this.#table.clear();
   }
 }

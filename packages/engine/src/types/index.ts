@@ -7,7 +7,7 @@ export { ByteSink, ByteSource } from "./byte-sink.js";
 export { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
 export { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
 export { DenseMap } from "./dense-map.js";
-export { HashValue } from "./hash.js";
+export { HashValue, type PairVisitor } from "./hash.js";
 export { ListValue } from "./list.js";
 export { PACKED_INTEGERS, PACKED_PLAIN, PackedLimits } from "./packed.js";
 export { ScoreTree } from "./score-tree.js";

@@ -212,6 +212,8 @@ export class ListValue implements Collection {
     return position < this.#size ? position : -1;
   }
 
+  free(): void {}
+
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) this.pushTail(source.str());

@@ -18,8 +18,9 @@
  *      with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with addEntries(), and ends with endChange()
  *   4. OBJECT ENCODING in commands/src/object.ts; the limits of the random model test, so that both forms and the step between them are tried
  */
+import { copyBytes } from "../copy-bytes.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { TYPE_SET } from "./type-codes.js";
+import { TYPE_HASH, TYPE_SET } from "./type-codes.js";
 
 export const PACKED_HEADER_BYTES = 6;
 /** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
@@ -85,6 +86,13 @@ export function elementBytes(len: number): number {
   return len < 254 ? len + 1 : len + lengthBytes(len);
 }
 
+/** Bytes that elements number `first` to before `end` take, by their lengths. */
+export function elementsBytes(len: Int32Array, first: number, end: number): number {
+  let bytes = 0;
+  for (let i = first; i < end; i++) bytes += elementBytes(len[i]);
+  return bytes;
+}
+
 /** Length of the element at `p`. */
 export function elementLength(bytes: Uint8Array, p: number): number {
   const n = bytes[p];
@@ -107,17 +115,10 @@ export function nextElement(bytes: Uint8Array, p: number): number {
 
 /** Writes an element at `p`, where there is room; returns the position behind it. */
 export function putElement(to: Uint8Array, p: number, buf: Uint8Array, off: number, len: number): number {
-  let at = putLength(to, p, len);
-  if (len < LOOP_COPY_MAX) for (let i = 0; i < len; i++) to[at++] = buf[off + i];
-  else {
-    to.set(buf.subarray(off, off + len), at);
-    at += len;
-  }
-  return at;
+  const at = putLength(to, p, len);
+  copyBytes(buf, off, to, at, len);
+  return at + len;
 }
-
-/** Copying fewer bytes than this by a loop is faster than by TypedArray.set with its subarray. */
-const LOOP_COPY_MAX = 100;
 
 function putLength(to: Uint8Array, p: number, len: number): number {
   if (len < 254) {
@@ -133,7 +134,7 @@ function putLength(to: Uint8Array, p: number, len: number): number {
 }
 
 /**
- * Position of the element that equals a byte range, -1 when there is none. Every `stride`-th element is compared: 2 finds a field among fields
+ * Position of the element that equals a byte range, 0 when there is none. Every `stride`-th element is compared: 2 finds a field among fields
  * and values.
  */
 export function findElement(
@@ -158,7 +159,7 @@ export function findElement(
     p = start + length;
     if (stride === 2) p = nextElement(bytes, p);
   }
-  return -1;
+  return 0;
 }
 
 /** Position of the element number `index` (from 0), which there must be. */
@@ -199,8 +200,7 @@ export function packedSlice(bytes: Uint8Array, at: number, out: ByteSink): void 
   const end = at + packedEnd(bytes, at);
   for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
     const len = elementLength(bytes, p);
-    out.u32(len);
-    out.raw(bytes, elementStart(bytes, p), len);
+    out.blob(bytes, elementStart(bytes, p), len);
   }
 }
 
@@ -218,11 +218,14 @@ export function packSlice(
 ): boolean {
   const slice = new ByteSource(bytes, off, len);
   const entries = slice.u32();
+  if (type === TYPE_HASH) {
+    return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, entries, out);
+  }
   if (type !== TYPE_SET) return false;
   if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
-    return packElements(PACKED_INTEGERS, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
+    return packElements(PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
   }
-  return packElements(PACKED_PLAIN, limits.setEntries, limits.setValueBytes, slice, entries, out);
+  return packElements(PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, out);
 }
 
 function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
@@ -235,6 +238,7 @@ function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
 
 function packElements(
   kind: number,
+  perEntry: 1 | 2,
   entriesMax: number,
   longest: number,
   slice: ByteSource,
@@ -246,7 +250,7 @@ function packElements(
   const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
   putPackedHeader(bytes, 0, kind);
   let end = PACKED_HEADER_BYTES;
-  for (let i = entries; i > 0; i--) {
+  for (let i = entries * perEntry; i > 0; i--) {
     const len = slice.blob();
     if (len > longest) return false;
     end = putElement(bytes, end, slice.bytes, slice.blobAt, len);

@@ -1,57 +1,70 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
-import { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
+import type { ByteVisitor, Collection } from "./collection.js";
+import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_SET } from "./type-codes.js";
 
-/** A set of byte strings. Slices are `count:u32, member*`. */
+/** A set that is not packed: members are byte strings. Slices are `count:u32, member*`. */
 export class SetValue implements Collection {
   readonly type = TYPE_SET;
-  bytes = COLLECTION_BYTES;
   ref = 0;
   snapshotEpoch = 0;
-  #members = new DenseKeys();
+  readonly #table: MemberTable;
 
-  get size(): number {
-    return this.#members.size;
+  constructor(home: TableHome) {
+    this.#table = new MemberTable(home, "nothing");
   }
 
-  /** Slot of a member, -1 when absent. Slots change with deletions. */
-  slotOf(buf: Uint8Array, off: number, len: number): number {
-    return this.#members.slotOf(latin1(buf, off, len));
+  get size(): number {
+    return this.#table.size;
+  }
+
+  get bytes(): number {
+    return this.#table.bytes;
+  }
+
+  /** Hash of a member, for `find` and `add`. */
+  hashOf(buf: Uint8Array, off: number, len: number): number {
+    return this.#table.hashOf(buf, off, len);
+  }
+
+  /** Place of a member, 0 when absent. Any change of the set makes it void. */
+  find(hash: number, buf: Uint8Array, off: number, len: number): number {
+    return this.#table.find(hash, buf, off, len);
   }
 
   /** Adds a member that is known to be absent. */
-  append(buf: Uint8Array, off: number, len: number): void {
-    const member = latin1(buf, off, len);
-    this.#members.append(member);
-    this.bytes += stringBytes(member) + DENSE_KEY_BYTES;
+  add(hash: number, buf: Uint8Array, off: number, len: number): void {
+    this.#table.add(hash, buf, off, len);
   }
 
-  /** Deletes the member in a slot, 0 .. size-1; the last member takes its place. */
-  deleteAt(slot: number): void {
-    this.bytes -= stringBytes(this.#members.at(slot)) + DENSE_KEY_BYTES;
-    this.#members.removeAt(slot);
+  /** Deletes the member at a place. */
+  delete(place: number): void {
+    this.#table.remove(place);
   }
 
-  /** Visits the member in a slot, 0 .. size-1. */
-  visit(slot: number, visit: ByteVisitor): void {
-    const member = Buffer.from(this.#members.at(slot), "latin1");
-    visit(member, 0, member.length);
+  /** Place of the member in a slot, 0 .. size-1. Slots change with deletions: the last member takes the slot that became free. */
+  at(slot: number): number {
+    return this.#table.at(slot);
+  }
+
+  /** Visits the member at a place. */
+  visit(place: number, visit: ByteVisitor): void {
+    const table = this.#table;
+    visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place));
   }
 
   /** Visits about `count` members; 0 begins and ends. A member present during the whole scan is visited at least once. */
   scan(cursor: number, count: number, visit: ByteVisitor): number {
-    return this.#members.scan(cursor, count, (slot) => this.visit(slot, visit));
+    return this.#table.scan(cursor, count, (place) => this.visit(place, visit));
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
     const countAt = out.length;
     out.u32(0);
-    const size = this.size;
+    const { size } = this;
     let slot = cursor;
     while (slot < size && (slot === cursor || out.length - countAt < maxBytes)) {
-      out.str(this.#members.at(slot));
-      slot++;
+      this.visit(this.at(slot++), (buf, off, len) => out.blob(buf, off, len));
     }
     out.setU32(countAt, slot - cursor);
     return slot < size ? slot : -1;
@@ -61,11 +74,12 @@ export class SetValue implements Collection {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) {
       const count = source.blob();
-      if (this.slotOf(source.bytes, source.blobAt, count) < 0) this.append(source.bytes, source.blobAt, count);
+      const hash = this.hashOf(source.bytes, source.blobAt, count);
+      if (this.find(hash, source.bytes, source.blobAt, count) === 0) this.add(hash, source.bytes, source.blobAt, count);
     }
   }
-}
 
-function latin1(buf: Uint8Array, off: number, len: number): string {
-  return Buffer.from(buf.buffer, buf.byteOffset + off, len).toString("latin1");
+  free(): void {
+    this.#table.clear();
+  }
 }

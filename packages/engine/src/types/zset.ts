@@ -168,6 +168,8 @@ export class ZsetValue implements Collection {
     return rank < this.size ? rank : -1;
   }
 
+  free(): void {}
+
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) {

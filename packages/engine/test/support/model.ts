@@ -3,9 +3,10 @@
  * kept, so that a test can replay them.
  */
 import { createHash } from "node:crypto";
-import { HashValue, Keyspace, ListValue, ZsetValue } from "../../src/index.js";
+import { Keyspace, ListValue, ZsetValue } from "../../src/index.js";
 import { OP_SETNX } from "../../src/ops.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
+import { textAt } from "../types/seeded.js";
 import type { Random } from "./random.js";
 
 export const SEED = Buffer.from("hashseed");
@@ -121,8 +122,22 @@ export class Driver {
       for (const m of expected.data) same(k, m, db.setHas(bytes(m), 0, m.length), true);
       let visited = 0;
       db.setEach((buf, off, len) => {
-        const member = Buffer.from(buf.subarray(off, off + len)).toString("latin1");
+        const member = textAt(buf, off, len);
         same(k, `${member} at ${visited++}`, expected.data.has(member), true);
+      });
+      same(k, "visited", visited, expected.data.size);
+      return;
+    }
+    if (expected.type === TYPE_HASH) {
+      for (const [f, v] of expected.data) {
+        same(k, `has ${f}`, db.hashGet(bytes(f), 0, f.length), true);
+        same(k, f, textAt(db.valueBuf, db.valueOff, db.valueLen), v);
+      }
+      let visited = 0;
+      db.hashEach((buf, foff, flen, voff, vlen) => {
+        visited++;
+        const field = textAt(buf, foff, flen);
+        same(k, `visited ${field}`, textAt(buf, voff, vlen), expected.data.get(field));
       });
       same(k, "visited", visited, expected.data.size);
       return;
@@ -130,8 +145,6 @@ export class Driver {
     const value = db.value;
     if (value instanceof ListValue && expected.type === TYPE_LIST) {
       value.iterate(0, value.size, (element, i) => same(k, `[${i}]`, element, expected.data[i]));
-    } else if (value instanceof HashValue && expected.type === TYPE_HASH) {
-      for (const [f, v] of expected.data) same(k, f, value.get(f), v);
     } else if (value instanceof ZsetValue && expected.type === TYPE_ZSET) {
       for (const [m, s] of expected.data) same(k, m, value.score(m), s);
     }
@@ -318,14 +331,24 @@ const hash: Operation = (d) => {
   const value = collection(d, k, { type: TYPE_HASH, data: new Map<string, string>() });
   if (value === null) return;
   const db = d.keyspace.db(0);
-  if (d.random.int(3) > 0) {
-    const pairs = [`f${d.random.int(30)}`, d.text(), `f${d.random.int(30)}`, d.text()];
-    db.hashSet(key, 0, key.length, pairs);
-    value.data.set(pairs[0] as string, pairs[1] as string).set(pairs[2] as string, pairs[3] as string);
+  const field = () => `f${d.random.int(30)}`;
+  const dice = d.random.int(6);
+  if (dice < 3) {
+    const pairs: string[] = [];
+    for (let i = d.random.int(5); i >= 0; i--) pairs.push(field(), d.text(d.random.int(20) === 0 ? 300 : 40));
+    const before = value.data.size;
+    for (let i = 0; i < pairs.length; i += 2) value.data.set(pairs[i] as string, pairs[i + 1] as string);
+    const [buf, off, len] = ranges(pairs);
+    same(k, "hset", db.hashSet(key, 0, key.length, buf, off, len, 0, pairs.length / 2), value.data.size - before);
+  } else if (dice < 4) {
+    const pair = [field(), d.text()] as const;
+    const [f, v] = [bytes(pair[0]), bytes(pair[1])];
+    db.hashPut(key, 0, key.length, f, 0, f.length, v, 0, v.length);
+    value.data.set(...pair);
   } else {
-    const fields = [`f${d.random.int(30)}`, `f${d.random.int(30)}`];
+    const fields = [field(), field()];
     const gone = fields.filter((f) => value.data.delete(f)).length;
-    same(k, "hdel", db.hashDelete(key, 0, key.length, fields), gone);
+    same(k, "hdel", db.hashDelete(key, 0, key.length, ...ranges(fields)), gone);
   }
   keep(d, k, value);
 };
@@ -369,10 +392,7 @@ const set: Operation = (d) => {
     same(k, "srem", db.setRemove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
     const slots = [...new Set([d.random.int(before), d.random.int(before)])].sort((a, b) => b - a);
-    for (const slot of slots)
-      db.setVisit(slot, (buf, off, len) =>
-        value.data.delete(Buffer.from(buf.subarray(off, off + len)).toString("latin1")),
-      );
+    for (const slot of slots) db.setVisit(slot, (buf, off, len) => value.data.delete(textAt(buf, off, len)));
     db.setRemoveSlots(key, 0, key.length, slots);
   }
   keep(d, k, value);
@@ -430,6 +450,8 @@ const passTime: Operation = (d) => {
 const packLess: Operation = (d) => {
   if (d.random.int(50) !== 0) return;
   const { limits } = d.keyspace;
+  limits.hashEntries = d.random.int(30);
+  limits.hashValueBytes = d.random.pick([0, 2, 10, 64, 300]);
   limits.setIntegers = d.random.int(30);
   limits.setEntries = d.random.int(30);
   limits.setValueBytes = d.random.pick([0, 2, 10, 64, 300]);

@@ -1,3 +1,7 @@
+import { ChunkPool } from "../../src/chunk-pool.js";
+import { hashSeed } from "../../src/hash.js";
+import type { TableHome } from "../../src/types/member-table.js";
+
 /** A repeatable random source. */
 export interface Seeded {
   /** [0, 1), as the engine is given it. */
@@ -19,4 +23,18 @@ export function seeded(name: string): Seeded {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
   return { random, below: (below) => Math.floor(random() * below) };
+}
+
+/** What a large collection is made in. */
+export function tableHome(): TableHome {
+  return { seed: hashSeed(Buffer.from("seed8byt")), chunks: new ChunkPool(() => {}) };
+}
+
+/** A text (one byte per char) as a byte range in the middle of a buffer, as commands have them. */
+export function ranged(text: string): [buf: Buffer, off: number, len: number] {
+  return [Buffer.from(`<<${text}>>`, "latin1"), 2, text.length];
+}
+
+export function textAt(buf: Uint8Array, off: number, len: number): string {
+  return Buffer.from(buf.subarray(off, off + len)).toString("latin1");
 }

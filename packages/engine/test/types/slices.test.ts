@@ -1,8 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { type AnyValue, ByteSink, HashValue, ListValue, SetValue, ZsetValue } from "../../src/types/index.js";
+import { ranged, tableHome, textAt } from "./seeded.js";
 
+const HOME = tableHome();
 const COUNT = 700;
 const text = (i: number) => `\x00\xff${i}`.padEnd(i % 60, "\xe9");
+
+function addMember(set: SetValue, member: string): void {
+  const [buf, off, len] = ranged(member);
+  set.add(set.hashOf(buf, off, len), buf, off, len);
+}
 
 function filled<T extends AnyValue>(value: T, add: (value: T, i: number) => void): T {
   for (let i = 0; i < COUNT; i++) add(value, i);
@@ -11,9 +18,9 @@ function filled<T extends AnyValue>(value: T, add: (value: T, i: number) => void
 
 function entries(value: AnyValue): string[] {
   const out: string[] = [];
-  if (value instanceof HashValue) value.scan(0, COUNT, (field, v) => out.push(`${field}=${v}`));
-  else if (value instanceof SetValue)
-    value.scan(0, COUNT, (b, off, len) => out.push(b.subarray(off, off + len).toString()));
+  if (value instanceof HashValue)
+    value.each((b, foff, flen, voff, vlen) => out.push(`${textAt(b, foff, flen)}=${textAt(b, voff, vlen)}`));
+  else if (value instanceof SetValue) value.scan(0, COUNT, (...range) => out.push(textAt(...range)));
   else if (value instanceof ListValue) value.iterate(0, value.size, (v) => out.push(v));
   else value.iterate(0, value.size, (member, score) => out.push(`${member}@${Object.is(score, -0) ? "-0" : score}`));
   return out;
@@ -22,13 +29,13 @@ function entries(value: AnyValue): string[] {
 const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
   {
     name: "hash",
-    make: () => new HashValue(),
-    fill: () => filled(new HashValue(), (hash, i) => hash.set(text(i), text(i * 7))),
+    make: () => new HashValue(HOME),
+    fill: () => filled(new HashValue(HOME), (hash, i) => hash.set(...ranged(text(i)), ...ranged(text(i * 7)))),
   },
   {
     name: "set",
-    make: () => new SetValue(),
-    fill: () => filled(new SetValue(), (set, i) => set.append(Buffer.from(text(i), "latin1"), 0, text(i).length)),
+    make: () => new SetValue(HOME),
+    fill: () => filled(new SetValue(HOME), (set, i) => addMember(set, text(i))),
   },
   {
     name: "list",

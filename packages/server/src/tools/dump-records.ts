@@ -89,10 +89,7 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
       db.setAdd(...k, ...asRanges(asList(value).map(asBytes)));
       break;
     case "hash":
-      db.hashSet(
-        ...k,
-        asPairs(value).flatMap(([field, held]) => [latin1(field), latin1(held)]),
-      );
+      putPairs(db, key, asPairs(value));
       break;
     case "zset": {
       const pairs = asPairs(value);
@@ -108,6 +105,11 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
       throw new DataError(`there is no type "${type}"`);
   }
   if (!continues && expireAt !== 0) db.setExpire(...k, expireAt);
+}
+
+function putPairs(db: Database, key: Buffer, pairs: readonly (readonly Described[])[]): void {
+  const [buf, off, len] = asRanges(pairs.flat().map(asBytes));
+  db.hashSet(key, 0, key.length, buf, off, len, 0, pairs.length);
 }
 
 function asBytes(value: Described | undefined): Buffer {

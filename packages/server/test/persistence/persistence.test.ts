@@ -1,5 +1,6 @@
 import { copyFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, test } from "vitest";
 import { openDataDirectory } from "../../src/persistence/index.js";
 import { freshDirectory, nextTurn, openAt, readLog, removeDirectories, seededRandom, set, until } from "./open.js";
@@ -168,7 +169,8 @@ describe("snapshots", () => {
       } else if (type === 0 || type === 5) {
         const pairs: string[] = [];
         for (let i = 0; i < 20; i++) pairs.push(`field${Math.floor(random() * 500)}`, "y".repeat(random() * 50));
-        db.hashSet(key, 0, key.length, pairs);
+        const request = Request.of(...pairs);
+        db.hashSet(key, 0, key.length, request.buf, request.off, request.len, 0, 20);
       }
     };
     let commits = 0;
