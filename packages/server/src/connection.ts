@@ -1,7 +1,9 @@
 /**
  * One client on a socket.
  *
- *   bytes -> decoder -> dispatcher -> replies of this read, as one Buffer -> collected until the end of the turn -> one write
+ *   bytes -> decoder -> dispatcher -> replies of this read, left in the dispatcher's writer -> end of the turn -> one write
+ *
+ * Replies are copied into buffers of their own only when they must outlive the turn (the log or the client is behind) or are large.
  *
  * Bounds: requests that cannot run now stay in the kernel (the socket is not read) beyond INPUT_KEEP_BYTES; a client that does
  * not read its replies is not served beyond OUTPUT_PAUSE_BYTES, and closed at its class's limit if messages or requests keep coming.
@@ -13,6 +15,7 @@ import type { Logger } from "pino";
 import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW } from "./client-state.js";
 import { describeClient } from "./clients.js";
 import type { Dispatcher } from "./dispatch.js";
+import { descriptorOf, writeNow } from "./send.js";
 import type { OutputLimit, Settings } from "./settings.js";
 import type { ServerStats } from "./stats.js";
 import type { Outlet, Runnable, Ticker } from "./tick.js";
@@ -24,14 +27,14 @@ const REPLY_SLICE_BYTES = 1024 * 1024;
  * before they read the first reply, and would wait for ever.
  */
 const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
-/** Below this no limit is looked at. */
+/** Below this no limit is looked at, and replies stay where they were written until the turn ends. */
 const OUTPUT_SMALL_BYTES = 64 * 1024;
+/** The dispatcher's writer keeps replies of one turn up to about this size. */
+const OUTBOX_BYTES_MAX = 1024 * 1024;
 /** Requests of a client that has to wait are kept up to this size. */
 const INPUT_KEEP_BYTES = 1024 * 1024;
 /** Up to this size several pieces are joined to one before they are written. */
 const JOIN_BYTES_MAX = 256 * 1024;
-/** Below this a loop beats the native copy. */
-const LOOP_COPY_BYTES = 100;
 const SECURITY_LOG_EVERY_MS = 60_000;
 
 /** What a connection needs of its server. */
@@ -52,10 +55,14 @@ export class Connection extends ClientState implements Outlet, Runnable {
   readonly #services: ConnectionServices;
   readonly #decoder: RequestDecoder;
   #socket: Socket | null = null;
+  #fd = -1;
+  /** Replies of this turn that still lie in the dispatcher's writer, [from, to). Whatever else is collected comes after them. */
+  #from = 0;
+  #to = 0;
   /** Replies collected in this turn: the first piece, and the rest. */
   #first: Buffer | null = null;
   #more: Buffer[] = [];
-  /** Bytes collected or held by the gate. */
+  /** Bytes collected or held by the gate, those in the dispatcher's writer included. */
   #waitingBytes = 0;
   #heldCount = 0;
   #isOutlet = false;
@@ -97,6 +104,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   /** Second half of the construction; the socket is paused and starts to be read here. */
   attach(socket: Socket): void {
     this.#socket = socket;
+    this.#fd = descriptorOf(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#gone());
     socket.on("end", () => this.#peerEnded());
@@ -120,17 +128,18 @@ export class Connection extends ClientState implements Outlet, Runnable {
     const { dispatcher, ticker } = this.#services;
     const decoder = this.#decoder;
     const reply = dispatcher.reply;
+    let mark = reply.length;
     this.lastActiveMs = dispatcher.begin(this);
     let status: number = MORE;
     while (this.halt === 0) {
       status = decoder.next();
       if (status !== REQUEST) break;
       dispatcher.execute(this, decoder.request);
-      if (reply.length > REPLY_SLICE_BYTES) this.#collectReplies(reply);
+      if (reply.length - mark > REPLY_SLICE_BYTES) mark = this.#collectReplies(reply, mark);
     }
     if (status === ERROR) this.#protocolError(reply);
     else if (status === SECURITY) this.#suspicious();
-    this.#collectReplies(reply);
+    this.#collectReplies(reply, mark);
     dispatcher.end();
     if (this.halt !== 0) this.#keepInput();
     this.#closeIfDone();
@@ -139,16 +148,20 @@ export class Connection extends ClientState implements Outlet, Runnable {
 
   deliver(bytes: Buffer): void {
     if (this.closed || this.#exceedsLimits(bytes.length)) return;
+    this.#copyOut();
     if (this.#first === null) this.#first = bytes;
     else this.#more.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (this.#isOutlet) return;
-    this.#isOutlet = true;
-    this.#services.ticker.addOutlet(this);
+    this.#becomeOutlet();
   }
 
   flush(): void {
     this.#isOutlet = false;
+    if (this.#from < this.#to) {
+      this.#writeFromOutbox();
+      this.#closeIfDone();
+      return;
+    }
     const first = this.#first;
     if (first === null) return;
     this.#first = null;
@@ -163,6 +176,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
 
   take(): readonly Buffer[] {
     this.#isOutlet = false;
+    this.#copyOut();
     const chunks = this.#first === null ? this.#more : [this.#first, ...this.#more];
     this.#first = null;
     this.#more = [];
@@ -213,19 +227,53 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (timeoutSeconds > 0 && idle && this.blocked === null && this.subscriptions === 0) this.kill();
   }
 
-  #collectReplies(reply: ReplyWriter): void {
-    const length = reply.length;
-    if (length === 0) return;
-    const bytes = Buffer.allocUnsafe(length);
-    const source = reply.bytes;
-    if (length < LOOP_COPY_BYTES) for (let i = 0; i < length; i++) bytes[i] = source[i] as number;
-    else source.copy(bytes, 0, 0, length);
-    reply.reset();
+  /** Takes what the writer holds from `mark` on; returns the new mark. */
+  #collectReplies(reply: ReplyWriter, mark: number): number {
+    const end = reply.length;
+    const length = end - mark;
+    if (length === 0) return mark;
+    const small = end <= OUTBOX_BYTES_MAX && this.outputBytes + length <= OUTPUT_SMALL_BYTES;
+    if (small && this.#first === null && (this.#from === this.#to || this.#to === mark)) {
+      if (this.#from === this.#to) this.#from = mark;
+      this.#to = end;
+      this.#waitingBytes += length;
+      this.#becomeOutlet();
+      return end;
+    }
+    const bytes = Buffer.from(reply.bytes.subarray(mark, end));
+    reply.length = mark;
     this.deliver(bytes);
     if (this.outputBytes > OUTPUT_PAUSE_BYTES) {
       this.halt |= HALT_SLOW;
       this.#pauseReading();
     }
+    return mark;
+  }
+
+  #becomeOutlet(): void {
+    if (this.#isOutlet) return;
+    this.#isOutlet = true;
+    this.#services.ticker.addOutlet(this);
+  }
+
+  /** Gives replies that still lie in the dispatcher's writer a buffer of their own. */
+  #copyOut(): void {
+    if (this.#from === this.#to) return;
+    this.#first = Buffer.from(this.#services.dispatcher.reply.bytes.subarray(this.#from, this.#to));
+    this.#from = this.#to = 0;
+  }
+
+  #writeFromOutbox(): void {
+    const socket = this.#socket;
+    if (socket === null) return;
+    const { bytes } = this.#services.dispatcher.reply;
+    const from = this.#from;
+    const length = this.#to - from;
+    this.#from = this.#to = 0;
+    this.#waitingBytes -= length;
+    this.#services.stats.netOutputBytes += length;
+    const written = writeNow(socket, this.#fd, bytes, from, length);
+    if (written < length) socket.write(Buffer.from(bytes.subarray(from + written, from + length)));
   }
 
   /** A closing connection ends when its last reply was handed to the socket. */
@@ -334,6 +382,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (this.closed) return;
     this.closed = true;
     this.halt |= HALT_CLOSING;
+    this.#from = this.#to = 0;
     this.#first = null;
     this.#more = [];
     this.#waitingBytes = 0;

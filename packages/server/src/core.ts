@@ -1,6 +1,7 @@
 /** The server without sockets: data, log, commands and everything that clients share, put together. */
 import type { ConfigHost } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
+import { ReplyWriter } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import { Blocking } from "./blocking.js";
 import type { ClientState } from "./client-state.js";
@@ -69,7 +70,8 @@ export class Core {
     const transactions = new Transactions(this.watches, dispatcher);
     this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
     this.clients = new Clients((client) => this.#forget(client));
-    this.ticker = new Ticker(persistence, stats);
+    const reply = new ReplyWriter();
+    this.ticker = new Ticker(persistence, stats, reply);
 
     const persistenceEnabled = !options.disablePersistence;
     const host = new Host({
@@ -79,7 +81,7 @@ export class Core {
       pubsub: this.pubsub,
       debugEnabled: options.enableDebugCommand,
     });
-    this.dispatcher = new Dispatcher(parts, host, { blocking: this.blocking, transactions });
+    this.dispatcher = new Dispatcher({ ...parts, reply }, host, { blocking: this.blocking, transactions });
     this.dispatcher.onCongested = () => this.#stand();
     this.ticker.onDrained = () => this.#goOn();
   }

@@ -1,9 +1,9 @@
 /**
  * The one road a command takes, for sockets and for programs in the same process alike.
  *
- *   begin(client)                          the clock is read; `reply` is empty and collects this client's replies
+ *   begin(client)                          the clock is read; what is appended to `reply` from now on is this client's
  *   execute(client, request)  any number   find the row, admit, run, log, serve who waited for it
- *   end()                                  the owner has taken the replies
+ *   end()                                  the owner has taken the replies, or remembers where they lie until the turn ends
  *
  * Everything is synchronous, so every command is atomic. What it changed is sealed as one log entry right behind it.
  */
@@ -58,12 +58,14 @@ export interface DispatcherParts {
   readonly persistence: Persistence;
   readonly stats: ServerStats;
   readonly logger: Logger;
+  /** Where replies are written; whoever sends them empties it. */
+  readonly reply: ReplyWriter;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
 export class Dispatcher implements BlockingRunner {
-  /** Replies of the client between begin() and end(). */
-  readonly reply = new ReplyWriter();
+  /** Replies of this turn, client after client; those of the present one are appended between begin() and end(). */
+  readonly reply: ReplyWriter;
   /** Called after a commit that made persistence congested. */
   onCongested: () => void = () => {};
 
@@ -84,6 +86,7 @@ export class Dispatcher implements BlockingRunner {
   #waitsOn = false;
 
   constructor(parts: DispatcherParts, host: ServerHost, waiting: { blocking: Blocking; transactions: Transactions }) {
+    this.reply = parts.reply;
     this.#keyspace = parts.keyspace;
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
@@ -108,15 +111,12 @@ export class Dispatcher implements BlockingRunner {
     const nowMs = Date.now();
     this.#current = client;
     this.#keyspace.nowMs = nowMs;
-    this.reply.reset();
     return nowMs;
   }
 
   /** Closes the batch; what comes for the client from now on goes to its deliver(). */
   end(): void {
     this.#current = null;
-    this.reply.reset();
-    this.reply.trim();
   }
 
   /** Runs one request of the client that begin() named. Its reply is appended to `reply`, unless the client now waits. */

@@ -6,6 +6,7 @@
  *
  * All replies of a connection in one turn are one write, and all log entries of one turn are one write before them.
  */
+import type { ReplyWriter } from "@hearthkv/resp";
 import { type GateTarget, ReplyGate } from "./gate.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
@@ -37,14 +38,17 @@ export class Ticker {
 
   readonly #persistence: Persistence;
   readonly #stats: ServerStats;
+  readonly #reply: ReplyWriter;
   readonly #gate = new ReplyGate<Outlet>();
   #outlets: Outlet[] = [];
   #runnable: Runnable[] = [];
   #scheduled = false;
 
-  constructor(persistence: Persistence, stats: ServerStats) {
+  /** @param reply where the replies of a turn are written; emptied at the turn's end */
+  constructor(persistence: Persistence, stats: ServerStats, reply: ReplyWriter) {
     this.#persistence = persistence;
     this.#stats = stats;
+    this.#reply = reply;
     persistence.onAcked = () => this.#gate.release(persistence.ackedSequence());
     persistence.onDrained = () => this.#drained();
     persistence.onWriteError = (text) => {
@@ -116,6 +120,8 @@ export class Ticker {
       else this.#hold(outlet, last);
     }
     outlets.length = 0;
+    this.#reply.reset();
+    this.#reply.trim();
   }
 
   /** While the disk fails nothing new is acknowledged for long; clients that only read go on. */

@@ -24,9 +24,10 @@ function claiming(bytes: number, ...words: string[]): Request {
 function answer(request: Request): string {
   const { dispatcher } = core;
   const client = new Client(keyspace.db(0));
+  const mark = dispatcher.reply.length;
   dispatcher.begin(client);
   dispatcher.execute(client, request);
-  const text = dispatcher.reply.bytes.toString("latin1", 0, dispatcher.reply.length);
+  const text = dispatcher.reply.bytes.toString("latin1", mark, dispatcher.reply.length);
   dispatcher.end();
   return text;
 }
