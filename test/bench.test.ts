@@ -1,22 +1,62 @@
 /** The benches still run: each in a small form. What they measure is not judged here. */
 import { expect, test } from "vitest";
-import { projectRoot, requirePeer, runProcess } from "./support/index.js";
+import { projectRoot, requirePeer, runProcess, temporaryFolder } from "./support/index.js";
 
 const small = [
   {
-    script: "throughput",
-    args: ["--rounds", "1", "--pipelines", "16", "--scale", "0.01"],
-    prints: /SET[^\n]*\n[^\n]*GET/,
+    script: "load/throughput",
+    args: ["--rounds", "1", "--pipelines", "16", "--scale", "0.005"],
+    prints: [/^SET .*\n(.*\n)*LRANGE_600 .*$/m],
   },
-  { script: "memory", args: ["--keys", "2000", "--settle-ms", "100"], prints: /redis-server[^\n]*\n[^\n]*HearthKV/ },
-  { script: "restart", args: ["--keys", "2000", "--rounds", "1"], prints: /recovery \d+ ms/ },
+  {
+    script: "load/throughput",
+    args: [
+      "--rounds",
+      "1",
+      "--pipelines",
+      "1",
+      "--tests",
+      "SET",
+      "--scale",
+      "0.005",
+      "--acks",
+      "synced",
+      "--idle",
+      "100",
+    ],
+    prints: [/^SET /m, /bytes an idle connection/],
+  },
+  {
+    script: "load/memory",
+    args: [
+      "--keys",
+      "2000",
+      "--collections",
+      "200",
+      "--elements",
+      "2000",
+      "--settle-ms",
+      "10",
+      "--idle-s",
+      "0.1",
+      "--cases",
+      "string 64,zset",
+    ],
+    prints: [/idle: % of a core/, /^string 64 B with TTL /m, /^zset, 2000 elements /m],
+  },
+  {
+    script: "load/restart",
+    args: ["--keys", "2000", "--rounds", "1", "--cases", "snapshot,mixed"],
+    prints: [/^snapshot .*\nmixed /m],
+  },
 ];
 
 for (const { script, args, prints } of small) {
-  test(`bench/load/${script}.mjs prints its figures`, async (context) => {
+  test(`bench/${script}.mjs ${args.join(" ")} prints its figures`, async (context) => {
     requirePeer(context, "redis-server", "redis-benchmark");
-    const run = await runProcess(process.execPath, [`bench/load/${script}.mjs`, ...args], { cwd: projectRoot });
+    const all = [`bench/${script}.mjs`, ...args, "--out", temporaryFolder("bench")];
+    const run = await runProcess(process.execPath, all, { cwd: projectRoot });
     expect(run.code, run.stderr).toBe(0);
-    expect(run.stdout).toMatch(prints);
+    for (const pattern of prints) expect(run.stdout).toMatch(pattern);
   });
 }

@@ -1,70 +1,150 @@
 /**
- * Bytes a key for strings (16-byte keys), and what comes back after deleting them all, beside redis-server.
+ * Bytes a key for strings, and a collection or an element for small and large collections, beside redis-server: by used_memory and by
+ * resident memory; what comes back after everything was deleted; and what an empty server takes, memory and CPU.
  *
- *   node bench/load/memory.mjs [--keys 1000000] [--bytes 64] [--settle-ms 5000]
+ *   node bench/load/memory.mjs [--keys 1000000] [--collections 100000] [--elements 1000000] [--cases string,hash] [--settle-ms 1000]
+ *     [--idle-s 10] [--out bench/results]
+ *
+ * Each case runs on a server of its own. --cases takes beginnings of names.
  */
-import net from "node:net";
 import { parseArgs } from "node:util";
-import { ask, infoField, residentBytes, startHearth, startRedis } from "./servers.mjs";
+import { keyName, sendAll, sendElements } from "./pipeline.mjs";
+import { compared, outOption, printSetting, printTable, rounded, save } from "./report.mjs";
+import { contenders, cpuSeconds, infoField, residentBytes } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
     keys: { type: "string", default: "1000000" },
-    bytes: { type: "string", default: "64" },
-    "settle-ms": { type: "string", default: "5000" },
+    collections: { type: "string", default: "100000" },
+    elements: { type: "string", default: "1000000" },
+    cases: { type: "string", default: "" },
+    "settle-ms": { type: "string", default: "1000" },
+    "idle-s": { type: "string", default: "10" },
+    out: outOption,
   },
 });
 const keys = Number(values.keys);
-const BATCH = 1000;
+const collections = Number(values.collections);
+const elements = Number(values.elements);
+const SMALL_ELEMENTS = 10;
+const TTL_S = 86_400;
 
-/** Sends one command for each key, `BATCH` at a time, and waits for every answer. */
-async function forEachKey(server, command) {
-  const socket = net.connect(server.port, "127.0.0.1");
-  let answers = 0;
-  let wake = () => {};
-  socket.on("data", (data) => {
-    for (const byte of data) if (byte === 10) answers++;
-    wake();
-  });
-  for (let i = 0; i < keys; i += BATCH) {
-    let text = "";
-    for (let k = i; k < i + BATCH; k++) text += command(`key:${String(k).padStart(12, "0")}`);
-    socket.write(text);
-    while (answers < i + BATCH) {
-      await new Promise((resolve) => {
-        wake = resolve;
-      });
-    }
-  }
-  socket.destroy();
-}
+const member = (i) => `member:${String(i).padStart(9, "0")}`;
+/** What one element of each kind of collection is, in the command that adds several. */
+const kinds = {
+  hash: { command: "HSET", element: (i) => [member(i), `value:${i % 1000}`] },
+  list: { command: "RPUSH", element: (i) => [member(i)] },
+  "set of strings": { command: "SADD", element: (i) => [member(i)] },
+  "set of integers": { command: "SADD", element: (i) => [i] },
+  zset: { command: "ZADD", element: (i) => [i, member(i)] },
+};
 
-async function measure(server) {
-  const memory = async () => ({ used: await infoField(server, "memory", "used_memory"), rss: residentBytes(server) });
-  const value = "x".repeat(Number(values.bytes));
-  const empty = await memory();
-  await forEachKey(server, (k) => `*3\r\n$3\r\nSET\r\n$16\r\n${k}\r\n$${value.length}\r\n${value}\r\n`);
-  const full = await memory();
-  await forEachKey(server, (k) => `*2\r\n$3\r\nDEL\r\n$16\r\n${k}\r\n`);
-  await new Promise((resolve) => setTimeout(resolve, Number(values["settle-ms"])));
-  const after = await memory();
-  await ask(server, "PING");
-  const mb = (bytes) => Number((bytes / 1e6).toFixed(1));
+function stringCase(bytes, hasTtl) {
+  const value = "x".repeat(bytes);
+  const ttl = hasTtl ? ["EX", TTL_S] : [];
   return {
-    server: server.name,
-    "used_memory a key": Number(((full.used - empty.used) / keys).toFixed(1)),
-    "RSS a key": Number(((full.rss - empty.rss) / keys).toFixed(1)),
-    "RSS MB empty": mb(empty.rss),
-    "full ": mb(full.rss),
-    "deleted ": mb(after.rss),
-    "used MB deleted": mb(after.used),
+    name: `string ${bytes} B${hasTtl ? " with TTL" : ""}`,
+    per: "key",
+    count: keys,
+    fill: (server) => sendAll(server, keys, (i) => ["SET", keyName(i), value, ...ttl]),
+    keys,
   };
 }
 
-const rows = [];
-for (const start of [startRedis, startHearth]) {
-  const server = await start();
-  rows.push(await measure(server));
-  await server.stop("SIGKILL");
+function smallCase(kind) {
+  const { command, element } = kinds[kind];
+  const words = (c) => {
+    const all = [command, keyName(c)];
+    for (let i = 0; i < SMALL_ELEMENTS; i++) all.push(...element(c * SMALL_ELEMENTS + i));
+    return all;
+  };
+  const fill = (server) => sendAll(server, collections, words, { batch: 200 });
+  return {
+    name: `${kind}, ${SMALL_ELEMENTS} elements`,
+    per: "collection",
+    count: collections,
+    fill,
+    keys: collections,
+  };
 }
-console.table(rows);
+
+function largeCase(kind) {
+  const { command, element } = kinds[kind];
+  const fill = (server) => sendElements(server, [command, keyName(0)], elements, element);
+  return { name: `${kind}, ${elements} elements`, per: "element", count: elements, fill, keys: 1 };
+}
+
+const cases = [
+  ...[16, 64, 1024].flatMap((bytes) => [stringCase(bytes, false), stringCase(bytes, true)]),
+  ...Object.keys(kinds).map(smallCase),
+  ...Object.keys(kinds).map(largeCase),
+];
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, Number(values["settle-ms"])));
+
+async function memoryOf(server) {
+  await settled();
+  return { used: await infoField(server, "memory", "used_memory"), rss: residentBytes(server) };
+}
+
+async function measure(peer, { fill, keys, count }) {
+  const server = await peer.start();
+  const empty = await memoryOf(server);
+  await fill(server);
+  const full = await memoryOf(server);
+  await sendAll(server, keys, (i) => ["DEL", keyName(i)]);
+  const deleted = await memoryOf(server);
+  await server.stop("SIGKILL");
+  const left = (deleted.rss - empty.rss) / 2 ** 20;
+  return { used: (full.used - empty.used) / count, rss: (full.rss - empty.rss) / count, left };
+}
+
+/** Resident MB of a server without data, and its share of a core while nobody asks anything. */
+async function measureEmpty(peer) {
+  const server = await peer.start();
+  await settled();
+  const before = cpuSeconds(server);
+  const idleS = Number(values["idle-s"]);
+  await new Promise((resolve) => setTimeout(resolve, idleS * 1000));
+  const idlePercent = ((cpuSeconds(server) - before) / idleS) * 100;
+  const rssMb = residentBytes(server) / 2 ** 20;
+  await server.stop("SIGKILL");
+  return { server: peer.name, "empty: RSS MB": rounded(rssMb, 1), "idle: % of a core": rounded(idlePercent, 2) };
+}
+
+const peers = contenders();
+const setting = printSetting(peers);
+const empty = [];
+for (const peer of peers) empty.push(await measureEmpty(peer));
+printTable(empty);
+
+const beginnings = values.cases.split(",");
+const results = [];
+for (const each of cases.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))) {
+  const figures = [];
+  for (const peer of peers) figures.push(await measure(peer, each));
+  results.push({ name: each.name, count: each.count, per: each.per, figures });
+}
+printTable(
+  results.map(({ name, per, figures }) => ({
+    holds: name,
+    per,
+    ...compared(
+      "used B",
+      peers,
+      figures.map(({ used }) => used),
+      1,
+    ),
+    ...compared(
+      "RSS B",
+      peers,
+      figures.map(({ rss }) => rss),
+      1,
+    ),
+    ...Object.fromEntries(peers.map((peer, i) => [`MB kept ${peer.name}`, rounded(figures[i].left, 1)])),
+  })),
+);
+console.log(
+  `Bytes of used_memory and of resident memory a key, collection or element, above the empty server's; x = HearthKV's of the other's; MB kept: resident after all was deleted, above the empty server's.`,
+);
+save(values.out, "memory.json", `${JSON.stringify({ setting, empty, results }, null, 1)}\n`);

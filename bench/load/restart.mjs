@@ -1,105 +1,124 @@
 /**
- * How long a start takes: with the keys in a snapshot, and with as many entries in the log.
+ * How long a start takes, beside redis-server: from a snapshot (there: RDB), and from a log (there: an append-only file of commands,
+ * aof-use-rdb-preamble no).
  *
- *   node bench/load/restart.mjs [--keys 1000000] [--bytes 64] [--rounds 3]
+ *   node bench/load/restart.mjs [--keys 1000000,10000000] [--bytes 64] [--rounds 3] [--cases snapshot,log,mixed] [--out bench/results]
  *
- * Three directories are made: a snapshot of so many strings; a log of so many SETs of new keys; a log of so many mixed commands over a
- * tenth of the keys. Each is then recovered several times in a process of its own; the times are what INFO says about recovery, and
- * the whole start until the server listens.
+ * snapshot: so many strings. log: so many SETs of new keys. mixed: so many SET, INCR, HSET and ZADD over a tenth of the keys.
+ * Every server makes its files from the same commands and is then started from them in alternating rounds. `load` is what it says
+ * about itself (recovery_ms; "DB loaded ..." in its log), `start` the time from the launch until it answers.
  */
-import { readdirSync, rmSync, statSync } from "node:fs";
-import net from "node:net";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { folder, infoField, startHearth } from "./servers.mjs";
+import { keyName, sendAll, valueText } from "./pipeline.mjs";
+import { compared, median, numbers, outOption, printSetting, printTable, rounded, save } from "./report.mjs";
+import { contenders, folder, infoField, order } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
-    keys: { type: "string", default: "1000000" },
+    keys: { type: "string", default: "1000000,10000000" },
     bytes: { type: "string", default: "64" },
     rounds: { type: "string", default: "3" },
+    cases: { type: "string", default: "snapshot,log,mixed" },
+    out: outOption,
   },
 });
-const keys = Number(values.keys);
-const value = "v".repeat(Number(values.bytes));
-const BATCH = 2000;
-const MB = 1024 * 1024;
-const noSnapshots = ["--snapshot-ops", "0", "--snapshot-interval-s", "0"];
-
-/** Sends `count` commands, a batch at a time, and waits for all their one-line answers. */
-async function send(port, count, command) {
-  const socket = net.connect(port, "127.0.0.1");
-  let answers = 0;
-  let wake = () => {};
-  socket.on("data", (data) => {
-    for (const byte of data) if (byte === 10) answers++;
-    wake();
-  });
-  for (let i = 0; i < count; i += BATCH) {
-    const size = Math.min(BATCH, count - i);
-    socket.write(Array.from({ length: size }, (_, k) => encode(command(i + k))).join(""));
-    while (answers < i + size) {
-      await new Promise((resolve) => {
-        wake = resolve;
-      });
-    }
-  }
-  socket.destroy();
-}
-
-function encode(words) {
-  return `*${words.length}\r\n${words.map((word) => `$${String(word).length}\r\n${word}\r\n`).join("")}`;
-}
-
-const key = (i) => `key:${String(i).padStart(12, "0")}`;
+const bytes = Number(values.bytes);
+const newKey = (i) => ["SET", keyName(i), valueText(i, bytes)];
 
 /** A quarter of the commands each: a string, a counter, a hash field, a sorted set's member. */
-function mixed(i) {
-  const k = i % (keys / 10);
-  switch (i % 4) {
-    case 0:
-      return ["SET", `s:${k}`, value];
-    case 1:
-      return ["INCR", `n:${k}`];
-    case 2:
-      return ["HSET", `h:${k >> 4}`, `field-${i % 64}`, value];
-    default:
-      return ["ZADD", `z:${k >> 4}`, i, `member-${i % 64}`];
+function mixed(count) {
+  return (i) => {
+    const k = i % (count / 10);
+    switch (i % 4) {
+      case 0:
+        return ["SET", `s:${k}`, valueText(i, bytes)];
+      case 1:
+        return ["INCR", `n:${k}`];
+      case 2:
+        return ["HSET", `h:${k >> 4}`, `field-${i % 64}`, valueText(i, bytes)];
+      default:
+        return ["ZADD", `z:${k >> 4}`, i, `member-${i % 64}`];
+    }
+  };
+}
+
+/** `files`: what is loaded of a data directory; `flags`: of redis-server; `save`: whether the end writes a snapshot. */
+const cases = {
+  snapshot: { commands: () => newKey, save: true, files: /\.(snap|rdb)$/, flags: ["--appendonly", "no"] },
+  log: { commands: () => newKey, save: false },
+  mixed: { commands: mixed, save: false },
+};
+const logCase = {
+  files: /\.(log|aof)$/,
+  flags: ["--aof-use-rdb-preamble", "no", "--auto-aof-rewrite-percentage", "0"],
+};
+const hearthFlags = ["--snapshot-ops", "0", "--snapshot-interval-s", "0"];
+
+/** The data directory of one server, and how it is started from it. */
+async function makeFiles(peer, { commands, save: saves, files, flags }, count) {
+  const dataDir = folder();
+  const options = { dataDir, flags: peer.name === "HearthKV" ? hearthFlags : flags };
+  const writer = await peer.start(options);
+  await sendAll(writer, count, commands(count));
+  if (saves) await order(writer, "SAVE");
+  const keys = Number((await order(writer, "DBSIZE")).slice(1));
+  await writer.stop("SIGKILL");
+  const names = readdirSync(dataDir, { recursive: true }).filter((name) => files.test(name));
+  const fileBytes = names.reduce((sum, name) => sum + statSync(join(dataDir, name)).size, 0);
+  return { options, fileBytes, keys };
+}
+
+/** Starts a server once: seconds until its data was loaded, and until it answered. */
+async function startOnce(peer, { options, keys }) {
+  const logFile = join(options.dataDir, "log.txt");
+  rmSync(logFile, { force: true });
+  const server = await peer.start(options);
+  const found = Number((await order(server, "DBSIZE")).slice(1));
+  if (found !== keys) throw new Error(`${peer.name}: ${found} of ${keys} keys came back`);
+  const loadS =
+    peer.name === "HearthKV"
+      ? (await infoField(server, "persistence", "recovery_ms")) / 1000
+      : Number(/DB loaded from .*: ([\d.]+) seconds/.exec(readFileSync(logFile, "utf8"))?.[1]);
+  await server.stop("SIGKILL");
+  return { loadS, startS: server.startMs / 1000 };
+}
+
+async function compareCase(peers, each, count) {
+  const made = [];
+  for (const peer of peers) made.push(await makeFiles(peer, each, count));
+  const times = peers.map(() => []);
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const turn = [...peers.keys()];
+    if (round % 2 === 1) turn.reverse();
+    for (const i of turn) times[i].push(await startOnce(peers[i], made[i]));
+  }
+  for (const { options } of made) rmSync(options.dataDir, { recursive: true });
+  return {
+    mb: made.map(({ fileBytes }) => fileBytes / 2 ** 20),
+    loadS: times.map((all) => median(all.map(({ loadS }) => loadS))),
+    startS: times.map((all) => median(all.map(({ startS }) => startS))),
+  };
+}
+
+const peers = contenders();
+const setting = printSetting(peers);
+const results = [];
+for (const count of numbers(values.keys)) {
+  for (const name of values.cases.split(",")) {
+    if (cases[name] === undefined) throw new Error(`no case ${name}; there are ${Object.keys(cases).join(", ")}`);
+    results.push({ from: name, entries: count, ...(await compareCase(peers, { ...logCase, ...cases[name] }, count)) });
   }
 }
-
-const scenarios = [
-  { name: "snapshot, strings", end: "SIGTERM", files: /\.snap$/, command: (i) => ["SET", key(i), value] },
-  { name: "log, SETs of new keys", end: "SIGKILL", files: /\.log$/, command: (i) => ["SET", key(i), value] },
-  { name: "log, mixed commands", end: "SIGKILL", files: /\.log$/, command: mixed },
-];
-
-async function recoverOnce(dataDir) {
-  const reader = await startHearth(noSnapshots, dataDir);
-  const figure = (field) => infoField(reader, "persistence", field);
-  const entries = (await figure("recovery_snapshot_entries")) + (await figure("recovery_wal_entries"));
-  if (entries < keys) throw new Error(`only ${entries} of ${keys} entries came back`);
-  const recoveryMs = await figure("recovery_ms");
-  await reader.stop("SIGKILL");
-  return { recoveryMs, startMs: reader.startMs };
-}
-
-console.log(`${keys} keys or entries, values of ${values.bytes} bytes, Node ${process.version}`);
-for (const { name, end, files, command } of scenarios) {
-  const dataDir = folder();
-  const writer = await startHearth(noSnapshots, dataDir);
-  await send(writer.port, keys, command);
-  await writer.stop(end);
-  const names = readdirSync(dataDir).filter((file) => files.test(file));
-  const bytes = names.reduce((sum, file) => sum + statSync(join(dataDir, file)).size, 0);
-  const times = [];
-  for (let round = 0; round < Number(values.rounds); round++) times.push(await recoverOnce(dataDir));
-  rmSync(dataDir, { recursive: true });
-  times.sort((a, b) => a.recoveryMs - b.recoveryMs);
-  const { recoveryMs, startMs } = times[times.length >> 1];
-  const perEntry = `${((recoveryMs / keys) * 1e6).toFixed(0)} ns an entry`;
-  const all = times.map((each) => each.recoveryMs).join(", ");
-  console.log(
-    `${name.padEnd(24)}${(bytes / MB).toFixed(0)} MB: recovery ${recoveryMs} ms (${perEntry}; all: ${all}), start ${startMs.toFixed(0)} ms`,
-  );
-}
+printTable(
+  results.map(({ from, entries, mb, loadS, startS }) => ({
+    from,
+    entries,
+    ...Object.fromEntries(peers.map((peer, i) => [`MB ${peer.name}`, rounded(mb[i], 0)])),
+    ...compared("load s", peers, loadS, 2),
+    ...compared("start s", peers, startS, 2),
+  })),
+);
+console.log(`Medians of ${values.rounds} alternating rounds; x = HearthKV's time of the other's.`);
+save(values.out, "restart.json", `${JSON.stringify({ setting, results }, null, 1)}\n`);

@@ -1,5 +1,5 @@
 /** The servers a bench compares, each a child process on a free port with a folder of its own. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -7,20 +7,42 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const launcher = fileURLToPath(new URL("../../bin/hearthkv.js", import.meta.url));
+/** What redis-server must be told to promise what HearthKV does at each level. */
+const appendfsyncOf = { memory: "no", written: "everysec", synced: "always" };
+const POLL_MS = 5;
 
-/** Starts HearthKV with its defaults, and `flags` behind them. */
-export async function startHearth(flags = [], dataDir = folder()) {
+/**
+ * Starts HearthKV with its defaults.
+ * @param options `flags` for serve, the `ack` level, an existing `dataDir`, and a `wrapper`: words put before the command
+ */
+export async function startHearth({ flags = [], ack = "written", dataDir = folder(), wrapper = [] } = {}) {
   const port = await freePort();
-  const args = [launcher, "serve", "--port", String(port), "--data-dir", dataDir, "--log-level", "warn", ...flags];
-  return started("HearthKV", process.execPath, args, port, dataDir);
+  const args = ["serve", "--port", port, "--data-dir", dataDir, "--log-level", "warn", "--ack", ack, ...flags];
+  return started("HearthKV", [...wrapper, process.execPath, launcher, ...args.map(String)], port, dataDir);
 }
 
-/** Starts redis-server with its log on: append-only file, synced every second, no snapshots. */
-export async function startRedis(flags = [], dataDir = folder()) {
+/** Starts redis-server or what descends from it: log on, synced every second (or as `ack` has it), no snapshots by themselves. */
+async function startRedisLike(program, { flags = [], ack = "written", dataDir = folder(), wrapper = [] } = {}) {
   const port = await freePort();
-  const log = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir, ...log, ...flags];
-  return started("redis-server", "redis-server", args, port, dataDir);
+  const place = ["--port", port, "--bind", "127.0.0.1", "--dir", dataDir, "--logfile", join(dataDir, "log.txt")];
+  const log = ["--appendonly", "yes", "--appendfsync", appendfsyncOf[ack], "--save", ""];
+  return started(program, [...wrapper, program, ...[...place, ...log, ...flags].map(String)], port, dataDir);
+}
+
+/**
+ * Everything to compare on this machine, the references first, HearthKV last: `name`, `version`, `start(options)`.
+ * What is not installed is named on standard error.
+ */
+export function contenders() {
+  const found = [];
+  for (const name of ["redis-server", "valkey-server"]) {
+    const run = spawnSync(name, ["--version"], { encoding: "utf8" });
+    const version = /v=(\S+)/.exec(run.stdout ?? "")?.[1];
+    if (version === undefined) console.error(`${name} is not on the PATH: left out`);
+    else found.push({ name, version, start: (options) => startRedisLike(name, options) });
+  }
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return [...found, { name: "HearthKV", version, start: startHearth }];
 }
 
 /** Resident memory of a server, in bytes. */
@@ -28,13 +50,13 @@ export function residentBytes(server) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]) * 1024;
 }
 
-/** CPU time a server has used so far, in seconds. */
+/** CPU time that a server, and the children it has waited for, used so far, in seconds; it counts in hundredths. */
 export function cpuSeconds(server) {
   const fields = readFileSync(`/proc/${server.pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  return (Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14])) / 100;
 }
 
-/** Sends one inline command and returns what came within the first answer. */
+/** Sends one inline command and returns its answer: a line, or a whole bulk string. */
 export function ask(server, command) {
   return new Promise((resolve, reject) => {
     const socket = net.connect(server.port, "127.0.0.1", () => socket.write(`${command}\r\n`));
@@ -50,30 +72,55 @@ export function ask(server, command) {
   });
 }
 
-/** Value of one field of INFO. */
+/** The same for commands that must succeed. */
+export async function order(server, command) {
+  const answer = await ask(server, command);
+  if (answer === "" || answer.startsWith("-")) throw new Error(`${server.name}: ${command}: ${answer || "no answer"}`);
+  return answer;
+}
+
+/** Value of one numeric field of INFO. */
 export async function infoField(server, section, field) {
   return Number(new RegExp(`^${field}:(\\S+)`, "m").exec(await ask(server, `INFO ${section}`))?.[1]);
 }
 
-async function started(name, command, args, port, dataDir) {
+/** Waits until `check` holds, or fails after `timeoutMs` with `what`. */
+export async function until(what, check, timeoutMs = 300_000, everyMs = 50) {
+  const endMs = performance.now() + timeoutMs;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+const running = new Set();
+
+async function started(name, [command, ...args], port, dataDir) {
   const beganMs = performance.now();
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  const stop = async (signal = "SIGTERM") => {
-    child.kill(signal);
+  running.add(child);
+  let ended = false;
+  const exited = new Promise((resolve) => child.once("exit", resolve)).then(() => {
+    ended = true;
+    running.delete(child);
+  });
+  const server = { name, port, pid: child.pid, dataDir, startMs: 0 };
+  server.stop = async (signal = "SIGTERM") => {
+    process.kill(server.pid, signal);
     await exited;
   };
-  const server = { name, port, pid: child.pid, dataDir, stop, startMs: 0 };
   child.once("error", (error) => {
     console.error(`${command}: ${error.message}`);
     process.exit(1);
   });
-  for (;;) {
-    const answer = await ask(server, "PING").catch(() => "");
-    if (answer.startsWith("+PONG")) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const isUp = async () => {
+    if (ended) throw new Error(`${name} ended before it served`);
+    return (await ask(server, "PING").catch(() => "")).startsWith("+PONG");
+  };
+  await until(`${name} serves`, isUp, 600_000, POLL_MS);
   server.startMs = performance.now() - beganMs;
+  // Behind a wrapper the process that counts is another one than the child.
+  server.pid = await infoField(server, "server", "process_id");
   return server;
 }
 
@@ -87,8 +134,10 @@ async function freePort() {
 
 const folders = [];
 process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
   for (const each of folders) rmSync(each, { recursive: true, force: true });
 });
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 /** A new temporary folder, removed at the end. */
 export function folder() {

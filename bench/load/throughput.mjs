@@ -1,80 +1,171 @@
 /**
- * redis-benchmark against HearthKV and redis-server (append-only file, everysec) in alternating rounds; medians and their ratio.
+ * redis-benchmark's default suite against HearthKV, redis-server and valkey-server (those that are installed), all with their log on:
+ * alternating rounds, medians and ratios in one table, JSON and a chart. Every run begins with FLUSHALL and the same data; pops never
+ * find their collection empty.
  *
- *   node bench/load/throughput.mjs [--rounds 5] [--pipelines 1,16,64] [--tests set,get] [--bytes 64] [--clients 50] [--scale 1] [-- serve flags]
+ *   node bench/load/throughput.mjs [--quick] [--rounds 5] [--pipelines 1,16,64] [--bytes 64] [--clients 50] [--acks written] [--idle 0]
+ *     [--tests SET,GET] [--scale 1] [--out bench/results] [-- flags of hearthkv serve]
+ *
+ * --acks: memory, written or synced; the others run with appendfsync no, everysec or always. --bytes, --clients, --acks, --pipelines
+ * and --tests take lists. --idle: so many connections that do nothing beside the clients, and what each costs.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
-import { cpuSeconds, startHearth, startRedis } from "./servers.mjs";
+import { throughputChart } from "./chart.mjs";
+import { compared, median, numbers, outOption, printSetting, printTable, save } from "./report.mjs";
+import { contenders, cpuSeconds, infoField, residentBytes, until } from "./servers.mjs";
+import { prepare, sizeOf, suite } from "./suite.mjs";
+
+const WARM_SHARE = 0.25;
+const SETTLE_MS = 1000;
+/** redis-benchmark's own event loop takes no more. */
+const IDLE_MAX = 10_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: "string", default: "5" },
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    scale: { type: "string" },
     pipelines: { type: "string", default: "1,16,64" },
-    tests: { type: "string", default: "set,get" },
+    tests: { type: "string", default: suite.map((row) => row.name).join(",") },
     bytes: { type: "string", default: "64" },
     clients: { type: "string", default: "50" },
-    scale: { type: "string", default: "1" },
+    acks: { type: "string", default: "written" },
+    idle: { type: "string", default: "0" },
+    out: outOption,
   },
 });
-const requestsAt = { 1: 60_000, 16: 400_000, 64: 800_000 };
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+const scale = Number(values.scale ?? (values.quick ? 0.3 : 1));
+const idle = Number(values.idle);
+if (idle > IDLE_MAX) throw new Error(`--idle is at most ${IDLE_MAX}`);
+const tests = values.tests.toUpperCase().split(",");
+const unknown = tests.find((name) => !suite.some((row) => row.name === name));
+if (unknown !== undefined) throw new Error(`no test ${unknown}; there are ${suite.map((row) => row.name).join(", ")}`);
+const benchmarks = ["redis-benchmark", "valkey-benchmark"];
+const benchmark = benchmarks.find((name) => spawnSync(name, ["--version"]).status === 0);
+if (benchmark === undefined) throw new Error("neither redis-benchmark nor valkey-benchmark is on the PATH");
 
-function benchmark(server, pipeline, test) {
-  const count = Math.round((requestsAt[pipeline] ?? 400_000) * Number(values.scale));
-  const args = [
-    "-p",
-    server.port,
-    "-c",
-    values.clients,
-    "-P",
-    pipeline,
-    "-n",
-    count,
-    "-d",
-    values.bytes,
-    "-r",
-    100_000,
-  ];
-  const cpu = cpuSeconds(server);
-  const run = spawnSync("redis-benchmark", [...args, "-t", test, "--csv"].map(String), { encoding: "utf8" });
-  const row = run.stdout.trim().split("\n").at(-1).replaceAll('"', "").split(",");
-  if (run.status !== 0 || row.length < 8) throw new Error(`redis-benchmark ${test}: ${run.stdout}${run.stderr}`);
-  const cpuUs = ((cpuSeconds(server) - cpu) / count) * 1e6;
-  return { name: row[0], rps: Number(row[1]), p50: Number(row[4]), p99: Number(row[6]), cpuUs };
+/** One run: requests/s, latencies in ms, CPU microseconds of the server a request. */
+function measure(server, row, run, { pipeline, clients, bytes }) {
+  const sizes = ["-c", clients, "-P", pipeline, "-n", run.requests, "-d", bytes, "-r", run.keyspace];
+  const args = ["-p", server.port, ...sizes, "--csv", ...row.ask].map(String);
+  const before = cpuSeconds(server);
+  const ran = spawnSync(benchmark, args, { encoding: "utf8" });
+  const cpuUs = ((cpuSeconds(server) - before) / run.requests) * 1e6;
+  const cells = (ran.stdout ?? "").trim().split("\n").at(-1).replaceAll('"', "").split(",");
+  const [rps, p50, p99] = [cells.at(-7), cells.at(-4), cells.at(-2)].map(Number);
+  if (ran.status !== 0 || !(rps > 0)) throw new Error(`${benchmark} ${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  return { rps, p50, p99, cpuUs };
 }
 
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
+/** All rounds of one row: for each server the medians of its figures. */
+async function compareRow(servers, row, setting) {
+  const run = sizeOf(row, setting);
+  if (run === null) return null;
+  const results = servers.map(() => []);
+  // Round 0 only warms up. The order turns from round to round.
+  for (let round = 0; round <= rounds; round++) {
+    const order = [...servers.keys()];
+    if (round % 2 === 1) order.reverse();
+    const size = round === 0 ? { ...run, requests: Math.ceil(run.requests * WARM_SHARE) } : run;
+    for (const i of order) {
+      await prepare(servers[i], row, size);
+      const result = measure(servers[i], row, size, setting);
+      if (round > 0) results[i].push(result);
+    }
+  }
+  const of = (i, figure) => median(results[i].map((result) => result[figure]));
+  return servers.map((_, i) => ({ rps: of(i, "rps"), p50: of(i, "p50"), p99: of(i, "p99"), cpuUs: of(i, "cpuUs") }));
 }
 
-const servers = [await startRedis(), await startHearth(positionals)];
-const rows = [];
-for (const pipeline of values.pipelines.split(",").map(Number)) {
-  for (const test of values.tests.split(",")) {
-    const results = servers.map(() => []);
-    for (let round = -1; round < Number(values.rounds); round++) {
-      const order = round % 2 === 0 ? [0, 1] : [1, 0];
-      for (const i of order) {
-        const result = benchmark(servers[i], pipeline, test);
-        // The first round warms both up.
-        if (round >= 0) results[i].push(result);
+/** Opens connections that stay idle; returns the processes that hold them and what each connection costs each server. */
+async function openIdle(servers) {
+  const holders = [];
+  const bytesEach = [];
+  for (const server of servers) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const before = residentBytes(server);
+    holders.push(spawn(benchmark, ["-p", String(server.port), "-I", "-c", String(idle)], { stdio: "ignore" }));
+    const connected = () => infoField(server, "clients", "connected_clients").then((count) => count >= idle);
+    await until(`${idle} idle connections to ${server.name}`, connected);
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    bytesEach.push((residentBytes(server) - before) / idle);
+  }
+  return { holders, bytesEach };
+}
+
+const peers = contenders();
+const setting = printSetting(peers);
+const figures = [];
+const idleCosts = [];
+const skipped = [];
+for (const ack of values.acks.split(",")) {
+  const room = ["--maxclients", String(IDLE_MAX + 1000)];
+  const flagsFor = ({ name }) => [...(idle > 0 ? room : []), ...(name === "HearthKV" ? positionals : [])];
+  const servers = [];
+  for (const peer of peers) servers.push(await peer.start({ ack, flags: flagsFor(peer) }));
+  const { holders, bytesEach } = idle > 0 ? await openIdle(servers) : { holders: [], bytesEach: [] };
+  if (idle > 0) idleCosts.push({ ack, ...compared("bytes an idle connection", peers, bytesEach) });
+  for (const clients of numbers(values.clients)) {
+    for (const bytes of numbers(values.bytes)) {
+      for (const pipeline of numbers(values.pipelines)) {
+        for (const row of suite.filter(({ name }) => tests.includes(name))) {
+          const at = { pipeline, clients, bytes, ack };
+          const medians = await compareRow(servers, row, { ...at, scale });
+          if (medians === null) skipped.push(`${row.title} P=${pipeline}, ${clients} clients, ${bytes} bytes`);
+          else figures.push({ test: row.title, ...at, medians });
+        }
       }
     }
-    const of = (i, field) => median(results[i].map((r) => r[field]));
-    rows.push({
-      test: results[0][0].name,
-      P: pipeline,
-      "redis rps": Math.round(of(0, "rps")),
-      "hearthkv rps": Math.round(of(1, "rps")),
-      ratio: Number((of(1, "rps") / of(0, "rps")).toFixed(2)),
-      "redis p99 ms": of(0, "p99"),
-      "hearthkv p99 ms": of(1, "p99"),
-      "redis cpu us": Number(of(0, "cpuUs").toFixed(2)),
-      "hearthkv cpu us": Number(of(1, "cpuUs").toFixed(2)),
-    });
   }
+  for (const holder of holders) holder.kill();
+  for (const server of servers) await server.stop("SIGKILL");
 }
-for (const server of servers) await server.stop("SIGKILL");
-console.table(rows);
+
+/** Only what differs within this run gets a column. */
+const shown = ["pipeline", "clients", "bytes", "ack"].filter((key) => new Set(figures.map((row) => row[key])).size > 1);
+printTable(
+  figures.map((row) => ({
+    test: row.test,
+    ...Object.fromEntries(shown.map((key) => [key === "pipeline" ? "P" : key, row[key]])),
+    ...compared(
+      "rps",
+      peers,
+      row.medians.map((each) => each.rps),
+    ),
+    ...compared(
+      "p50 ms",
+      peers,
+      row.medians.map((each) => each.p50),
+      2,
+    ),
+    ...compared(
+      "p99 ms",
+      peers,
+      row.medians.map((each) => each.p99),
+      2,
+    ),
+    ...compared(
+      "CPU s/M",
+      peers,
+      row.medians.map((each) => each.cpuUs),
+      2,
+    ),
+  })),
+);
+if (idleCosts.length > 0) printTable(idleCosts);
+for (const each of skipped) console.log(`left out, its replies under way at once would take over 1 GB: ${each}`);
+console.log(
+  `Medians of ${rounds} rounds; x = HearthKV's figure of the other's. CPU s/M: CPU seconds of the server process a million requests.`,
+);
+console.log(
+  `${benchmark} shares the cores with the server: where a request is cheap, requests/s show the client's limit; CPU s/M does not depend on it.`,
+);
+save(
+  values.out,
+  "throughput.json",
+  `${JSON.stringify({ setting, rounds, scale, idle, figures, idleCosts, skipped }, null, 1)}\n`,
+);
+save(values.out, "throughput.svg", throughputChart(peers, figures, setting));

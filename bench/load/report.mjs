@@ -1,0 +1,90 @@
+/** What every bench prints and keeps: where it ran, a table, a file. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The option that every script has: where results go. */
+export const outOption = { type: "string", default: fileURLToPath(new URL("../results", import.meta.url)) };
+
+/** The numbers of a list "1,16,64". */
+export function numbers(text) {
+  return text.split(",").map(Number);
+}
+
+/** The middle one. */
+export function median(values) {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
+
+/** Prints command, date, machine and versions in one line, and returns them. */
+export function printSetting(servers) {
+  const cpu = os.cpus();
+  const setting = {
+    command: `node ${process.argv.slice(1).map(fromHere).join(" ")}`,
+    date: new Date().toISOString().slice(0, 16),
+    machine: `${cpu.length} cores (shared by servers and clients), ${cpu[0]?.model.trim()}, ${Math.round(os.totalmem() / 2 ** 30)} GB, ${os.type()} ${os.release()}`,
+    node: process.version,
+    servers: servers.map(({ name, version }) => `${name} ${version}`),
+  };
+  console.log(
+    `${setting.command} | ${setting.date}Z | ${setting.machine} | Node ${setting.node} | ${setting.servers.join(", ")}`,
+  );
+  return setting;
+}
+
+function fromHere(path) {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  return path.startsWith(root) ? path.slice(root.length) : path;
+}
+
+/** Prints rows (objects with the same properties, which are the columns' titles); numbers stand to the right. */
+export function printTable(rows) {
+  const titles = Object.keys(rows[0] ?? {});
+  const cell = (value) => (value === undefined || Number.isNaN(value) ? "-" : String(value));
+  const widths = titles.map((title) => Math.max(title.length, ...rows.map((row) => cell(row[title]).length)));
+  const line = (cells, isNumber) =>
+    cells.map((text, i) => (isNumber(i) ? text.padStart(widths[i]) : text.padEnd(widths[i]))).join("  ");
+  const numeric = (i) => typeof rows[0][titles[i]] === "number";
+  console.log(line(titles, numeric));
+  for (const row of rows) {
+    console.log(
+      line(
+        titles.map((title) => cell(row[title])),
+        numeric,
+      ),
+    );
+  }
+}
+
+/**
+ * Columns of one figure for a table: its value at each server, and what HearthKV's (the last one's) is of each other's.
+ * @param digits behind the point
+ */
+export function compared(label, servers, values, digits = 0) {
+  const columns = {};
+  servers.forEach(({ name }, i) => {
+    columns[`${label} ${short(name)}`] = rounded(values[i], digits);
+  });
+  servers.slice(0, -1).forEach(({ name }, i) => {
+    columns[`${label} x ${short(name)}`] = rounded(values.at(-1) / values[i], 2);
+  });
+  return columns;
+}
+
+function short(name) {
+  return name.replace("-server", "").toLowerCase();
+}
+
+/** A number with so many digits behind the point. */
+export function rounded(value, digits) {
+  return Number(value.toFixed(digits));
+}
+
+/** Keeps a text in the folder of results and says where. */
+export function save(outDir, name, text) {
+  mkdirSync(outDir, { recursive: true });
+  const file = join(outDir, name);
+  writeFileSync(file, text);
+  console.log(`written: ${fromHere(file)}`);
+}
