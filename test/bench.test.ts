@@ -49,6 +49,14 @@ const small = [
     args: ["--keys", "2000", "--rounds", "1", "--cases", "snapshot,mixed"],
     prints: [/^snapshot .*\nmixed /m],
   },
+  {
+    script: "load/pause",
+    args: [
+      ...["--keys", "20000", "--expiring", "2000", "--elements", "2000", "--seconds", "0.3", "--rate", "2000"],
+      ...["--warm-s", "0.1", "--cases", "grow,snapshot,expire,delete-zset,slow-disk"],
+    ],
+    prints: [/^grow .*\nsnapshot .*\nexpire .*\ndelete-zset .*\nslow-disk /m],
+  },
 ];
 
 for (const { script, args, prints } of small) {

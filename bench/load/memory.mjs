@@ -9,7 +9,7 @@
  */
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
-import { compared, outOption, printSetting, printTable, rounded, save } from "./report.mjs";
+import { compared, outOption, printSetting, printTable, rounded, save, sideBySide } from "./report.mjs";
 import { contenders, cpuSeconds, infoField, residentBytes } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -141,7 +141,12 @@ printTable(
       figures.map(({ rss }) => rss),
       1,
     ),
-    ...Object.fromEntries(peers.map((peer, i) => [`MB kept ${peer.name}`, rounded(figures[i].left, 1)])),
+    ...sideBySide(
+      "MB kept",
+      peers,
+      figures.map(({ left }) => left),
+      1,
+    ),
   })),
 );
 console.log(

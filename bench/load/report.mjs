@@ -57,19 +57,18 @@ export function printTable(rows) {
   }
 }
 
-/**
- * Columns of one figure for a table: its value at each server, and what HearthKV's (the last one's) is of each other's.
- * @param digits behind the point
- */
+/** Columns of one figure for a table: its value at each server, with so many digits behind the point. */
+export function sideBySide(label, servers, values, digits = 0) {
+  return Object.fromEntries(servers.map(({ name }, i) => [`${label} ${short(name)}`, rounded(values[i], digits)]));
+}
+
+/** The same, and how many times each other server's value HearthKV's (the last one's) is. */
 export function compared(label, servers, values, digits = 0) {
-  const columns = {};
-  servers.forEach(({ name }, i) => {
-    columns[`${label} ${short(name)}`] = rounded(values[i], digits);
-  });
-  servers.slice(0, -1).forEach(({ name }, i) => {
-    columns[`${label} x ${short(name)}`] = rounded(values.at(-1) / values[i], 2);
-  });
-  return columns;
+  const times = servers.slice(0, -1).map(({ name }, i) => [`x ${short(name)}`, values.at(-1) / values[i]]);
+  return {
+    ...sideBySide(label, servers, values, digits),
+    ...Object.fromEntries(times.map(([title, value]) => [`${label} ${title}`, rounded(value, 2)])),
+  };
 }
 
 function short(name) {

@@ -12,7 +12,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, valueText } from "./pipeline.mjs";
-import { compared, median, numbers, outOption, printSetting, printTable, rounded, save } from "./report.mjs";
+import { compared, median, numbers, outOption, printSetting, printTable, save, sideBySide } from "./report.mjs";
 import { contenders, folder, infoField, order } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -115,7 +115,7 @@ printTable(
   results.map(({ from, entries, mb, loadS, startS }) => ({
     from,
     entries,
-    ...Object.fromEntries(peers.map((peer, i) => [`MB ${peer.name}`, rounded(mb[i], 0)])),
+    ...sideBySide("MB", peers, mb),
     ...compared("load s", peers, loadS, 2),
     ...compared("start s", peers, startS, 2),
   })),

@@ -93,18 +93,19 @@ export async function until(what, check, timeoutMs = 300_000, everyMs = 50) {
   }
 }
 
-const running = new Set();
+/** Servers by the process that was launched: behind a wrapper that is another one. */
+const running = new Map();
 
 async function started(name, [command, ...args], port, dataDir) {
   const beganMs = performance.now();
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] });
-  running.add(child);
   let ended = false;
   const exited = new Promise((resolve) => child.once("exit", resolve)).then(() => {
     ended = true;
     running.delete(child);
   });
   const server = { name, port, pid: child.pid, dataDir, startMs: 0 };
+  running.set(child, server);
   server.stop = async (signal = "SIGTERM") => {
     process.kill(server.pid, signal);
     await exited;
@@ -119,7 +120,6 @@ async function started(name, [command, ...args], port, dataDir) {
   };
   await until(`${name} serves`, isUp, 600_000, POLL_MS);
   server.startMs = performance.now() - beganMs;
-  // Behind a wrapper the process that counts is another one than the child.
   server.pid = await infoField(server, "server", "process_id");
   return server;
 }
@@ -134,7 +134,10 @@ async function freePort() {
 
 const folders = [];
 process.once("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  for (const [child, { pid }] of running) {
+    child.kill("SIGKILL");
+    if (pid !== child.pid) process.kill(pid, "SIGKILL");
+  }
   for (const each of folders) rmSync(each, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));

@@ -1,0 +1,189 @@
+/**
+ * How long a client waits while a server has something large to do, beside redis-server: p99.9 and the longest latency of requests that
+ * come at a fixed rate (half SET, half GET). A latency counts from the time at which its request was due, so no stall hides the
+ * requests that it held up.
+ *
+ *   node bench/load/pause.mjs [--cases quiet,grow,snapshot,expire,delete-set,delete-hash,delete-list,delete-zset,slow-disk]
+ *     [--rate 20000] [--keys 10000000] [--expiring 1000000] [--elements 5000000] [--grow-rate 200000] [--seconds 10]
+ *     [--disk-delay-ms 500] [--warm-s 2] [--out bench/results]
+ *
+ *   quiet      nothing else happens: what machine and client add by themselves
+ *   grow       another client adds keys at --grow-rate a second until there are --keys; both servers save and rewrite as they do by default
+ *   snapshot   BGSAVE of --keys keys
+ *   expire     --expiring keys expire in the same millisecond; until they are gone
+ *   delete-X   DEL of one value with --elements elements
+ *   slow-disk  every fdatasync takes --disk-delay-ms longer (strace)
+ */
+import { spawnSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { keyName, sendAll, sendElements } from "./pipeline.mjs";
+import { probeKeys, startProbe } from "./probe.mjs";
+import { compared, outOption, printSetting, printTable, save, sideBySide } from "./report.mjs";
+import { contenders, infoField, order, until } from "./servers.mjs";
+
+const KEYS_PER_MSET = 10;
+const VALUE = "x".repeat(64);
+const AFTER_MS = 500;
+/** Time that writing keys with an expiry may take, before they expire. */
+const EXPIRY_MS = 2000;
+const EXPIRY_MS_A_KEY = 0.02;
+/** No snapshots or rewrites but the one that is measured. */
+const unsaved = {
+  HearthKV: ["--snapshot-ops", "0", "--snapshot-interval-s", "0"],
+  others: ["--auto-aof-rewrite-percentage", "0"],
+};
+const bulky = {
+  set: { command: "SADD", element: (i) => [`member:${i}`] },
+  hash: { command: "HSET", element: (i) => [`field:${i}`, `value:${i}`] },
+  list: { command: "RPUSH", element: (i) => [`element:${i}`] },
+  zset: { command: "ZADD", element: (i) => [i, `member:${i}`] },
+};
+
+const caseNames = ["quiet", "grow", "snapshot", "expire", ...Object.keys(bulky).map((kind) => `delete-${kind}`)];
+const { values } = parseArgs({
+  options: {
+    cases: { type: "string", default: [...caseNames, "slow-disk"].join(",") },
+    rate: { type: "string", default: "20000" },
+    keys: { type: "string", default: "10000000" },
+    expiring: { type: "string", default: "1000000" },
+    elements: { type: "string", default: "5000000" },
+    "grow-rate": { type: "string", default: "200000" },
+    seconds: { type: "string", default: "10" },
+    "disk-delay-ms": { type: "string", default: "500" },
+    "warm-s": { type: "string", default: "2" },
+    out: outOption,
+  },
+});
+const keys = Number(values.keys);
+const expiring = Number(values.expiring);
+const elements = Number(values.elements);
+const quietMs = Number(values.seconds) * 1000;
+const delayUs = Number(values["disk-delay-ms"]) * 1000;
+
+const keyCount = async (server) => Number((await order(server, "DBSIZE")).slice(1));
+const pair = (i) => [keyName(i), VALUE];
+const addKeys = (server, options) =>
+  sendElements(server, ["MSET"], keys, pair, { perCommand: KEYS_PER_MSET, ...options });
+
+/** Lets a batch through only when its time has come. */
+function pacedBy(batchesPerS) {
+  const startMs = performance.now();
+  let batches = 0;
+  return async () => {
+    const dueMs = startMs + (batches++ * 1000) / batchesPerS;
+    while (performance.now() < dueMs) await sleep(1);
+  };
+}
+
+/** `before`: what the server holds when the probe begins (its result goes to `during`); `during`: what is measured. */
+const cases = {
+  quiet: { during: () => sleep(quietMs) },
+  grow: {
+    saves: true,
+    async during(server) {
+      const batch = 20;
+      await addKeys(server, { batch, pause: pacedBy(Number(values["grow-rate"]) / KEYS_PER_MSET / batch) });
+    },
+  },
+  snapshot: {
+    before: (server) => addKeys(server),
+    async during(server) {
+      await order(server, "BGSAVE");
+      const isDone = async () => (await infoField(server, "persistence", "rdb_bgsave_in_progress")) === 0;
+      await until("the snapshot is written", isDone);
+    },
+  },
+  expire: {
+    async before(server) {
+      const atMs = Math.ceil(Date.now() + EXPIRY_MS + expiring * EXPIRY_MS_A_KEY);
+      await sendAll(server, expiring, (i) => ["SET", keyName(i), VALUE, "PXAT", atMs]);
+      if (Date.now() > atMs) throw new Error(`${server.name}: the keys expired before all were written`);
+      return atMs;
+    },
+    async during(server, atMs) {
+      await sleep(atMs - Date.now());
+      await until("the expired keys are gone", async () => (await keyCount(server)) <= probeKeys);
+    },
+  },
+  "slow-disk": {
+    wrapper: ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null"].concat(
+      ["-e", "trace=fdatasync", "-e"],
+      `inject=fdatasync:delay_enter=${delayUs}`,
+    ),
+    during: () => sleep(quietMs),
+  },
+};
+for (const [kind, { command, element }] of Object.entries(bulky)) {
+  cases[`delete-${kind}`] = {
+    before: (server) => sendElements(server, [command, "bulky"], elements, element),
+    during: (server) => order(server, "DEL bulky"),
+  };
+}
+
+async function measure(peer, { saves = false, wrapper = [], before = () => {}, during }) {
+  const quiet = unsaved[peer.name] ?? unsaved.others;
+  const server = await peer.start({ flags: saves ? [] : quiet, wrapper });
+  const rate = Number(values.rate);
+  const warming = await startProbe(server, rate);
+  await sleep(Number(values["warm-s"]) * 1000);
+  await warming.stop();
+  const held = await before(server);
+  const probe = await startProbe(server, rate);
+  const startMs = performance.now();
+  await during(server, held);
+  const tookS = (performance.now() - startMs) / 1000;
+  await sleep(AFTER_MS);
+  const figures = await probe.stop();
+  await server.stop("SIGKILL");
+  return { tookS, ...figures };
+}
+
+const peers = contenders();
+const setting = printSetting(peers);
+const chosen = values.cases.split(",");
+const unknown = chosen.find((name) => cases[name] === undefined);
+if (unknown !== undefined) throw new Error(`no case ${unknown}; there are ${Object.keys(cases).join(", ")}`);
+const results = [];
+for (const name of chosen) {
+  if (cases[name].wrapper !== undefined && spawnSync("strace", ["-V"]).status !== 0) {
+    console.log(`left out: ${name} (strace is not on the PATH)`);
+    continue;
+  }
+  const figures = [];
+  for (const peer of peers) figures.push(await measure(peer, cases[name]));
+  results.push({ case: name, figures });
+}
+printTable(
+  results.map(({ case: name, figures }) => ({
+    while: name,
+    ...sideBySide(
+      "s",
+      peers,
+      figures.map(({ tookS }) => tookS),
+      1,
+    ),
+    ...sideBySide(
+      "p50 ms",
+      peers,
+      figures.map(({ p50 }) => p50),
+      1,
+    ),
+    ...compared(
+      "p99.9 ms",
+      peers,
+      figures.map(({ p999 }) => p999),
+      1,
+    ),
+    ...compared(
+      "longest ms",
+      peers,
+      figures.map(({ longest }) => longest),
+      1,
+    ),
+  })),
+);
+console.log(
+  `${values.rate} requests/s; latency from when a request was due, which includes up to 1 ms until the client's next tick; x = HearthKV's figure of the other's.`,
+);
+save(values.out, "pause.json", `${JSON.stringify({ setting, options: values, results }, null, 1)}\n`);
