@@ -2,6 +2,11 @@
 import { expect, test } from "vitest";
 import { projectRoot, requirePeer, runProcess, temporaryFolder } from "./support/index.js";
 
+const pauseSizes = ["--keys", "20000", "--expiring", "2000", "--elements", "2000", "--seconds", "0.3"].concat(
+  ["--rate", "2000"],
+  ["--warm-s", "0.1"],
+);
+
 const small = [
   {
     script: "load/throughput",
@@ -51,18 +56,27 @@ const small = [
   },
   {
     script: "load/pause",
-    args: [
-      ...["--keys", "20000", "--expiring", "2000", "--elements", "2000", "--seconds", "0.3", "--rate", "2000"],
-      ...["--warm-s", "0.1", "--cases", "grow,snapshot,expire,delete-zset,slow-disk"],
-    ],
-    prints: [/^grow .*\nsnapshot .*\nexpire .*\ndelete-zset .*\nslow-disk /m],
+    args: [...pauseSizes, "--cases", "grow,snapshot,expire"],
+    prints: [/^grow .*\nsnapshot .*\nexpire /m],
+  },
+  {
+    script: "load/pause",
+    args: [...pauseSizes, "--cases", "delete-zset,slow-disk"],
+    prints: [/^delete-zset .*\nslow-disk /m],
+  },
+  { script: "micro/run", args: ["--ms", "2", "--scale", "0.01"], prints: [/^resp\/(.*\n)*engine\/(.*\n)*server\//m] },
+  {
+    script: "micro/compare",
+    args: ["HEAD", "--rounds", "1", "--ms", "2", "--scale", "0.01", "--only", "resp"],
+    prints: [/^resp\/decoder: GET +[\d.]+ +[\d.]+ +[\d.]+$/m],
   },
 ];
 
 for (const { script, args, prints } of small) {
   test(`bench/${script}.mjs ${args.join(" ")} prints its figures`, async (context) => {
-    requirePeer(context, "redis-server", "redis-benchmark");
-    const all = [`bench/${script}.mjs`, ...args, "--out", temporaryFolder("bench")];
+    const isLoad = script.startsWith("load/");
+    if (isLoad) requirePeer(context, "redis-server", "redis-benchmark", "strace");
+    const all = [`bench/${script}.mjs`, ...args, ...(isLoad ? ["--out", temporaryFolder("bench")] : [])];
     const run = await runProcess(process.execPath, all, { cwd: projectRoot });
     expect(run.code, run.stderr).toBe(0);
     for (const pattern of prints) expect(run.stdout).toMatch(pattern);
