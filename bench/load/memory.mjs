@@ -9,7 +9,7 @@
  */
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
-import { compared, outOption, printSetting, printTable, rounded, save, sideBySide } from "./report.mjs";
+import { compared, outOption, printSetting, printTable, progress, rounded, save, sideBySide } from "./report.mjs";
 import { contenders, cpuSeconds, infoField, residentBytes } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -123,6 +123,7 @@ const results = [];
 for (const each of cases.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))) {
   const figures = [];
   for (const peer of peers) figures.push(await measure(peer, each));
+  progress(each.name, figures);
   results.push({ name: each.name, count: each.count, per: each.per, figures });
 }
 printTable(

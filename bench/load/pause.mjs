@@ -19,7 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
 import { probeKeys, startProbe } from "./probe.mjs";
-import { compared, outOption, printSetting, printTable, save, sideBySide } from "./report.mjs";
+import { compared, outOption, printSetting, printTable, progress, save, sideBySide } from "./report.mjs";
 import { contenders, infoField, order, until } from "./servers.mjs";
 
 const KEYS_PER_MSET = 10;
@@ -153,6 +153,7 @@ for (const name of chosen) {
   const figures = [];
   for (const peer of peers) figures.push(await measure(peer, cases[name]));
   results.push({ case: name, figures });
+  progress(name, figures);
 }
 printTable(
   results.map(({ case: name, figures }) => ({

@@ -80,6 +80,11 @@ export function rounded(value, digits) {
   return Number(value.toFixed(digits));
 }
 
+/** Says on standard error what was measured just now: a run is long, and its table comes at the end. */
+export function progress(what, figures) {
+  console.error(`${new Date().toISOString().slice(11, 19)} ${what}: ${JSON.stringify(figures)}`);
+}
+
 /** Keeps a text in the folder of results and says where. */
 export function save(outDir, name, text) {
   mkdirSync(outDir, { recursive: true });

@@ -12,7 +12,17 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, valueText } from "./pipeline.mjs";
-import { compared, median, numbers, outOption, printSetting, printTable, save, sideBySide } from "./report.mjs";
+import {
+  compared,
+  median,
+  numbers,
+  outOption,
+  printSetting,
+  printTable,
+  progress,
+  save,
+  sideBySide,
+} from "./report.mjs";
 import { contenders, folder, infoField, order } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -108,7 +118,9 @@ const results = [];
 for (const count of numbers(values.keys)) {
   for (const name of values.cases.split(",")) {
     if (cases[name] === undefined) throw new Error(`no case ${name}; there are ${Object.keys(cases).join(", ")}`);
-    results.push({ from: name, entries: count, ...(await compareCase(peers, { ...logCase, ...cases[name] }, count)) });
+    const figures = await compareCase(peers, { ...logCase, ...cases[name] }, count);
+    progress(`${name} ${count}`, figures);
+    results.push({ from: name, entries: count, ...figures });
   }
 }
 printTable(

@@ -12,7 +12,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { throughputChart } from "./chart.mjs";
-import { compared, median, numbers, outOption, printSetting, printTable, save } from "./report.mjs";
+import { compared, median, numbers, outOption, printSetting, printTable, progress, save } from "./report.mjs";
 import { contenders, cpuSeconds, infoField, residentBytes, until } from "./servers.mjs";
 import { prepare, sizeOf, suite } from "./suite.mjs";
 
@@ -114,7 +114,9 @@ for (const ack of values.acks.split(",")) {
         for (const row of suite.filter(({ name }) => tests.includes(name))) {
           const at = { pipeline, clients, bytes, ack };
           const medians = await compareRow(servers, row, { ...at, scale });
-          if (medians === null) skipped.push(`${row.title} P=${pipeline}, ${clients} clients, ${bytes} bytes`);
+          const title = `${row.title} P=${pipeline}, ${clients} clients, ${bytes} bytes, ${ack}`;
+          progress(title, medians);
+          if (medians === null) skipped.push(title);
           else figures.push({ test: row.title, ...at, medians });
         }
       }
