@@ -16,6 +16,7 @@ export interface CampaignOptions {
 const CLIENTS = 3;
 const BATCH_MAX = 200;
 const BATCHES_PER_CHECK = 60;
+const BATCHES_PER_LIMITS = 10;
 /** Long enough for both servers to see that a key of some milliseconds has expired. */
 const EXPIRY_WAIT_MS = 60;
 
@@ -32,6 +33,7 @@ export async function runCampaign(ports: Ports, options: CampaignOptions): Promi
   for (let batch = 1; comparison.compared < commands && comparison.differences.length < differencesMax; batch++) {
     const client = random.int(0, CLIENTS - 1);
     const pair = pairs[client];
+    if (batch % BATCHES_PER_LIMITS === 0) await changeLimits(pair, random);
     let same = await comparison.run(pair, client, generator.batch(random.int(1, BATCH_MAX), pair.sent));
     if (same && batch % BATCHES_PER_CHECK === 0) same = await checkEverything(ports, comparison, random);
     if (same) continue;
@@ -48,6 +50,21 @@ async function openPairs(ports: Ports, protocol: 2 | 3): Promise<Pair[]> {
   const pairs = await Promise.all(Array.from({ length: CLIENTS }, () => Pair.open(ports, protocol)));
   await pairs[0].both(["flushall"]);
   return pairs;
+}
+
+/** HearthKV alone packs fewer or more from now on: whatever form a value has, the replies are those of Redis. */
+async function changeLimits(pair: Pair, random: Random): Promise<void> {
+  const limits = [
+    ["hash-max-listpack-entries", 512],
+    ["hash-max-listpack-value", 64],
+    ["set-max-intset-entries", 512],
+    ["set-max-listpack-entries", 128],
+    ["set-max-listpack-value", 64],
+  ] as const;
+  const few = random.int(0, 8);
+  const pairs = limits.flatMap(([name, usual]) => [name, String(random.int(0, 1) === 0 ? usual : few)]);
+  const [reply] = await pair.hearth.exchange([["config", "set", ...pairs]]);
+  if (reply.kind !== "+") throw new Error(`CONFIG SET ${pairs.join(" ")}: ${reply.text}`);
 }
 
 /** Compares the contents, over a client of its own, before and after some keys have expired. */

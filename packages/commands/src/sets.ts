@@ -86,7 +86,8 @@ function randomSlot({ keyspace }: CommandContext, size: number): number {
 }
 
 function replyMember({ db, reply }: CommandContext, slot: number): void {
-  db.setVisit(slot, (buf, off, len) => reply.bulk(buf, off, len));
+  db.setRead(slot);
+  reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
 }
 
 /** `count` different slots, or all; in random order unless all. */

@@ -94,6 +94,16 @@ export class Arena {
     this.#freeNumbers.push(c);
   }
 
+  /** Gives the record that was given out last another size, in place; false when another one was, or there is no room. */
+  resizeLast(ref: number, before: number, after: number): boolean {
+    const c = this.current;
+    const end = ((ref & UNIT_MASK) << 3) + before;
+    if (ref >>> CHUNK_SHIFT !== c || end !== this.used[c] || end + after - before > this.bytes[c].length) return false;
+    this.used[c] += after - before;
+    this.live[c] += after - before;
+    return true;
+  }
+
   /** A record with a chunk of its own changed its size in place. */
   resizeOwn(c: number, size: number): void {
     this.used[c] = size;

@@ -58,6 +58,13 @@ export class CollectionStore extends StringStore {
     return -1;
   }
 
+  /** A visitor that leaves what it is given in valueBuf, valueOff, valueLen. */
+  protected readonly keepRange: ByteVisitor = (buf, off, len) => {
+    this.valueBuf = buf;
+    this.valueOff = off;
+    this.valueLen = len;
+  };
+
   /** Where the packed collection found last begins, in its record's chunk. */
   protected get packedAt(): number {
     return this.shard.valueOffset(this.ref);

@@ -111,7 +111,7 @@ export class HashStore extends CollectionStore {
     const place = this.#find(buf, off, len);
     if (place === 0) return false;
     if (!this.isPacked) {
-      (this.value as HashValue).visit(place, this.#keepValue);
+      (this.value as HashValue).visitValue(place, this.keepRange);
       return true;
     }
     const bytes = this.shard.bytesOf(this.ref);
@@ -137,12 +137,6 @@ export class HashStore extends CollectionStore {
     this.#packedPairs(visit);
     return 0;
   }
-
-  readonly #keepValue: PairVisitor = (buf, _foff, _flen, voff, vlen) => {
-    this.valueBuf = buf;
-    this.valueOff = voff;
-    this.valueLen = vlen;
-  };
 
   /** Place of a field of the hash found last, in its table or, when it is packed, in its record's chunk; 0 when it is absent. */
   #find(buf: Uint8Array, off: number, len: number): number {

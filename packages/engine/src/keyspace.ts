@@ -105,13 +105,6 @@ export class Keyspace {
     return bytes;
   }
 
-  /** The part of usedBytes that lies on the JS heap: the collections. */
-  heapBytes(): number {
-    let bytes = 0;
-    for (const db of this.databases()) for (const shard of db.shards) bytes += shard.valueBytes;
-    return bytes;
-  }
-
   /** Bytes of the arenas' chunks, used or not. */
   arenaBytes(): number {
     let bytes = 0;

@@ -94,19 +94,18 @@ export class SetStore extends ListStore {
     if (effects.enabled) {
       let bytes = 0;
       for (const slot of slots) {
-        this.setVisit(slot, (_buf, _off, len) => {
-          bytes += 4 + len;
-        });
+        this.setRead(slot);
+        bytes += 4 + this.valueLen;
       }
       effects.beginKey(OP_SET_REMOVE, this.index, kbuf, koff, klen, bytes);
-      for (const slot of slots) this.setVisit(slot, (buf, off, len) => effects.blob(buf, off, len));
     }
     this.beginChange();
     for (const slot of slots) {
-      this.#delete(this.#at(slot));
+      const place = this.setRead(slot);
+      if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+      this.#delete(place);
     }
-    if (effects.enabled) effects.end();
-    this.endChange(kbuf, koff, klen);
+    this.endElements(kbuf, koff, klen);
   }
 
   /** Whether the set found last has a member. */
@@ -114,9 +113,23 @@ export class SetStore extends ListStore {
     return this.#find(buf, off, len) !== 0;
   }
 
-  /** Visits the member in a slot (0 .. collectionSize - 1) of the set found last. Slots change with every change. */
-  setVisit(slot: number, visit: ByteVisitor): void {
-    this.#visit(this.#at(slot), visit);
+  /**
+   * Leaves the member in a slot (0 .. collectionSize - 1) of the set found last in valueBuf, valueOff, valueLen. Slots change with every change.
+   * @returns the member's place
+   */
+  setRead(slot: number): number {
+    if (this.isPacked) {
+      const bytes = this.shard.bytesOf(this.ref);
+      const place = elementAt(bytes, this.packedAt, slot);
+      this.valueBuf = bytes;
+      this.valueOff = elementStart(bytes, place);
+      this.valueLen = elementLength(bytes, place);
+      return place;
+    }
+    const set = this.value as SetValue;
+    const place = set.at(slot);
+    set.visit(place, this.keepRange);
+    return place;
   }
 
   /** Visits every member of the set found last. */
@@ -144,19 +157,6 @@ export class SetStore extends ListStore {
     if (this.isPacked) return findElement(this.shard.bytesOf(this.ref), this.packedAt, 1, buf, off, len);
     const set = this.value as SetValue;
     return set.find(set.hashOf(buf, off, len), buf, off, len);
-  }
-
-  /** Place of the member in a slot. */
-  #at(slot: number): number {
-    if (this.isPacked) return elementAt(this.shard.bytesOf(this.ref), this.packedAt, slot);
-    return (this.value as SetValue).at(slot);
-  }
-
-  #visit(place: number, visit: ByteVisitor): void {
-    if (this.isPacked) {
-      const bytes = this.shard.bytesOf(this.ref);
-      visit(bytes, elementStart(bytes, place), elementLength(bytes, place));
-    } else (this.value as SetValue).visit(place, visit);
   }
 
   /** Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides. */

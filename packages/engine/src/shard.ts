@@ -291,7 +291,10 @@ export class Shard {
     const before = recordBytes(meta, this.size(ref));
     const after = recordBytes(meta, vlen);
     const own = before > CHUNK_BYTES;
-    if (after !== before && !(own && after <= this.arena.bytes[c].length)) return false;
+    const fits = own
+      ? after <= this.arena.bytes[c].length
+      : after === before || this.arena.resizeLast(ref, before, after);
+    if (!fits) return false;
     this.arena.words[c][((ref & UNIT_MASK) << 1) + 3] = vlen;
     if (own) this.arena.resizeOwn(c, after);
     return true;

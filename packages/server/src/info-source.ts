@@ -74,7 +74,7 @@ export class InfoCollector {
     let clientBytes = 0;
     for (const client of clients.all()) clientBytes += client.inputBytes + client.queuedBytes + client.outputBytes;
     return {
-      used: keyspace.usedBytes() - keyspace.heapBytes() + heapUsed,
+      used: keyspace.usedBytes() + heapUsed,
       dataset: keyspace.usedBytes(),
       rss,
       peakRss: this.#peakRss,

@@ -1,5 +1,5 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { Collection } from "./collection.js";
+import type { ByteVisitor, Collection } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_HASH } from "./type-codes.js";
 
@@ -52,6 +52,12 @@ export class HashValue implements Collection {
     const off = table.offsetOf(place);
     const len = table.lengthOf(place);
     visit(table.bytesOf(place), off, len, off + len, table.valueLengthOf(place));
+  }
+
+  /** Visits the value of the field at a place. */
+  visitValue(place: number, visit: ByteVisitor): void {
+    const table = this.#table;
+    visit(table.bytesOf(place), table.valueOffsetOf(place), table.valueLengthOf(place));
   }
 
   /** Visits every pair. */

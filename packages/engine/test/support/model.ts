@@ -392,7 +392,10 @@ const set: Operation = (d) => {
     same(k, "srem", db.setRemove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
     const slots = [...new Set([d.random.int(before), d.random.int(before)])].sort((a, b) => b - a);
-    for (const slot of slots) db.setVisit(slot, (buf, off, len) => value.data.delete(textAt(buf, off, len)));
+    for (const slot of slots) {
+      db.setRead(slot);
+      value.data.delete(textAt(db.valueBuf, db.valueOff, db.valueLen));
+    }
     db.setRemoveSlots(key, 0, key.length, slots);
   }
   keep(d, k, value);

@@ -1,0 +1,135 @@
+/** Small and large forms of collections: the same replies and the same log, whichever a value has and whenever it changes. */
+import { OP_BATCH, OP_RESTORE, type PackedLimits } from "@hearthkv/engine";
+import { describe, expect, test } from "vitest";
+import { CommandRunner } from "./transcript.js";
+
+/** The number is a random one below 2^32. */
+type Step = (n: number) => string[];
+
+const field = (n: number) => `f${n % 30}`;
+const member = (n: number) => (n % 7 < 4 ? String(n % 40) : `m${n % 40}`);
+const text = (n: number) => (n % 50 === 0 ? "x".repeat(n % 300) : String(n % 1000));
+
+const STEPS: readonly Step[] = [
+  (n) => ["hset", "h", field(n), text(n >>> 5), field(n >>> 7), text(n >>> 9), field(n >>> 11), text(n >>> 13)],
+  (n) => ["hset", "h", field(n), text(n >>> 5)],
+  (n) => ["hsetnx", "h", field(n), text(n >>> 5)],
+  (n) => ["hincrby", "h", field(n), String(n % 100)],
+  (n) => ["hincrbyfloat", "h", field(n), "0.5"],
+  (n) => ["hdel", "h", field(n), field(n >>> 5), field(n >>> 9)],
+  (n) => ["hget", "h", field(n)],
+  (n) => ["hmget", "h", field(n), field(n >>> 5), "none"],
+  (n) => ["hexists", "h", field(n)],
+  (n) => ["hstrlen", "h", field(n)],
+  () => ["hlen", "h"],
+  (n) => ["sadd", "s", member(n), member(n >>> 5), member(n >>> 9)],
+  (n) => ["sadd", "s", member(n) + text(n >>> 7)],
+  (n) => ["srem", "s", member(n), member(n >>> 5), member(n >>> 9)],
+  (n) => ["sismember", "s", member(n)],
+  (n) => ["smismember", "s", member(n), member(n >>> 5)],
+  () => ["scard", "s"],
+  (n) => (n % 10 === 0 ? ["copy", "h", "h2", "replace"] : ["hlen", "h2"]),
+  (n) => (n % 10 === 0 ? ["rename", "h2", "h"] : ["exists", "h2"]),
+  (n) => (n % 20 === 0 ? ["del", "h", "s"] : ["type", "h"]),
+];
+
+/** What changes how collections are kept, and nothing else. */
+const FORMS: readonly [name: string, limit: (step: number) => Partial<PackedLimits>][] = [
+  ["as usual", () => ({})],
+  ["never packed", () => ({ hashEntries: 0, setIntegers: 0, setEntries: 0 })],
+  ["packed up to a few", () => ({ hashEntries: 6, setIntegers: 5, setEntries: 7 })],
+  ["packed up to a few bytes", () => ({ hashValueBytes: 3, setValueBytes: 2 })],
+  ["packed without limits", () => ({ hashEntries: 1e9, hashValueBytes: 1e9, setEntries: 1e9, setValueBytes: 1e9 })],
+  ["now so, now so", (step) => ({ hashEntries: step % 20, setIntegers: step % 9, setEntries: step % 30 })],
+];
+
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state ^ (state >>> 16)) >>> 0;
+  };
+}
+
+function run(
+  seed: number,
+  limit: (step: number) => Partial<PackedLimits>,
+): { replies: string[]; runner: CommandRunner } {
+  const next = random(seed);
+  const runner = new CommandRunner();
+  const replies: string[] = [];
+  for (let i = 0; i < 5000; i++) {
+    Object.assign(runner.keyspace.limits, limit(i));
+    const step = STEPS[next() % STEPS.length] as Step;
+    replies.push(runner.run(step(next())));
+  }
+  return { replies, runner };
+}
+
+describe("random commands", () => {
+  const seed = Number(process.env.HEARTHKV_SEED ?? Date.now() % 2 ** 32);
+  console.log(`forms: HEARTHKV_SEED=${seed}`);
+  const usual = run(seed, () => ({}));
+
+  test.each(FORMS)("%s", (_name, limit) => {
+    const { replies, runner } = run(seed, limit);
+    expect(replies).toEqual(usual.replies);
+    expect(runner.keyspace.digest()).toBe(usual.runner.keyspace.digest());
+    expect(runner.replayedDigest()).toBe(runner.keyspace.digest());
+    // What RENAME and COPY log is a whole value, whose elements have another order in another form.
+    const bytes = (of: CommandRunner) =>
+      of.logged
+        .filter(({ op }) => op !== OP_BATCH && op !== OP_RESTORE)
+        .map(({ op, bytes: logged }) => `${op} ${Buffer.from(logged).toString("hex")}`);
+    expect(bytes(runner).length).toBeGreaterThan(1000);
+    expect(bytes(runner)).toEqual(bytes(usual.runner));
+  });
+});
+
+describe("OBJECT ENCODING", () => {
+  const encoding = (runner: CommandRunner, key: string) => runner.run(["object", "encoding", key]).split("\r\n")[1];
+  const many = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+  test("a set of integers becomes a listpack with its first other member, and a hashtable at its limits", () => {
+    const runner = new CommandRunner();
+    runner.run(["sadd", "s", "1", "-5"]);
+    expect(encoding(runner, "s")).toBe("intset");
+    runner.run(["sadd", "s", "x"]);
+    expect(encoding(runner, "s")).toBe("listpack");
+    runner.run(["srem", "s", "x"]);
+    expect(encoding(runner, "s")).toBe("listpack");
+    runner.run(["sadd", "s", "x".repeat(65)]);
+    expect(encoding(runner, "s")).toBe("hashtable");
+    runner.run(["srem", "s", "x".repeat(65)]);
+    expect(encoding(runner, "s")).toBe("hashtable");
+    runner.run(["sadd", "i", ...many(512, "")]);
+    expect(encoding(runner, "i")).toBe("intset");
+    runner.run(["sadd", "i", "512"]);
+    expect(encoding(runner, "i")).toBe("hashtable");
+    runner.run(["sadd", "p", ...many(128, "m")]);
+    expect(encoding(runner, "p")).toBe("listpack");
+    runner.run(["sadd", "p", "m128"]);
+    expect(encoding(runner, "p")).toBe("hashtable");
+    runner.run(["sadd", "many", ...many(200, "")]);
+    runner.run(["sadd", "many", "x"]);
+    expect(encoding(runner, "many")).toBe("hashtable");
+  });
+
+  test("a hash is a listpack up to its limits", () => {
+    const runner = new CommandRunner();
+    const pairs = (count: number) => many(count, "f").flatMap((f) => [f, "v"]);
+    runner.run(["hset", "h", ...pairs(512)]);
+    expect(encoding(runner, "h")).toBe("listpack");
+    runner.run(["hset", "h", "f512", "v"]);
+    expect(encoding(runner, "h")).toBe("hashtable");
+    runner.run(["hset", "v", "f", "x".repeat(64)]);
+    expect(encoding(runner, "v")).toBe("listpack");
+    runner.run(["hset", "v", "f", "x".repeat(65)]);
+    expect(encoding(runner, "v")).toBe("hashtable");
+    runner.keyspace.limits.hashEntries = 2;
+    runner.run(["hset", "few", "a", "1", "b", "2"]);
+    expect(encoding(runner, "few")).toBe("listpack");
+    runner.run(["hset", "few", "c", "3"]);
+    expect(encoding(runner, "few")).toBe("hashtable");
+  });
+});
