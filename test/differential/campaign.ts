@@ -33,7 +33,7 @@ export async function runCampaign(ports: Ports, options: CampaignOptions): Promi
   for (let batch = 1; comparison.compared < commands && comparison.differences.length < differencesMax; batch++) {
     const client = random.int(0, CLIENTS - 1);
     const pair = pairs[client];
-    if (batch % BATCHES_PER_LIMITS === 0) await changeLimits(pair, random);
+    if (batch % BATCHES_PER_LIMITS === 0) await changeLimits(ports, protocol, random);
     let same = await comparison.run(pair, client, generator.batch(random.int(1, BATCH_MAX), pair.sent));
     if (same && batch % BATCHES_PER_CHECK === 0) same = await checkEverything(ports, comparison, random);
     if (same) continue;
@@ -53,7 +53,7 @@ async function openPairs(ports: Ports, protocol: 2 | 3): Promise<Pair[]> {
 }
 
 /** HearthKV alone packs fewer or more from now on: whatever form a value has, the replies are those of Redis. */
-async function changeLimits(pair: Pair, random: Random): Promise<void> {
+async function changeLimits(ports: Ports, protocol: 2 | 3, random: Random): Promise<void> {
   const limits = [
     ["hash-max-listpack-entries", 512],
     ["hash-max-listpack-value", 64],
@@ -63,7 +63,9 @@ async function changeLimits(pair: Pair, random: Random): Promise<void> {
   ] as const;
   const few = random.int(0, 8);
   const pairs = limits.flatMap(([name, usual]) => [name, String(random.int(0, 1) === 0 ? usual : few)]);
+  const pair = await Pair.open(ports, protocol);
   const [reply] = await pair.hearth.exchange([["config", "set", ...pairs]]);
+  pair.close();
   if (reply.kind !== "+") throw new Error(`CONFIG SET ${pairs.join(" ")}: ${reply.text}`);
 }
 
