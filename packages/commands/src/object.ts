@@ -4,11 +4,10 @@ import {
   PACKED_INTEGERS,
   PACKED_PLAIN,
   TYPE_HASH,
-  TYPE_LIST,
   TYPE_NONE,
   TYPE_SET,
   TYPE_STRING,
-  type ZsetValue,
+  TYPE_ZSET,
 } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
 import { lookupAt } from "./arguments.js";
@@ -20,8 +19,6 @@ import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
 
 /** The limits up to which Redis packs a value, as its default configuration has them. */
 const EMBEDDED_BYTES_MAX = 44;
-const PACKED_ENTRIES_MAX = 128;
-const PACKED_ELEMENT_BYTES_MAX = 64;
 const PACKED_LIST_BYTES_MAX = 8192;
 
 const SET_ENCODINGS: ReadonlyMap<number, string> = new Map([
@@ -55,9 +52,8 @@ function stringEncoding(ctx: CommandContext): string {
 function collectionEncoding(ctx: CommandContext, type: number): string {
   if (type === TYPE_HASH) return ctx.db.isPacked ? "listpack" : "hashtable";
   if (type === TYPE_SET) return SET_ENCODINGS.get(ctx.db.packedKind) ?? "hashtable";
-  const { value } = ctx.db;
-  if (type === TYPE_LIST) return isShortList(value as ListValue) ? "listpack" : "quicklist";
-  return isPackedZset(value as ZsetValue) ? "listpack" : "skiplist";
+  if (type === TYPE_ZSET) return ctx.db.isPacked ? "listpack" : "skiplist";
+  return isShortList(ctx.db.value as ListValue) ? "listpack" : "quicklist";
 }
 
 function isShortList(list: ListValue): boolean {
@@ -67,18 +63,6 @@ function isShortList(list: ListValue): boolean {
     bytes += element.length;
   });
   return bytes <= PACKED_LIST_BYTES_MAX;
-}
-
-function isPackedZset(zset: ZsetValue): boolean {
-  let longest = 0;
-  for (let slot = 0; slot < zset.size && slot <= PACKED_ENTRIES_MAX; slot++) {
-    longest = Math.max(longest, zset.memberAt(slot).length);
-  }
-  return isPacked(zset.size, longest);
-}
-
-function isPacked(entries: number, longest: number): boolean {
-  return entries <= PACKED_ENTRIES_MAX && longest <= PACKED_ELEMENT_BYTES_MAX;
 }
 
 function freq(ctx: CommandContext): void {

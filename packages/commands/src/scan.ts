@@ -1,5 +1,5 @@
 /** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
-import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
+import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET } from "@hearthkv/engine";
 import { formatDouble } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
@@ -66,7 +66,8 @@ export function sscan(ctx: CommandContext): void {
 /** ZSCAN key cursor [MATCH pattern] [COUNT count]: scores are strings, also in RESP3. */
 export function zscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_ZSET, (cursor, count, found, matches) =>
-    (ctx.db.value as ZsetValue).scan(cursor, count, (member, score) => {
+    ctx.db.zsetScan(cursor, count, (buf, off, len, score) => {
+      const member = latin1(buf, off, len);
       if (matches(member)) found.push(member, formatDouble(score));
     }),
   );

@@ -1,5 +1,5 @@
 /** Ranges of sorted sets: by rank, by score, by member. Each becomes a range of ranks; only then something is read. */
-import { TYPE_NONE, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
+import { type Database, TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine";
 import { parseFloat64 } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
@@ -24,8 +24,8 @@ interface RankRange {
   to: number;
 }
 
-/** Finds a range in a sorted set. */
-type RankFinder = (zset: ZsetValue) => RankRange;
+/** Finds a range in the sorted set just looked up, which has `size` members. */
+type RankFinder = (db: Database, size: number) => RankRange;
 
 /** ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES] */
 export function zrange(ctx: CommandContext): void {
@@ -51,9 +51,9 @@ export function zrevRangeByScore(ctx: CommandContext): void {
 export function zcount(ctx: CommandContext): void {
   const finder = scoreRange(ctx, 2, 3);
   if (finder === null) return;
-  const zset = readZset(ctx);
-  if (zset === undefined) return;
-  const { from, to } = zset === null ? { from: 0, to: 0 } : finder(zset);
+  const size = readZset(ctx);
+  if (size < 0) return;
+  const { from, to } = size === 0 ? { from: 0, to: 0 } : finder(ctx.db, size);
   ctx.reply.int(Math.max(0, to - from));
 }
 
@@ -64,16 +64,17 @@ function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: bool
   if (options === null) return;
   const finder = finderFor(ctx, options);
   if (finder === null) return;
-  const zset = readZset(ctx);
-  if (zset === undefined) return;
-  if (zset === null) ctx.reply.array(0);
-  else replyRange(ctx, zset, limited(finder(zset), options), options);
+  const size = readZset(ctx);
+  if (size < 0) return;
+  if (size === 0) ctx.reply.array(0);
+  else replyRange(ctx, limited(finder(ctx.db, size), options), options);
 }
 
-function readZset(ctx: CommandContext): ZsetValue | null | undefined {
+/** Looks the key up for reading: number of members, 0 when there is no such key, -1 after an error reply. */
+export function readZset(ctx: CommandContext): number {
   const type = lookupReadAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return undefined;
-  return type === TYPE_NONE ? null : (ctx.db.value as ZsetValue);
+  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
 }
 
 /** Null after an error reply. */
@@ -119,7 +120,7 @@ function rankRange(ctx: CommandContext, reverse: boolean): RankFinder | null {
   if (Number.isNaN(first)) return null;
   const last = intArg(ctx, 3);
   if (Number.isNaN(last)) return null;
-  return ({ size }) => {
+  return (_db, size) => {
     const from = Math.max(0, first < 0 ? size + first : first);
     const to = Math.min(size, (last < 0 ? size + last : last) + 1);
     return reverse ? { from: size - to, to: size - from } : { from, to };
@@ -135,12 +136,15 @@ function scoreRange(ctx: CommandContext, minAt: number, maxAt: number): RankFind
   }
   const minExclusive = isExclusive(ctx, minAt);
   const maxExclusive = isExclusive(ctx, maxAt);
-  return (zset) => ({ from: zset.rankLower(min, minExclusive), to: zset.rankUpper(max, maxExclusive) });
+  return (db) => ({ from: db.zsetCountByScore(min, minExclusive), to: db.zsetCountByScore(max, !maxExclusive) });
 }
 
 /** A score is text of at most so many bytes; a longer one is none. */
 const SCORE_BYTES_MAX = 512;
 const OPEN_PARENTHESIS = 40;
+const PLUS = 43;
+const MINUS = 45;
+const BRACKET = 91;
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 function isExclusive(ctx: CommandContext, i: number): boolean {
@@ -164,29 +168,25 @@ function scoreArg(ctx: CommandContext, i: number): number {
 }
 
 function lexRange(ctx: CommandContext, minAt: number, maxAt: number): RankFinder | null {
-  const r = ctx.request;
-  const min = r.str(minAt);
-  const max = r.str(maxAt);
-  if (!isLexBound(min) || !isLexBound(max)) {
+  if (!isLexBound(ctx, minAt) || !isLexBound(ctx, maxAt)) {
     ctx.reply.error(ERR.minMaxNotLex);
     return null;
   }
-  return (zset) => ({ from: lexLower(zset, min), to: lexUpper(zset, max) });
+  return (_db, size) => ({ from: lexRank(ctx, minAt, size, false), to: lexRank(ctx, maxAt, size, true) });
 }
 
 /** "-" and "+" are the ends; "[" and "(" stand before a member that is in the range or just outside. */
-function isLexBound(text: string): boolean {
-  return text === "-" || text === "+" || text.startsWith("[") || text.startsWith("(");
+function isLexBound({ request: r }: CommandContext, i: number): boolean {
+  const first = r.len[i] === 0 ? 0 : r.buf[r.off[i]];
+  return first === BRACKET || first === OPEN_PARENTHESIS || (r.len[i] === 1 && (first === MINUS || first === PLUS));
 }
 
-function lexLower(zset: ZsetValue, min: string): number {
-  if (min === "-") return 0;
-  return min === "+" ? zset.size : zset.rankLowerLex(min.slice(1), min.startsWith("("));
-}
-
-function lexUpper(zset: ZsetValue, max: string): number {
-  if (max === "+") return zset.size;
-  return max === "-" ? 0 : zset.rankUpperLex(max.slice(1), max.startsWith("("));
+/** Members before the range that begins at a bound, or (`end`) up to its end. */
+function lexRank({ request: r, db }: CommandContext, i: number, size: number, end: boolean): number {
+  const first = r.buf[r.off[i]];
+  if (first === MINUS) return 0;
+  if (first === PLUS) return size;
+  return db.zsetCountByMember(r.buf, r.off[i] + 1, r.len[i] - 1, (first === BRACKET) === end);
 }
 
 /** What LIMIT leaves of a range, seen from the end at which reading begins. */
@@ -198,18 +198,15 @@ function limited({ from, to }: RankRange, { kind, reverse, offset, limit }: Rang
   return reverse ? { from: to - offset - count, to: to - offset } : { from: from + offset, to: from + offset + count };
 }
 
-function replyRange(ctx: CommandContext, zset: ZsetValue, { from, to }: RankRange, options: RangeOptions): void {
-  const { reply } = ctx;
+function replyRange({ db, reply }: CommandContext, { from, to }: RankRange, options: RangeOptions): void {
   const { withScores } = options;
   const nested = withScores && reply.proto === 3;
   const count = Math.max(0, to - from);
   reply.array(withScores && !nested ? 2 * count : count);
   if (count === 0) return;
-  const visit = (member: string, score: number) => {
+  db.zsetEach(from, to, options.reverse, (buf, off, len, score) => {
     if (nested) reply.array(2);
-    reply.bulkString(member);
+    reply.bulk(buf, off, len);
     if (withScores) reply.double(score);
-  };
-  if (options.reverse) zset.iterateReverse(from, to, visit);
-  else zset.iterate(from, to, visit);
+  });
 }

@@ -1,36 +1,28 @@
 /** Sorted sets, but for their ranges (zset-ranges.ts). */
-import { TYPE_NONE, TYPE_ZSET, type ZsetValue } from "@hearthkv/engine";
-import {
-  countArg,
-  doubleArg,
-  elements,
-  elementsFit,
-  isOrAbsent,
-  lookupAt,
-  lookupReadAt,
-  wrongArity,
-} from "./arguments.js";
+import { TYPE_NONE, TYPE_ZSET, WRONG_TYPE, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "@hearthkv/engine";
+import { countArg, doubleArg, elementsFit, isOrAbsent, lookupAt, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { GROW_FAST, READ, READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
 import { zscan } from "./scan.js";
-import { zcount, zrange, zrangeByScore, zrevRange, zrevRangeByScore } from "./zset-ranges.js";
+import { readZset, zcount, zrange, zrangeByScore, zrevRange, zrevRangeByScore } from "./zset-ranges.js";
 
-const NX = 1;
-const XX = 2;
-const GT = 4;
-const LT = 8;
+/** Options besides the conditions, which the mutator knows. */
 const CH = 16;
 const INCR = 32;
+const CONDITIONS = ZADD_NX | ZADD_XX | ZADD_GT | ZADD_LT;
 
 const ZADD_OPTIONS = [
-  ["nx", NX],
-  ["xx", XX],
-  ["gt", GT],
-  ["lt", LT],
+  ["nx", ZADD_NX],
+  ["xx", ZADD_XX],
+  ["gt", ZADD_GT],
+  ["lt", ZADD_LT],
   ["ch", CH],
   ["incr", INCR],
 ] as const;
+
+/** Scores of the running ZADD, by pair; it grows and stays. */
+const scores: number[] = [];
 
 function zadd(ctx: CommandContext): void {
   addWithOptions(ctx, 0);
@@ -42,37 +34,45 @@ function zincrBy(ctx: CommandContext): void {
 }
 
 function addWithOptions(ctx: CommandContext, given: number): void {
-  const { request: r } = ctx;
+  const { request: r, db, reply } = ctx;
   let flags = given;
   let first = 2;
   for (let flag = optionAt(ctx, first); flag !== 0; flag = optionAt(ctx, ++first)) flags |= flag;
-  if (!pairsAllowed(ctx, flags, r.argc - first) || !elementsFit(ctx, first)) return;
-  const scores: number[] = [];
-  for (let i = first; i < r.argc; i += 2) {
-    const score = doubleArg(ctx, i);
+  const rest = r.argc - first;
+  if (!pairsAllowed(ctx, flags, rest) || !elementsFit(ctx, first)) return;
+  const pairs = rest >> 1;
+  for (let k = 0; k < pairs; k++) {
+    const score = doubleArg(ctx, first + 2 * k);
     if (Number.isNaN(score)) return;
     // -0 becomes 0, as in Redis where it keeps small sorted sets.
-    scores.push(score + 0);
+    scores[k] = score + 0;
   }
-  const zset = zsetOf(ctx, lookupAt(ctx, 1));
-  if (zset === undefined) return;
-  if ((flags & INCR) !== 0) addOne(ctx, flags, zset, r.str(first + 1), scores[0]);
-  else addAll(ctx, flags, zset, first + 1, scores);
+  if ((flags & INCR) !== 0) {
+    addOne(ctx, flags & CONDITIONS, first, scores[0]);
+    return;
+  }
+  const conditions = flags & CONDITIONS;
+  const added = db.zsetAdd(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, first + 1, pairs, conditions);
+  if (added === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int((flags & CH) !== 0 ? db.zsetChanged : added);
 }
 
 function optionAt(ctx: CommandContext, i: number): number {
   const r = ctx.request;
-  if (i >= r.argc || r.len[i] > 4) return 0;
+  // No option begins as a number does, and ZADD is mostly given none.
+  if (i >= r.argc || r.len[i] > 4 || r.buf[r.off[i]] < LETTERS_FROM) return 0;
   for (const [name, flag] of ZADD_OPTIONS) if (r.is(i, name)) return flag;
   return 0;
 }
 
+const LETTERS_FROM = 65;
+
 /** False after an error reply. */
 function pairsAllowed(ctx: CommandContext, flags: number, rest: number): boolean {
-  const conflicts = flags & (NX | GT | LT);
+  const conflicts = flags & (ZADD_NX | ZADD_GT | ZADD_LT);
   let error: string | null = null;
   if (rest <= 0 || rest % 2 === 1) error = ERR.syntax;
-  else if ((flags & NX) !== 0 && (flags & XX) !== 0) error = ERR.zaddXxAndNx;
+  else if ((flags & ZADD_NX) !== 0 && (flags & ZADD_XX) !== 0) error = ERR.zaddXxAndNx;
   // At most one of the three: no two bits are set.
   else if ((conflicts & (conflicts - 1)) !== 0) error = ERR.zaddGtLtNx;
   else if ((flags & INCR) !== 0 && rest > 2) error = ERR.zaddIncrPairs;
@@ -80,18 +80,14 @@ function pairsAllowed(ctx: CommandContext, flags: number, rest: number): boolean
   return error === null;
 }
 
-/** Whether the options let a member with the score `before` (undefined = absent) have the score `after`. */
-function allows(flags: number, before: number | undefined, after: number): boolean {
-  if (before === undefined) return (flags & XX) === 0;
-  if ((flags & NX) !== 0 || ((flags & GT) !== 0 && after <= before)) return false;
-  return (flags & LT) === 0 || !(after >= before);
-}
-
-function addOne(ctx: CommandContext, flags: number, zset: ZsetValue | null, member: string, delta: number): void {
+/** ZADD INCR, with the increment at argument `at` and the member behind it. */
+function addOne(ctx: CommandContext, conditions: number, at: number, delta: number): void {
   const { request: r, db, reply } = ctx;
-  const before = zset?.score(member);
-  const after = (before ?? 0) + delta;
-  if (!allows(flags, before, after)) {
+  const size = sizeOf(ctx, lookupAt(ctx, 1));
+  if (size < 0) return;
+  const before = size === 0 ? Number.NaN : db.zsetScore(r.buf, r.off[at + 1], r.len[at + 1]);
+  const after = (Number.isNaN(before) ? 0 : before) + delta;
+  if (!zaddAllows(conditions, before, after)) {
     reply.nil();
     return;
   }
@@ -99,74 +95,50 @@ function addOne(ctx: CommandContext, flags: number, zset: ZsetValue | null, memb
     reply.error(ERR.scoreNan);
     return;
   }
-  if (after !== before) db.zsetAdd(r.buf, r.off[1], r.len[1], [after], [member]);
+  scores[0] = after;
+  db.zsetAdd(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, at + 1, 1, 0);
   reply.double(after);
 }
 
-/** Only what changes goes to the mutator and so to the log. A member named twice is judged by the score it just got. */
-function addAll(ctx: CommandContext, flags: number, zset: ZsetValue | null, first: number, scores: number[]): void {
-  const { request: r, db, reply } = ctx;
-  const given = scores.length > 1 ? new Map<string, number>() : null;
-  const members: string[] = [];
-  const changed: number[] = [];
-  let added = 0;
-  for (let k = 0; k < scores.length; k++) {
-    const member = r.str(first + 2 * k);
-    const before = given?.get(member) ?? zset?.score(member);
-    const after = scores[k];
-    if (after === before || !allows(flags, before, after)) continue;
-    if (before === undefined) added++;
-    given?.set(member, after);
-    members.push(member);
-    changed.push(after);
-  }
-  if (members.length > 0) db.zsetAdd(r.buf, r.off[1], r.len[1], changed, members);
-  reply.int((flags & CH) !== 0 ? members.length : added);
-}
-
-/** The sorted set just looked up, null when there is none, undefined after an error reply. */
-function zsetOf(ctx: CommandContext, type: number): ZsetValue | null | undefined {
-  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return undefined;
-  return type === TYPE_NONE ? null : (ctx.db.value as ZsetValue);
-}
-
-function readZset(ctx: CommandContext): ZsetValue | null | undefined {
-  return zsetOf(ctx, lookupReadAt(ctx, 1));
+/** Number of members of the sorted set just looked up, 0 when there is none, -1 after an error reply. */
+function sizeOf(ctx: CommandContext, type: number): number {
+  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
 }
 
 function zrem(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const zset = zsetOf(ctx, lookupAt(ctx, 1));
-  if (zset === undefined) return;
-  reply.int(zset === null ? 0 : db.zsetRemove(r.buf, r.off[1], r.len[1], elements(ctx, 2)));
+  const gone = db.zsetRemove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int(gone);
 }
 
 function zcard(ctx: CommandContext): void {
-  const zset = readZset(ctx);
-  if (zset !== undefined) ctx.reply.int(zset?.size ?? 0);
+  const size = readZset(ctx);
+  if (size >= 0) ctx.reply.int(size);
 }
 
 function zscore(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
-  const zset = readZset(ctx);
-  if (zset !== undefined) replyScore(ctx, zset, 2);
+  const size = readZset(ctx);
+  if (size >= 0) replyScore(ctx, size, 2);
 }
 
 function zmscore(ctx: CommandContext): void {
   const { argc } = ctx.request;
   if (!elementsFit(ctx, 2)) return;
-  const zset = readZset(ctx);
-  if (zset === undefined) return;
+  const size = readZset(ctx);
+  if (size < 0) return;
   ctx.reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) replyScore(ctx, zset, i);
+  for (let i = 2; i < argc; i++) replyScore(ctx, size, i);
 }
 
 /** The score of the member that argument `i` names. */
-function replyScore(ctx: CommandContext, zset: ZsetValue | null, i: number): void {
-  const score = zset?.score(ctx.request.str(i));
-  if (score === undefined) ctx.reply.nil();
-  else ctx.reply.double(score);
+function replyScore({ request: r, db, reply }: CommandContext, size: number, i: number): void {
+  const score = size === 0 ? Number.NaN : db.zsetScore(r.buf, r.off[i], r.len[i]);
+  if (Number.isNaN(score)) reply.nil();
+  else reply.double(score);
 }
 
 function zrank(ctx: CommandContext): void {
@@ -178,22 +150,22 @@ function zrevRank(ctx: CommandContext): void {
 }
 
 function replyRank(ctx: CommandContext, fromTop: boolean): void {
-  const { request: r, reply } = ctx;
+  const { request: r, db, reply } = ctx;
   const withScore = r.argc === 4 && r.is(3, "withscore");
   if (r.argc > 4) wrongArity(ctx);
   else if (r.argc === 4 && !withScore) reply.error(ERR.syntax);
   else if (elementsFit(ctx, 2)) {
-    const zset = readZset(ctx);
-    if (zset === undefined) return;
-    const rank = zset?.rank(r.str(2)) ?? -1;
+    const size = readZset(ctx);
+    if (size < 0) return;
+    const rank = size === 0 ? -1 : db.zsetRank(r.buf, r.off[2], r.len[2]);
     if (rank < 0) {
       if (withScore) reply.nilArray();
       else reply.nil();
       return;
     }
     if (withScore) reply.array(2);
-    reply.int(fromTop ? zset!.size - 1 - rank : rank);
-    if (withScore) replyScore(ctx, zset, 2);
+    reply.int(fromTop ? size - 1 - rank : rank);
+    if (withScore) replyScore(ctx, size, 2);
   }
 }
 
@@ -213,24 +185,20 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   }
   const count = r.argc === 3 ? countArg(ctx, 2) : 1;
   if (Number.isNaN(count)) return;
-  const zset = zsetOf(ctx, lookupAt(ctx, 1));
-  if (zset === undefined) return;
-  const size = zset?.size ?? 0;
+  const size = sizeOf(ctx, lookupAt(ctx, 1));
+  if (size < 0) return;
   const popped = Math.min(count, size);
   // One pair is flat, several are nested; RESP2 knows only flat ones.
   const nested = reply.proto === 3 && r.argc === 3;
   reply.array(nested ? popped : 2 * popped);
-  if (zset === null || popped === 0) return;
-  const members: string[] = [];
-  const take = (member: string, score: number) => {
+  if (popped === 0) return;
+  const from = fromTop ? size - popped : 0;
+  db.zsetEach(from, from + popped, fromTop, (buf, off, len, score) => {
     if (nested) reply.array(2);
-    reply.bulkString(member);
+    reply.bulk(buf, off, len);
     reply.double(score);
-    members.push(member);
-  };
-  if (fromTop) zset.iterateReverse(size - popped, size, take);
-  else zset.iterate(0, popped, take);
-  db.zsetRemove(r.buf, r.off[1], r.len[1], members);
+  });
+  db.zsetRemoveRanks(r.buf, r.off[1], r.len[1], from, from + popped);
 }
 
 const row = rowMaker("sorted-set");

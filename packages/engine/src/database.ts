@@ -1,5 +1,4 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
-
 import { copyBytes } from "./copy-bytes.js";
 import { OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
@@ -127,5 +126,5 @@ function newValue(type: number, home: TableHome): AnyValue {
   if (type === TYPE_HASH) return new HashValue(home);
   if (type === TYPE_LIST) return new ListValue();
   if (type === TYPE_SET) return new SetValue(home);
-  return new ZsetValue();
+  return new ZsetValue(home);
 }

@@ -228,12 +228,16 @@ class Notes implements ReplayTarget {
       this.#note([copy(b, koff, klen)], { members: copies(...elements) });
       return 0;
     },
-    zsetAdd: (b, koff, klen, scores, members) => {
-      this.#note([copy(b, koff, klen)], { members: members.map((member, i) => [text(member), scores[i]]) });
+    zsetAdd: (b, koff, klen, scores, buf, off, len, first, count) => {
+      const members = Array.from({ length: count }, (_, i) => {
+        const m = first + 2 * i;
+        return [copy(buf, off[m], len[m]), scores[i]];
+      });
+      this.#note([copy(b, koff, klen)], { members });
       return 0;
     },
-    zsetRemove: (b, koff, klen, all) => {
-      this.#note([copy(b, koff, klen)], { members: texts(all) });
+    zsetRemove: (b, koff, klen, ...elements) => {
+      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
       return 0;
     },
   };

@@ -26,3 +26,4 @@ export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
 export { encodeInlineEntries, type ShardCapture } from "./snapshot.js";
 export * from "./types/index.js";
+export { ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "./zset-store.js";

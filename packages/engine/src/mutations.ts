@@ -66,6 +66,7 @@ export class Replayer {
   /** Byte ranges of keys and elements, as mutators take them. */
   #off = new Int32Array(8);
   #len = new Int32Array(8);
+  readonly #scores: number[] = [];
 
   constructor(keyspace: ReplayTarget) {
     this.#keyspace = keyspace;
@@ -183,18 +184,15 @@ export class Replayer {
         return;
       }
       case ops.OP_ZSET_ADD: {
-        const scores: number[] = [];
-        const members: string[] = [];
-        while (this.#at < this.#end) {
-          scores.push(b.readDoubleLE(this.#take(8)));
-          members.push(this.#text());
-        }
-        db.zsetAdd(b, koff, klen, scores, members);
+        const count = this.#scored();
+        db.zsetAdd(b, koff, klen, this.#scores, b, this.#off, this.#len, 1, count, 0);
         return;
       }
-      case ops.OP_ZSET_REMOVE:
-        db.zsetRemove(b, koff, klen, this.#texts());
+      case ops.OP_ZSET_REMOVE: {
+        const count = this.#blobs();
+        db.zsetRemove(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
+      }
       default:
         throw new RangeError(`unknown operation type ${op}: written by a newer version?`);
     }
@@ -271,6 +269,19 @@ export class Replayer {
       const n = this.#u32();
       this.#len[count] = n;
       this.#off[count] = this.#take(n);
+    }
+    return count;
+  }
+
+  /** Reads (score, text)* to the end of the body; returns how many. Ranges 1, 3, 5 ... are those of the texts, as arguments of ZADD are. */
+  #scored(): number {
+    let count = 0;
+    for (; this.#at < this.#end; count++) {
+      if (2 * count === this.#off.length) this.#growRanges();
+      this.#scores[count] = this.#bytes.readDoubleLE(this.#take(8));
+      const n = this.#u32();
+      this.#len[2 * count + 1] = n;
+      this.#off[2 * count + 1] = this.#take(n);
     }
     return count;
   }

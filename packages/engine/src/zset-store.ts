@@ -1,40 +1,340 @@
 /** Sorted sets of one database. */
-import { textsBytes } from "./collection-store.js";
+import { WRONG_TYPE } from "./collection-store.js";
+import { compareBytes } from "./copy-bytes.js";
 import { OP_ZSET_ADD, OP_ZSET_REMOVE } from "./ops.js";
 import { SetStore } from "./set-store.js";
-import { ZsetValue } from "./types/index.js";
+import { type ScoreVisitor, ZsetValue } from "./types/index.js";
+import {
+  addEntries,
+  compareEntry,
+  elementAt,
+  elementBytes,
+  elementLength,
+  elementStart,
+  findElement,
+  fitsPacked,
+  nextElement,
+  PACKED_HEADER_BYTES,
+  PACKED_SCORES,
+  packedEnd,
+  putElement,
+  putScore,
+  scoreAt,
+  scoreBytes,
+  setPackedKind,
+} from "./types/packed.js";
+import { TYPE_NONE, TYPE_ZSET } from "./types/type-codes.js";
+
+/** Conditions of zsetAdd, as ZADD's options: only new members; only those that are there. */
+export const ZADD_NX = 1;
+export const ZADD_XX = 2;
+/** Only to a higher, or to a lower score; new members are added all the same. */
+export const ZADD_GT = 4;
+export const ZADD_LT = 8;
+
+/** Whether conditions let a member with the score `before` (NaN = absent) have the score `after`. */
+export function zaddAllows(conditions: number, before: number, after: number): boolean {
+  if (Number.isNaN(before)) return (conditions & ZADD_XX) === 0;
+  if ((conditions & ZADD_NX) !== 0 || ((conditions & ZADD_GT) !== 0 && after <= before)) return false;
+  return (conditions & ZADD_LT) === 0 || !(after >= before);
+}
 
 export class ZsetStore extends SetStore {
-  /** Gives members their scores (scores[i] for members[i]); returns how many members are new. Scores are never NaN. */
-  zsetAdd(buf: Uint8Array, off: number, len: number, scores: readonly number[], members: readonly string[]): number {
-    const zset = this.open(buf, off, len, newZset);
-    const before = zset.bytes;
-    const size = zset.size;
-    for (let i = 0; i < members.length; i++) zset.add(members[i], scores[i]);
-    this.close(buf, off, len, zset, before);
+  /** Members that the last zsetAdd changed: new ones, and those with another score now. */
+  zsetChanged = 0;
+  /** Score and, in the large form, hash of the member that #find found last. */
+  #foundScore = 0;
+  #hash = 0;
+
+  /**
+   * Gives members their scores: `count` pairs, the member of pair i being byte range `first + 2 * i` of `buf`, its score scores[i], never NaN.
+   * Conditions are ZADD_* bits; a member named twice is judged by the score it just got. Only what changes is logged.
+   * @returns how many members are new, WRONG_TYPE when the key holds no sorted set
+   */
+  zsetAdd(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    scores: ArrayLike<number>,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+    conditions: number,
+  ): number {
+    this.zsetChanged = 0;
+    const type = this.lookup(kbuf, koff, klen);
+    if (type !== TYPE_NONE && type !== TYPE_ZSET) return WRONG_TYPE;
     const { effects } = this.keyspace;
-    if (effects.enabled) {
-      effects.beginKey(OP_ZSET_ADD, this.index, buf, off, len, members.length * 8 + textsBytes(members));
-      for (let i = 0; i < members.length; i++) {
-        effects.f64(scores[i]);
-        effects.text(members[i]);
+    let added = 0;
+    try {
+      for (let i = 0; i < count; i++) {
+        const m = first + 2 * i;
+        const score = scores[i];
+        const place = this.ref === 0 ? 0 : this.#find(buf, off[m], len[m]);
+        const before = place === 0 ? Number.NaN : this.#foundScore;
+        if (score === before || !zaddAllows(conditions, before, score)) continue;
+        if (this.zsetChanged === 0) this.#begin(OP_ZSET_ADD, kbuf, koff, klen, len, m, first + 2 * count, 2, 8);
+        if (place === 0) {
+          this.#insert(kbuf, koff, klen, buf, off[m], len[m], score);
+          added++;
+        } else this.#move(place, buf, off[m], len[m], score);
+        this.zsetChanged++;
+        if (!effects.enabled) continue;
+        effects.f64(score);
+        effects.blob(buf, off[m], len[m]);
       }
-      effects.end();
+    } finally {
+      if (this.zsetChanged > 0) this.endElements(kbuf, koff, klen);
     }
-    return zset.size - size;
+    return added;
   }
 
-  /** Removes members; returns how many there were. */
-  zsetRemove(buf: Uint8Array, off: number, len: number, members: readonly string[]): number {
-    const zset = this.find<ZsetValue>(buf, off, len);
-    if (zset === null) return 0;
-    const before = zset.bytes;
-    const gone = members.filter((member) => zset.delete(member));
-    if (gone.length === 0) return 0;
-    this.logTexts(OP_ZSET_REMOVE, buf, off, len, gone);
-    this.close(buf, off, len, zset, before);
-    return gone.length;
+  /** Removes members, `count` byte ranges of `buf` from number `first` on; returns how many there were, WRONG_TYPE when the key holds no sorted set. */
+  zsetRemove(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type === TYPE_NONE) return 0;
+    if (type !== TYPE_ZSET) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let gone = 0;
+    for (let i = first; i < end; i++) {
+      const place = this.#find(buf, off[i], len[i]);
+      if (place === 0) continue;
+      if (gone === 0) this.#begin(OP_ZSET_REMOVE, kbuf, koff, klen, len, i, end, 1, 0);
+      if (this.isPacked) this.removeElements(place, 2);
+      else this.#zset.delete(place);
+      if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      gone++;
+    }
+    if (gone > 0) this.endElements(kbuf, koff, klen);
+    return gone;
+  }
+
+  /** Removes the members with ranks [from, to), at least one, of the sorted set found last, which the key names. */
+  zsetRemoveRanks(kbuf: Uint8Array, koff: number, klen: number, from: number, to: number): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      let bytes = 0;
+      this.zsetEach(from, to, false, (_buf, _off, len) => {
+        bytes += 4 + len;
+      });
+      effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, bytes);
+      this.zsetEach(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
+    }
+    this.beginChange();
+    if (this.isPacked) this.#removePackedRanks(from, to);
+    else for (let left = to - from; left > 0; left--) this.#zset.delete(this.#zset.at(from));
+    this.endElements(kbuf, koff, klen);
+  }
+
+  /** Score of a member of the sorted set found last, NaN when absent. */
+  zsetScore(buf: Uint8Array, off: number, len: number): number {
+    return this.#find(buf, off, len) === 0 ? Number.NaN : this.#foundScore;
+  }
+
+  /** Rank of a member of the sorted set found last, from the lowest on; -1 when absent. */
+  zsetRank(buf: Uint8Array, off: number, len: number): number {
+    const place = this.#find(buf, off, len);
+    if (place === 0) return -1;
+    if (!this.isPacked) return this.#zset.rankOf(place);
+    return this.#packedRank((p) => p < place);
+  }
+
+  /** Members of the sorted set found last with a score below `score`; with `orEqual` also those with that score. */
+  zsetCountByScore(score: number, orEqual: boolean): number {
+    if (!this.isPacked) return this.#zset.countByScore(score, orEqual);
+    const bytes = this.shard.bytesOf(this.ref);
+    return this.#packedRank((p) => {
+      const own = scoreAt(bytes, nextElement(bytes, p));
+      return own < score || (orEqual && own === score);
+    });
+  }
+
+  /** Its members below a byte string; with `orEqual` also that one. Sensible only while all scores are the same. */
+  zsetCountByMember(buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
+    if (!this.isPacked) return this.#zset.countByMember(buf, off, len, orEqual);
+    const bytes = this.shard.bytesOf(this.ref);
+    return this.#packedRank((p) => {
+      const order = compareBytes(bytes, elementStart(bytes, p), elementLength(bytes, p), buf, off, len);
+      return order < 0 || (orEqual && order === 0);
+    });
+  }
+
+  /** Visits the members with ranks [from, to) of the sorted set found last, lowest first or highest first. */
+  zsetEach(from: number, to: number, reverse: boolean, visit: ScoreVisitor): void {
+    if (!this.isPacked) {
+      this.#zset.iterate(from, to, reverse, visit);
+      return;
+    }
+    if (from >= to) return;
+    const bytes = this.shard.bytesOf(this.ref);
+    const places: number[] = [];
+    let p = elementAt(bytes, this.packedAt, 2 * from);
+    for (let left = to - from; left > 0; left--) {
+      places.push(p);
+      p = nextElement(bytes, nextElement(bytes, p));
+    }
+    if (reverse) places.reverse();
+    for (const place of places) visitPacked(bytes, place, visit);
+  }
+
+  /**
+   * Visits about `count` members of the sorted set found last, all when it is packed, and returns the next cursor; 0 begins and ends. A member
+   * present during the whole scan is visited at least once.
+   */
+  zsetScan(cursor: number, count: number, visit: ScoreVisitor): number {
+    if (!this.isPacked) return this.#zset.scan(cursor, count, visit);
+    this.zsetEach(0, this.collectionSize, false, visit);
+    return 0;
+  }
+
+  /** The sorted set found last, which is not packed. */
+  get #zset(): ZsetValue {
+    return this.value as ZsetValue;
+  }
+
+  /** Place of a member of the sorted set found last, or its position where that is packed; 0 when it is absent. Leaves its score in #foundScore. */
+  #find(buf: Uint8Array, off: number, len: number): number {
+    if (!this.isPacked) {
+      const zset = this.#zset;
+      this.#hash = zset.hashOf(buf, off, len);
+      const place = zset.find(this.#hash, buf, off, len);
+      if (place !== 0) this.#foundScore = zset.scoreOf(place);
+      return place;
+    }
+    const bytes = this.shard.bytesOf(this.ref);
+    const p = findElement(bytes, this.packedAt, 2, buf, off, len);
+    if (p === 0) return 0;
+    this.#foundScore = scoreAt(bytes, nextElement(bytes, p));
+    return p;
+  }
+
+  /** beginChange, and opens the mutation that logs some or all of the members numbered m, m + stride, ... before `end`, each with `beside` bytes. */
+  #begin(
+    op: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    len: Int32Array,
+    m: number,
+    end: number,
+    stride: 1 | 2,
+    beside: number,
+  ): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      let bytes = 0;
+      for (let i = m; i < end; i += stride) bytes += beside + 4 + len[i];
+      effects.beginKey(op, this.index, kbuf, koff, klen, bytes);
+    }
+    this.beginChange();
+  }
+
+  /** Adds a member that is absent, as #find has just told where there is a sorted set already. */
+  #insert(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    score: number,
+  ): void {
+    if (this.ref === 0 || this.isPacked) {
+      const bytes = elementBytes(len) + scoreBytes(score);
+      if (this.#fitsOneMore(len, bytes)) {
+        if (this.ref === 0) this.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
+        this.#insertPacked(buf, off, len, score);
+        const to = this.shard.bytesOf(this.ref);
+        setPackedKind(to, this.packedAt, PACKED_SCORES);
+        addEntries(to, this.packedAt, 1);
+        return;
+      }
+      this.#enlarge(kbuf, koff, klen);
+      this.#hash = this.#zset.hashOf(buf, off, len);
+    }
+    this.#zset.add(this.#hash, buf, off, len, score);
+  }
+
+  /** Whether a new member fits into the packed sorted set found last, or into a new one. */
+  #fitsOneMore(len: number, bytes: number): boolean {
+    const { limits } = this.keyspace;
+    if (len > limits.zsetValueBytes) return false;
+    if (this.ref === 0) return fitsPacked(1, limits.zsetEntries, PACKED_HEADER_BYTES + bytes);
+    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    return fitsPacked(this.collectionSize + 1, limits.zsetEntries, end + bytes);
+  }
+
+  /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */
+  #insertPacked(buf: Uint8Array, off: number, len: number, score: number): number {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    const end = at + packedEnd(bytes, at);
+    let p = at + PACKED_HEADER_BYTES;
+    while (p < end && compareEntry(bytes, p, score, buf, off, len) < 0) p = nextElement(bytes, nextElement(bytes, p));
+    const gap = this.splice(p - at, 0, elementBytes(len) + scoreBytes(score), 0);
+    const to = this.shard.bytesOf(this.ref);
+    putScore(to, putElement(to, gap, buf, off, len), score);
+    return p - at;
+  }
+
+  /** Gives the member at a place another score. */
+  #move(place: number, buf: Uint8Array, off: number, len: number, score: number): void {
+    if (!this.isPacked) {
+      this.#zset.setScore(place, score);
+      return;
+    }
+    // The new entry comes before the old one goes: where there is no memory for it, nothing has changed.
+    const old = place - this.packedAt;
+    const made = this.#insertPacked(buf, off, len, score);
+    const moved = made <= old ? old + elementBytes(len) + scoreBytes(score) : old;
+    addEntries(this.shard.bytesOf(this.ref), this.packedAt, 1);
+    this.removeElements(this.packedAt + moved, 2);
+  }
+
+  #enlarge(kbuf: Uint8Array, koff: number, klen: number): void {
+    const zset = new ZsetValue(this.keyspace);
+    if (this.ref !== 0) {
+      this.zsetEach(0, this.collectionSize, false, (buf, off, len, score) =>
+        zset.add(zset.hashOf(buf, off, len), buf, off, len, score),
+      );
+    }
+    this.putLarge(kbuf, koff, klen, zset);
+  }
+
+  #removePackedRanks(from: number, to: number): void {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    const p = elementAt(bytes, at, 2 * from);
+    let behind = p;
+    for (let left = to - from; left > 0; left--) behind = nextElement(bytes, nextElement(bytes, behind));
+    addEntries(bytes, at, from - to);
+    this.splice(p - at, behind - p, 0, 0);
+  }
+
+  /** Number of members of the packed sorted set found last before the first at whose position `isBefore` says no. */
+  #packedRank(isBefore: (p: number) => boolean): number {
+    const bytes = this.shard.bytesOf(this.ref);
+    const end = this.packedAt + packedEnd(bytes, this.packedAt);
+    let rank = 0;
+    for (let p = this.packedAt + PACKED_HEADER_BYTES; p < end && isBefore(p); rank++) {
+      p = nextElement(bytes, nextElement(bytes, p));
+    }
+    return rank;
   }
 }
 
-const newZset = (): ZsetValue => new ZsetValue();
+function visitPacked(bytes: Uint8Array, p: number, visit: ScoreVisitor): void {
+  visit(bytes, elementStart(bytes, p), elementLength(bytes, p), scoreAt(bytes, nextElement(bytes, p)));
+}

@@ -25,6 +25,11 @@ function logged(change: (db: Database, keyspace: Keyspace) => void): DescribedMu
   return describeMutations(effects.op, effects.bytes, effects.start, effects.pos - effects.start);
 }
 
+function zadd(db: Database, key: Buffer, scores: number[], members: string[]): void {
+  const [buf, off, len] = ranges(members.flatMap((member) => [member, "score"]));
+  db.zsetAdd(key, 0, key.length, scores, buf, off, len, 0, members.length, 0);
+}
+
 /** The last mutation of what `change` logs. */
 function last(change: (db: Database, keyspace: Keyspace) => void): DescribedMutation | undefined {
   return logged(change).at(-1);
@@ -55,7 +60,7 @@ describe("each mutation", () => {
       { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
     ],
     ["set-add", (db) => db.setAdd(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
-    ["zset-add", (db) => db.zsetAdd(...k, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
+    ["zset-add", (db) => zadd(db, key, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
     [
       "mset",
       (db) => db.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
@@ -113,7 +118,7 @@ test("snapshot entries of strings and collections", () => {
   const keyspace = new Keyspace({ hashSeed: Buffer.alloc(8), random: () => 0 });
   const db = keyspace.db(0);
   db.setString(...k, bytes("v"), 0, 1, 123);
-  db.zsetAdd(bytes("zset"), 0, 4, [2, 1], ["b", "a"]);
+  zadd(db, bytes("zset"), [2, 1], ["b", "a"]);
   const seen: unknown[] = [];
   for (const section of keyspace.shardSections()) {
     const capture = keyspace.captureShard(0, section);

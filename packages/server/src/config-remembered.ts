@@ -12,7 +12,6 @@ const INT = [0n, INT32_MAX] as const;
 const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, value: number])[] = [
   ["list-max-listpack-size", -INT32_MAX - 1n, INT32_MAX, -2],
   ["list-compress-depth", ...INT, 0],
-  ["zset-max-listpack-entries", ...LONG, 128],
   ["stream-node-max-entries", ...LONG, 100],
   ["slowlog-log-slower-than", -1n, INT64_MAX, 10_000],
   ["slowlog-max-len", ...LONG, 128],
@@ -32,7 +31,6 @@ const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, valu
 
 /** Sizes: name, least, default in bytes. */
 const SIZES: readonly (readonly [name: string, min: bigint, value: number])[] = [
-  ["zset-max-listpack-value", 0n, 64],
   ["hll-sparse-max-bytes", 0n, 3000],
   ["stream-node-max-bytes", 0n, 4096],
   ["auto-aof-rewrite-min-size", 0n, Number(64n * MB)],
@@ -61,8 +59,6 @@ const SWITCHES: readonly (readonly [name: string, value: boolean])[] = [
 /** Names of older versions. */
 const ALIASES: readonly (readonly [older: string, name: string])[] = [
   ["list-max-ziplist-size", "list-max-listpack-size"],
-  ["zset-max-ziplist-entries", "zset-max-listpack-entries"],
-  ["zset-max-ziplist-value", "zset-max-listpack-value"],
   ["min-slaves-to-write", "min-replicas-to-write"],
   ["min-slaves-max-lag", "min-replicas-max-lag"],
   ["lua-time-limit", "busy-reply-threshold"],

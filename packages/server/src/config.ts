@@ -178,6 +178,8 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
 function packedLimits(limits: PackedLimits): Parameter[] {
   const hashEntries = integer("hash-max-listpack-entries", 0n, INT64_MAX, field(limits, "hashEntries"));
   const hashValue = memory("hash-max-listpack-value", 0n, INT64_MAX, field(limits, "hashValueBytes"));
+  const zsetEntries = integer("zset-max-listpack-entries", 0n, INT64_MAX, field(limits, "zsetEntries"));
+  const zsetValue = memory("zset-max-listpack-value", 0n, INT64_MAX, field(limits, "zsetValueBytes"));
   return [
     hashEntries,
     hashValue,
@@ -186,6 +188,10 @@ function packedLimits(limits: PackedLimits): Parameter[] {
     integer("set-max-intset-entries", 0n, INT64_MAX, field(limits, "setIntegers")),
     integer("set-max-listpack-entries", 0n, INT64_MAX, field(limits, "setEntries")),
     integer("set-max-listpack-value", 0n, INT64_MAX, field(limits, "setValueBytes")),
+    zsetEntries,
+    zsetValue,
+    alias("zset-max-ziplist-entries", zsetEntries),
+    alias("zset-max-ziplist-value", zsetValue),
   ];
 }
 

@@ -5,15 +5,12 @@ import type { ZsetValue } from "./zset.js";
 
 export { ByteSink, ByteSource } from "./byte-sink.js";
 export { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
-export { DENSE_KEY_BYTES, DenseKeys } from "./dense-keys.js";
-export { DenseMap } from "./dense-map.js";
 export { HashValue, type PairVisitor } from "./hash.js";
 export { ListValue } from "./list.js";
-export { PACKED_INTEGERS, PACKED_PLAIN, PackedLimits } from "./packed.js";
-export { ScoreTree } from "./score-tree.js";
+export { PACKED_INTEGERS, PACKED_PLAIN, PACKED_SCORES, PackedLimits } from "./packed.js";
 export { SetValue } from "./set.js";
 export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./type-codes.js";
-export { ZSET_NEW, ZSET_SAME, ZSET_UPDATED, ZsetValue } from "./zset.js";
+export { type ScoreVisitor, ZsetValue } from "./zset.js";
 
 /** Any value that is not a string; `type` tells which. */
 export type AnyValue = HashValue | ListValue | SetValue | ZsetValue;

@@ -13,7 +13,7 @@
  */
 import { Arena, CHUNK_SHIFT, UNIT_MASK } from "../arena.js";
 import type { ChunkPool } from "../chunk-pool.js";
-import { copyBytes } from "../copy-bytes.js";
+import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type HashSeed, hashKey } from "../hash.js";
 import { WordList } from "./word-list.js";
 
@@ -42,8 +42,8 @@ const SPARSE_TABLE_SHARE = 0.25;
 const TABLE_BYTES = 1200;
 
 /**
- * Elements are named by references, which any change of the table makes void, but for those of `setNumber` and `removeAt`'s own argument
- * list. Whoever keeps references is told of moves by `observer`; they never change otherwise. The owner gives all memory back with `clear`.
+ * Elements are named by references, which any change of the table makes void, but for `setNumber`. Whoever keeps
+ * references is told by `observer` where they move; they change in no other way. The owner gives all memory back with `clear`.
  */
 export class MemberTable {
   readonly #arena: Arena;
@@ -158,6 +158,11 @@ export class MemberTable {
     return this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
   }
 
+  /** Order of an element and other bytes: below 0, 0 or above 0, as memcmp; what is longer comes behind its beginning. */
+  compare(ref: number, buf: Uint8Array, off: number, len: number): number {
+    return compareBytes(this.bytesOf(ref), this.offsetOf(ref), this.lengthOf(ref), buf, off, len);
+  }
+
   /** Where the value begins. Only in a table with values. */
   valueOffsetOf(ref: number): number {
     return this.offsetOf(ref) + this.lengthOf(ref);
@@ -251,6 +256,8 @@ export class MemberTable {
     voff: number,
     vlen: number,
   ): number {
+    // What may fail for want of memory comes before anything changes.
+    this.#slots.reserve();
     // Before the record is written: afterwards its reference would be void.
     if (this.#arena.sparse) this.#evacuate();
     if (this.size >= this.#buckets.length) this.#split();
@@ -340,7 +347,8 @@ export class MemberTable {
 
   /** Adds the chain behind the last one and moves into it what now belongs there. */
   #split(): void {
-    const target = this.#buckets.length;
+    this.#buckets.push(0);
+    const target = this.#buckets.length - 1;
     const source = target - this.#level;
     const { words } = this.#arena;
     let ref = this.#buckets.at(source);
@@ -360,7 +368,7 @@ export class MemberTable {
       ref = next;
     }
     this.#buckets.put(source, stay);
-    this.#buckets.push(move);
+    this.#buckets.put(target, move);
     if (target + 1 === this.#level * 2) this.#level *= 2;
   }
 
@@ -400,9 +408,12 @@ export class MemberTable {
     const m = arena.words[c];
     const w = at >>> 2;
     const size = this.#sizeAt(m, w);
-    arena.evacuateAt = at + size;
-    if (m[w + 2] < 0) return;
+    if (m[w + 2] < 0) {
+      arena.evacuateAt = at + size;
+      return;
+    }
     const to = arena.alloc(size);
+    arena.evacuateAt = at + size;
     this.#liveBytes += size;
     const target = arena.words[to >>> CHUNK_SHIFT];
     target.set(m.subarray(w, w + (size >>> 2)), (to & UNIT_MASK) << 1);

@@ -4,11 +4,12 @@
  *   [ kind:1 | entries:2 | end:3 | element* | spare ]        little endian
  *
  *   kind      for the type's own use; Redis's intset and listpack differ in it (PACKED_INTEGERS)
- *   entries   elements of a list or set, pairs of a hash
+ *   entries   elements of a list or set, pairs of a hash or sorted set
  *   end       offset behind the last element, from `kind`; the record has spare bytes behind it, so that growing by one element seldom moves it
  *   element   [ bytes:1 | ... ] up to 253 bytes,  [ 254 | bytes:2 | ... ] up to 65,535,  [ 255 | bytes:3 | ... ] above
  *
- * A hash has its fields and values in turn. Elements are found by comparing one after the other, which is why there are limits (those of
+ * A hash has its fields and values in turn; a sorted set its members and scores, in the order of both. A score is an element of 1, 2 or 4
+ * bytes (a signed integer) or of 8 (a double). Elements are found by comparing one after the other, which is why there are limits (those of
  * Redis's CONFIG, PackedLimits): where a value passes them it becomes an object in the shard's table of values, in one step, and stays one.
  *
  * To give a type a small form:
@@ -18,9 +19,9 @@
  *      with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with addEntries(), and ends with endChange()
  *   4. OBJECT ENCODING in commands/src/object.ts; the limits of the random model test, so that both forms and the step between them are tried
  */
-import { copyBytes } from "../copy-bytes.js";
+import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { TYPE_HASH, TYPE_SET } from "./type-codes.js";
+import { TYPE_HASH, TYPE_SET, TYPE_ZSET } from "./type-codes.js";
 
 export const PACKED_HEADER_BYTES = 6;
 /** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
@@ -31,6 +32,8 @@ const ENTRIES_MAX = 0xffff;
 export const PACKED_PLAIN = 0;
 /** A `kind`: a set all of whose members are integers. */
 export const PACKED_INTEGERS = 1;
+/** A `kind`: members with scores. */
+export const PACKED_SCORES = 2;
 
 /** Up to where collections are packed: Redis's parameters and their defaults. They count for the next change of a value. */
 export class PackedLimits {
@@ -40,6 +43,8 @@ export class PackedLimits {
   setIntegers = 512;
   setEntries = 128;
   setValueBytes = 64;
+  zsetEntries = 128;
+  zsetValueBytes = 64;
 }
 
 /** Number of entries of the packed collection at `at`. */
@@ -200,6 +205,13 @@ export function packedSlice(bytes: Uint8Array, at: number, out: ByteSink): void 
   const end = at + packedEnd(bytes, at);
   for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
     const len = elementLength(bytes, p);
+    if (bytes[at] === PACKED_SCORES) {
+      const score = nextElement(bytes, p);
+      out.f64(scoreAt(bytes, score));
+      out.blob(bytes, elementStart(bytes, p), len);
+      p = score;
+      continue;
+    }
     out.blob(bytes, elementStart(bytes, p), len);
   }
 }
@@ -221,6 +233,7 @@ export function packSlice(
   if (type === TYPE_HASH) {
     return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, entries, out);
   }
+  if (type === TYPE_ZSET) return packScores(limits, slice, entries, out);
   if (type !== TYPE_SET) return false;
   if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
     return packElements(PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
@@ -259,4 +272,83 @@ function packElements(
   setPackedEnd(bytes, 0, end);
   out.length = end;
   return true;
+}
+
+/** A sorted set's slice; false also when it is not in order. */
+function packScores(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
+  if (!fitsPacked(entries, limits.zsetEntries, slice.remaining)) return false;
+  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
+  putPackedHeader(bytes, 0, PACKED_SCORES);
+  let end = PACKED_HEADER_BYTES;
+  let last = 0;
+  for (let i = entries; i > 0; i--) {
+    const score = slice.f64();
+    const len = slice.blob();
+    if (len > limits.zsetValueBytes || Number.isNaN(score)) return false;
+    if (last > 0 && compareEntry(bytes, last, score, slice.bytes, slice.blobAt, len) >= 0) return false;
+    last = end;
+    end = putScore(bytes, putElement(bytes, end, slice.bytes, slice.blobAt, len), score);
+  }
+  addEntries(bytes, 0, entries);
+  setPackedEnd(bytes, 0, end);
+  out.length = end;
+  return true;
+}
+
+/** Bytes that a score takes as an element. */
+export function scoreBytes(score: number): number {
+  return 1 + scoreLength(score);
+}
+
+function scoreLength(score: number): 1 | 2 | 4 | 8 {
+  const integer = score | 0;
+  // -0 has a sign to keep.
+  if (!Object.is(integer, score)) return 8;
+  if (integer === (integer << 24) >> 24) return 1;
+  return integer === (integer << 16) >> 16 ? 2 : 4;
+}
+
+/** Writes a score as an element; returns the position behind it. */
+export function putScore(to: Uint8Array, p: number, score: number): number {
+  const length = scoreLength(score);
+  to[p] = length;
+  if (length === 8) {
+    SCORE[0] = score;
+    for (let i = 0; i < 8; i++) to[p + 1 + i] = SCORE_BYTES[i];
+  } else {
+    for (let i = 0; i < length; i++) to[p + 1 + i] = score >> (8 * i);
+  }
+  return p + 1 + length;
+}
+
+/** The score that is the element at `p`. */
+export function scoreAt(bytes: Uint8Array, p: number): number {
+  switch (bytes[p]) {
+    case 1:
+      return (bytes[p + 1] << 24) >> 24;
+    case 2:
+      return ((bytes[p + 1] << 16) | (bytes[p + 2] << 24)) >> 16;
+    case 4:
+      return bytes[p + 1] | (bytes[p + 2] << 8) | (bytes[p + 3] << 16) | (bytes[p + 4] << 24);
+    default:
+      for (let i = 0; i < 8; i++) SCORE_BYTES[i] = bytes[p + 1 + i];
+      return SCORE[0];
+  }
+}
+
+const SCORE = new Float64Array(1);
+const SCORE_BYTES = new Uint8Array(SCORE.buffer);
+
+/** Order of the member at `p` with its score, and another: by score, then as memcmp. Below 0, 0 or above 0. */
+export function compareEntry(
+  bytes: Uint8Array,
+  p: number,
+  score: number,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  const own = scoreAt(bytes, nextElement(bytes, p));
+  if (own !== score) return own < score ? -1 : 1;
+  return compareBytes(bytes, elementStart(bytes, p), elementLength(bytes, p), buf, off, len);
 }

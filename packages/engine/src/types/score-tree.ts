@@ -1,278 +1,356 @@
-import { NODE_JOIN_MAX, NODE_MAX, NODE_MIN, ScoreInner, ScoreLeaf, type ScoreNode } from "./score-tree-node.js";
+import type { ChunkPool } from "../chunk-pool.js";
+import type { MemberTable } from "./member-table.js";
+import {
+  BLOCK_MASK,
+  BLOCK_SHIFT,
+  INNER_MAX,
+  INNER_REFS,
+  KIND,
+  KIND_LEAF,
+  LEAF_MAX,
+  LEAF_REFS,
+  NODE_SHIFT,
+  SCORES,
+  ScoreNodes,
+} from "./score-nodes.js";
+
+/** What an entry is visited with: its member's reference in the table, and its score. */
+export type EntryVisitor = (ref: number, score: number) => void;
 
 /**
- * The order of a sorted set: (score, member) pairs in a B+ tree whose inner nodes count what is below them, so that
+ * The order of a sorted set: (score, reference of the member in its table) in a B+ tree whose inner nodes count what is below them, so that
  * ranks are found both ways in O(log n). Order: score, then the bytes of the member. -0 and 0 are equal; no NaN.
  *
- * Every node but those on the right edge holds at least NODE_MIN. On the right edge one is enough: a full node there is
- * not halved when something is appended to it, so entries added in order fill every node, and fast.
+ * Each inner node knows the lowest entry below each child, exactly: a reference that stood for a member once removed would lead nowhere.
+ * Every node but those on the right edge is at least a quarter full. On the right edge one entry is enough: a full node there is not halved
+ * when something is appended to it, so entries added in order fill every node, and fast.
  */
 export class ScoreTree {
-  #root: ScoreNode = new ScoreLeaf();
+  readonly #table: MemberTable;
+  readonly #nodes: ScoreNodes;
+  #root: number;
+  #levels = 1;
   #size = 0;
+  // The entry being looked for, so that the steps down the tree need not hand it on.
+  #ref = 0;
+  #score = 0;
+  #buf: Uint8Array = new Uint8Array(0);
+  #off = 0;
+  #len = 0;
   /** Member found by {@link at}. */
-  outMember = "";
+  outRef = 0;
   /** Score found by {@link at}. */
   outScore = 0;
+
+  /** `table` has the members; it is asked for their bytes. */
+  constructor(table: MemberTable, pool: ChunkPool) {
+    this.#table = table;
+    this.#nodes = new ScoreNodes(pool);
+    this.#root = this.#nodes.take(true);
+  }
 
   get size(): number {
     return this.#size;
   }
 
-  /** The top node. For checks of the structure; the tree alone changes it. */
-  get root(): ScoreNode {
+  /** Memory held. */
+  get bytes(): number {
+    return this.#nodes.bytes;
+  }
+
+  /** The nodes, for checks of the structure. The tree alone changes them. */
+  get nodes(): ScoreNodes {
+    return this.#nodes;
+  }
+
+  /** The top node. */
+  get root(): number {
     return this.#root;
   }
 
-  /** Adds a pair that is known to be absent. */
-  add(score: number, member: string): void {
+  /** Makes sure that the next addition needs no memory, so that it cannot fail half way. */
+  reserve(): void {
+    this.#nodes.reserve(this.#levels + 1);
+  }
+
+  /** Adds an entry that is known to be absent. */
+  add(score: number, ref: number): void {
+    this.#aim(score, ref);
+    const nodes = this.#nodes;
     const root = this.#root;
-    const upper = insertBelow(root, score, member, true);
+    const upper = this.#insert(root, ref, true);
     this.#size++;
-    if (upper === null) return;
-    const above = new ScoreInner();
-    const upperCount = countOf(upper);
-    above.insert(0, root, this.#size - upperCount, 0, "");
-    above.insert(1, upper, upperCount, upper.scores[0], upper.members[0]);
+    if (upper < 0) return;
+    const above = nodes.take(false);
+    const upperCount = nodes.total(upper);
+    nodes.insertChild(above, 0, root, this.#size - upperCount);
+    nodes.insertChild(above, 1, upper, upperCount);
     this.#root = above;
+    this.#levels++;
   }
 
-  /** True when the pair was there. */
-  delete(score: number, member: string): boolean {
-    if (!removeBelow(this.#root, score, member)) return false;
+  /** Takes out an entry, which must be there. */
+  delete(score: number, ref: number): void {
+    this.#aim(score, ref);
+    this.#remove(this.#root, ref);
     this.#size--;
-    while (!this.#root.isLeaf && this.#root.length === 1) this.#root = this.#root.children[0];
-    return true;
+    const nodes = this.#nodes;
+    while (!nodes.isLeaf(this.#root) && nodes.length(this.#root) === 1) {
+      const only = nodes.child(this.#root, 0);
+      nodes.give(this.#root);
+      this.#root = only;
+      this.#levels--;
+    }
   }
 
-  /** Position of a pair from the lowest on, -1 when absent. */
-  rank(score: number, member: string): number {
+  /** A member of the table has another reference now; both can still be read. */
+  moved(score: number, from: number, to: number): void {
+    this.#aim(score, from);
+    const nodes = this.#nodes;
+    let node = this.#root;
+    while (!nodes.isLeaf(node)) {
+      const at = this.#childFor(node);
+      if (nodes.ref(node, at) === from) nodes.setEntry(node, at, score, to);
+      node = nodes.child(node, at);
+    }
+    nodes.setEntry(node, this.#place(node, 0, false), score, to);
+  }
+
+  /** Position of an entry from the lowest on; it must be there. */
+  rank(score: number, ref: number): number {
+    this.#aim(score, ref);
+    const nodes = this.#nodes;
     let node = this.#root;
     let rank = 0;
-    while (!node.isLeaf) {
-      const child = childFor(node, score, member);
-      rank += node.countBefore(child);
-      node = node.children[child];
+    while (!nodes.isLeaf(node)) {
+      const at = this.#childFor(node);
+      rank += nodes.countBefore(node, at);
+      node = nodes.child(node, at);
     }
-    const at = lowerBound(node, score, member);
-    return node.members[at] === member && node.scores[at] === score ? rank + at : -1;
+    return rank + this.#place(node, 0, false);
   }
 
-  /** Sets outMember and outScore to the pair at a rank; false outside 0 .. size-1. */
+  /** Sets outRef and outScore to the entry at a rank; false outside 0 .. size-1. */
   at(rank: number): boolean {
     if (!(rank >= 0 && rank < this.#size)) return false;
+    const nodes = this.#nodes;
     let node = this.#root;
     let left = rank;
-    while (!node.isLeaf) {
-      let child = 0;
-      while (left >= node.counts[child]) left -= node.counts[child++];
-      node = node.children[child];
+    while (!nodes.isLeaf(node)) {
+      let at = 0;
+      for (let count = nodes.count(node, 0); left >= count; count = nodes.count(node, ++at)) left -= count;
+      node = nodes.child(node, at);
     }
-    this.outMember = node.members[left];
-    this.outScore = node.scores[left];
+    this.outRef = nodes.ref(node, left);
+    this.outScore = nodes.score(node, left);
     return true;
   }
 
-  /** Pairs with a score below `score`; with `orEqual` also those with that score. */
+  /** Entries with a score below `score`; with `orEqual` also those with that score. */
   countByScore(score: number, orEqual: boolean): number {
+    const nodes = this.#nodes;
     let node = this.#root;
     let count = 0;
-    while (!node.isLeaf) {
-      const child = scoresBelow(node.scores, 1, score, orEqual) - 1;
-      count += node.countBefore(child);
-      node = node.children[child];
+    while (!nodes.isLeaf(node)) {
+      const at = nodes.scorePlace(node, 1, score, orEqual) - 1;
+      count += nodes.countBefore(node, at);
+      node = nodes.child(node, at);
     }
-    return count + scoresBelow(node.scores, 0, score, orEqual);
+    return count + nodes.scorePlace(node, 0, score, orEqual);
   }
 
-  /** Pairs with a member below `member` (or equal); sensible only while all scores are the same. */
-  countByMember(member: string, orEqual: boolean): number {
+  /** Entries with a member below the one in `buf` (or equal); sensible only while all scores are the same. */
+  countByMember(buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
+    if (this.#size === 0) return 0;
+    const nodes = this.#nodes;
     let node = this.#root;
+    this.#ref = 0;
+    this.#score = nodes.score(node, 0);
+    this.#buf = buf;
+    this.#off = off;
+    this.#len = len;
     let count = 0;
-    while (!node.isLeaf) {
-      const child = membersBelow(node.members, 1, member, orEqual) - 1;
-      count += node.countBefore(child);
-      node = node.children[child];
+    while (!nodes.isLeaf(node)) {
+      const at = this.#place(node, 1, orEqual) - 1;
+      count += nodes.countBefore(node, at);
+      node = nodes.child(node, at);
     }
-    return count + membersBelow(node.members, 0, member, orEqual);
+    return count + this.#place(node, 0, orEqual);
   }
 
-  /** Visits the pairs with ranks in [from, to), lowest first. */
-  iterate(from: number, to: number, visit: (member: string, score: number) => void): void {
-    if (from < to) visitUp(this.#root, from, to, visit);
+  /** Visits the entries with ranks in [from, to), lowest first. */
+  iterate(from: number, to: number, visit: EntryVisitor): void {
+    if (from < to) this.#visitUp(this.#root, from, to, visit);
   }
 
-  /** Visits the pairs with ranks in [from, to), highest first. */
-  iterateReverse(from: number, to: number, visit: (member: string, score: number) => void): void {
-    if (from < to) visitDown(this.#root, from, to, visit);
+  /** Visits the entries with ranks in [from, to), highest first. */
+  iterateReverse(from: number, to: number, visit: EntryVisitor): void {
+    if (from < to) this.#visitDown(this.#root, from, to, visit);
+  }
+
+  /** Forgets every entry and gives all memory back. */
+  clear(): void {
+    this.#nodes.clear();
+    this.#root = this.#nodes.take(true);
+    this.#levels = 1;
+    this.#size = 0;
+  }
+
+  #aim(score: number, ref: number): void {
+    const table = this.#table;
+    this.#ref = ref;
+    this.#score = score;
+    this.#buf = table.bytesOf(ref);
+    this.#off = table.offsetOf(ref);
+    this.#len = table.lengthOf(ref);
+  }
+
+  /** First place from `low` on that is not below what is aimed at (with `orEqual`: that is above it). */
+  #place(node: number, low: number, orEqual: boolean): number {
+    const { words, doubles } = this.#nodes;
+    const m = words[node >>> BLOCK_SHIFT];
+    const d = doubles[node >>> BLOCK_SHIFT];
+    const w = (node & BLOCK_MASK) << NODE_SHIFT;
+    const scores = (w >>> 1) + SCORES;
+    const refs = w + (m[w + KIND] === KIND_LEAF ? LEAF_REFS : INNER_REFS);
+    const score = this.#score;
+    let from = low;
+    let to = m[w];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const other = d[scores + middle];
+      if (other < score || (other === score && this.#isBelow(m[refs + middle], orEqual))) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
+  #isBelow(ref: number, orEqual: boolean): boolean {
+    if (ref === this.#ref) return orEqual;
+    const order = this.#table.compare(ref, this.#buf, this.#off, this.#len);
+    return order < 0 || (orEqual && order === 0);
+  }
+
+  /** The child in which the entry is or would be: the last one whose lowest entry is not above it. */
+  #childFor(node: number): number {
+    return this.#place(node, 1, true) - 1;
+  }
+
+  /** Adds the entry aimed at; returns the new right neighbour when the node was full and has been divided, else -1. */
+  #insert(node: number, ref: number, rightEdge: boolean): number {
+    const nodes = this.#nodes;
+    if (nodes.isLeaf(node)) {
+      const at = this.#place(node, 0, false);
+      const upper = nodes.length(node) < LEAF_MAX ? -1 : nodes.cut(node, middle(LEAF_MAX, at, rightEdge));
+      const length = nodes.length(node);
+      if (upper < 0 || at < length) nodes.insertEntry(node, at, this.#score, ref);
+      else nodes.insertEntry(upper, at - length, this.#score, ref);
+      return upper;
+    }
+    const at = this.#childFor(node);
+    const child = nodes.child(node, at);
+    const added = this.#insert(child, ref, rightEdge && at === nodes.length(node) - 1);
+    const count = nodes.count(node, at) + 1;
+    if (added < 0) {
+      nodes.refreshChild(node, at, count);
+      return -1;
+    }
+    const addedCount = nodes.total(added);
+    nodes.refreshChild(node, at, count - addedCount);
+    return this.#insertChild(node, at + 1, added, addedCount, rightEdge);
+  }
+
+  #insertChild(node: number, at: number, child: number, count: number, rightEdge: boolean): number {
+    const nodes = this.#nodes;
+    const upper = nodes.length(node) < INNER_MAX ? -1 : nodes.cut(node, middle(INNER_MAX, at, rightEdge));
+    const length = nodes.length(node);
+    if (upper < 0 || at < length) nodes.insertChild(node, at, child, count);
+    else nodes.insertChild(upper, at - length, child, count);
+    return upper;
+  }
+
+  #remove(node: number, ref: number): void {
+    const nodes = this.#nodes;
+    if (nodes.isLeaf(node)) {
+      const at = this.#place(node, 0, false);
+      if (at === nodes.length(node) || nodes.ref(node, at) !== ref)
+        throw new Error("an entry is not in the score tree");
+      nodes.close(node, at, 1);
+      return;
+    }
+    const at = this.#childFor(node);
+    const child = nodes.child(node, at);
+    this.#remove(child, ref);
+    const length = nodes.length(child);
+    if (length === 0) {
+      nodes.give(child);
+      nodes.close(node, at, 1);
+      return;
+    }
+    nodes.refreshChild(node, at, nodes.count(node, at) - 1);
+    const max = nodes.isLeaf(child) ? LEAF_MAX : INNER_MAX;
+    if (length < max >>> 2 && nodes.length(node) > 1) this.#rebalance(node, at > 0 ? at - 1 : 0, max);
+  }
+
+  /**
+   * Joins the children `at` and `at + 1`, or shares their content evenly when one node could not hold it. Joined they are not full: the next
+   * insertion would divide them again.
+   */
+  #rebalance(node: number, at: number, max: number): void {
+    const nodes = this.#nodes;
+    const left = nodes.child(node, at);
+    const right = nodes.child(node, at + 1);
+    const leftLength = nodes.length(left);
+    const total = leftLength + nodes.length(right);
+    const both = nodes.count(node, at) + nodes.count(node, at + 1);
+    if (total <= (max * 3) >>> 2) {
+      nodes.moveLeft(left, right, total - leftLength);
+      nodes.give(right);
+      nodes.close(node, at + 1, 1);
+      nodes.refreshChild(node, at, both);
+      return;
+    }
+    const half = total >>> 1;
+    if (leftLength < half) nodes.moveLeft(left, right, half - leftLength);
+    else nodes.moveRight(left, right, leftLength - half);
+    const leftCount = nodes.total(left);
+    nodes.refreshChild(node, at, leftCount);
+    nodes.refreshChild(node, at + 1, both - leftCount);
+  }
+
+  #visitUp(node: number, from: number, to: number, visit: EntryVisitor): void {
+    const nodes = this.#nodes;
+    const length = nodes.length(node);
+    if (nodes.isLeaf(node)) {
+      const end = Math.min(to, length);
+      for (let i = Math.max(0, from); i < end; i++) visit(nodes.ref(node, i), nodes.score(node, i));
+      return;
+    }
+    for (let i = 0, base = 0; i < length && base < to; i++) {
+      const next = base + nodes.count(node, i);
+      if (next > from) this.#visitUp(nodes.child(node, i), from - base, to - base, visit);
+      base = next;
+    }
+  }
+
+  #visitDown(node: number, from: number, to: number, visit: EntryVisitor): void {
+    const nodes = this.#nodes;
+    const length = nodes.length(node);
+    if (nodes.isLeaf(node)) {
+      const start = Math.max(0, from);
+      for (let i = Math.min(to, length) - 1; i >= start; i--) visit(nodes.ref(node, i), nodes.score(node, i));
+      return;
+    }
+    let base = nodes.total(node);
+    for (let i = length - 1; i >= 0 && base > from; i--) {
+      const end = base;
+      base -= nodes.count(node, i);
+      if (base < to && end > from) this.#visitDown(nodes.child(node, i), from - base, to - base, visit);
+    }
   }
 }
 
-/** Adds a pair; returns the new right neighbour when the node was full and has been divided. */
-function insertBelow(node: ScoreNode, score: number, member: string, rightEdge: boolean): ScoreNode | null {
-  if (node.isLeaf) return insertIntoLeaf(node, score, member, rightEdge);
-  const at = childFor(node, score, member);
-  const upper = insertBelow(node.children[at], score, member, rightEdge && at === node.length - 1);
-  node.counts[at]++;
-  if (upper === null) return null;
-  const upperCount = countOf(upper);
-  node.counts[at] -= upperCount;
-  return insertChild(node, at + 1, upper, upperCount, rightEdge);
-}
-
-function insertIntoLeaf(leaf: ScoreLeaf, score: number, member: string, rightEdge: boolean): ScoreLeaf | null {
-  const at = lowerBound(leaf, score, member);
-  if (leaf.length < NODE_MAX) {
-    leaf.insert(at, score, member);
-    return null;
-  }
-  const middle = rightEdge && at === NODE_MAX ? NODE_MAX : NODE_MAX / 2;
-  const upper = leaf.cut(middle);
-  if (at < middle) leaf.insert(at, score, member);
-  else upper.insert(at - middle, score, member);
-  return upper;
-}
-
-// The separator of a child that has just been divided off stands at its place 0 (a leaf's first pair, or see cut).
-function insertChild(
-  node: ScoreInner,
-  at: number,
-  child: ScoreNode,
-  count: number,
-  rightEdge: boolean,
-): ScoreInner | null {
-  const score = child.scores[0];
-  const member = child.members[0];
-  if (node.length < NODE_MAX) {
-    node.insert(at, child, count, score, member);
-    return null;
-  }
-  const middle = rightEdge && at === NODE_MAX ? NODE_MAX : NODE_MAX / 2;
-  const upper = node.cut(middle);
-  if (at < middle) node.insert(at, child, count, score, member);
-  else upper.insert(at - middle, child, count, score, member);
-  return upper;
-}
-
-function removeBelow(node: ScoreNode, score: number, member: string): boolean {
-  if (node.isLeaf) {
-    const at = lowerBound(node, score, member);
-    if (node.members[at] !== member || node.scores[at] !== score) return false;
-    node.remove(at);
-    return true;
-  }
-  const at = childFor(node, score, member);
-  const child = node.children[at];
-  if (!removeBelow(child, score, member)) return false;
-  node.counts[at]--;
-  // Only the right edge has nodes small enough to become empty before they are joined, and then it is an only child.
-  if (child.length === 0) node.remove(at);
-  else if (child.length < NODE_MIN && node.length > 1) rebalance(node, at > 0 ? at - 1 : 0);
-  return true;
-}
-
-/** Joins the children `at` and `at + 1`, or shares their content evenly when one node could not hold it. */
-function rebalance(node: ScoreInner, at: number): void {
-  const left = node.children[at];
-  const right = node.children[at + 1];
-  const total = left.length + right.length;
-  join(left, right);
-  if (total <= NODE_JOIN_MAX) {
-    node.counts[at] += node.counts[at + 1];
-    node.remove(at + 1);
-    return;
-  }
-  const both = node.counts[at] + node.counts[at + 1];
-  const upper = left.cut(total >> 1);
-  node.children[at + 1] = upper;
-  node.counts[at + 1] = countOf(upper);
-  node.counts[at] = both - node.counts[at + 1];
-  node.scores[at + 1] = upper.scores[0];
-  node.members[at + 1] = upper.members[0];
-}
-
-function join(left: ScoreNode, right: ScoreNode): void {
-  if (left.isLeaf && right.isLeaf) left.absorb(right);
-  else if (!left.isLeaf && !right.isLeaf) left.absorb(right);
-}
-
-function visitUp(node: ScoreNode, from: number, to: number, visit: (member: string, score: number) => void): void {
-  if (node.isLeaf) {
-    const end = Math.min(to, node.length);
-    for (let i = Math.max(0, from); i < end; i++) visit(node.members[i], node.scores[i]);
-    return;
-  }
-  for (let i = 0, base = 0; i < node.length && base < to; base += node.counts[i++]) {
-    if (base + node.counts[i] > from) visitUp(node.children[i], from - base, to - base, visit);
-  }
-}
-
-function visitDown(node: ScoreNode, from: number, to: number, visit: (member: string, score: number) => void): void {
-  if (node.isLeaf) {
-    const start = Math.max(0, from);
-    for (let i = Math.min(to, node.length) - 1; i >= start; i--) visit(node.members[i], node.scores[i]);
-    return;
-  }
-  let base = node.total();
-  for (let i = node.length - 1; i >= 0 && base > from; i--) {
-    const end = base;
-    base -= node.counts[i];
-    if (base < to && end > from) visitDown(node.children[i], from - base, to - base, visit);
-  }
-}
-
-function countOf(node: ScoreNode): number {
-  return node.isLeaf ? node.length : node.total();
-}
-
-/** The child in which a pair is or would be: the last one whose separator is not above it. */
-function childFor(node: ScoreInner, score: number, member: string): number {
-  const { scores, members } = node;
-  let low = 1;
-  let high = members.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const other = scores[middle];
-    if (score < other || (score === other && member < members[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low - 1;
-}
-
-/** Place of the first pair of a leaf that is not below (score, member). */
-function lowerBound(leaf: ScoreLeaf, score: number, member: string): number {
-  const { scores, members } = leaf;
-  let low = 0;
-  let high = members.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const other = scores[middle];
-    if (other < score || (other === score && members[middle] < member)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** First place from `low` on whose score is not below `score` (with `orEqual`: is above it). */
-function scoresBelow(scores: readonly number[], low: number, score: number, orEqual: boolean): number {
-  let high = scores.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const other = scores[middle];
-    if (other < score || (orEqual && other === score)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** First place from `low` on whose member is not below `member` (with `orEqual`: is above it). */
-function membersBelow(members: readonly string[], low: number, member: string, orEqual: boolean): number {
-  let high = members.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const other = members[middle];
-    if (other < member || (orEqual && other === member)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** Where a full node is divided when something comes in at `at`. */
+function middle(max: number, at: number, rightEdge: boolean): number {
+  return rightEdge && at === max ? max : max >>> 1;
 }

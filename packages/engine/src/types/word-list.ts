@@ -34,9 +34,14 @@ export class WordList {
     this.#blocks[i >>> BLOCK_SHIFT][i & BLOCK_MASK] = word;
   }
 
+  /** Makes sure that the next push needs no memory. */
+  reserve(): void {
+    if (this.length === this.#capacity) this.#grow();
+  }
+
   push(word: number): void {
+    this.reserve();
     const i = this.length;
-    if (i === this.#capacity) this.#grow();
     this.#blocks[i >>> BLOCK_SHIFT][i & BLOCK_MASK] = word;
     this.length = i + 1;
   }

@@ -1,180 +1,144 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
-import { DENSE_KEY_BYTES } from "./dense-keys.js";
-import { DenseMap } from "./dense-map.js";
+import type { Collection } from "./collection.js";
+import { MemberTable, type TableHome } from "./member-table.js";
 import { ScoreTree } from "./score-tree.js";
 import { TYPE_ZSET } from "./type-codes.js";
 
-/** Result of {@link ZsetValue.add}: the member is new. */
-export const ZSET_NEW = -1;
-/** Result of {@link ZsetValue.add}: it had this score already. */
-export const ZSET_SAME = 0;
-/** Result of {@link ZsetValue.add}: it had another score. */
-export const ZSET_UPDATED = 1;
-
-const ZSET_BYTES = 2 * COLLECTION_BYTES; // a map and a tree
-const PAIR_BYTES = DENSE_KEY_BYTES + 8 + 24; // its score in the map; score, member and slack in the tree
+/** What a member is visited with: its bytes, valid during the call, and its score. */
+export type ScoreVisitor = (buf: Uint8Array, off: number, len: number, score: number) => void;
 
 /**
- * A sorted set: members by name in a map, by (score, member bytes) in a counted tree. All O(log n).
+ * A sorted set that is not packed: members with their scores in a table, (score, member bytes) in a counted tree. All O(log n).
  *
- * Ranges are half-open intervals of ranks, [from, to). `rankLower(min, exclusive)` gives the `from` and
- * `rankUpper(max, exclusive)` the `to` of a range of scores; an interval with from >= to is empty. The rank from the
- * highest on is size - 1 - rank. Slices are `count:u32, (score:f64, member)*`, lowest first.
+ * Ranges are half-open intervals of ranks, [from, to); one with from >= to is empty. The rank from the highest on is size - 1 - rank. Slices are
+ * `count:u32, (score:f64, member)*`, lowest first.
  */
 export class ZsetValue implements Collection {
   readonly type = TYPE_ZSET;
-  bytes = ZSET_BYTES;
   ref = 0;
   snapshotEpoch = 0;
-  #scores = new DenseMap<number>();
-  #tree = new ScoreTree();
+  readonly #table: MemberTable;
+  readonly #tree: ScoreTree;
+
+  constructor(home: TableHome) {
+    this.#table = new MemberTable(home, "number", (from, to) => this.#tree.moved(this.#table.numberOf(from), from, to));
+    this.#tree = new ScoreTree(this.#table, home.chunks);
+  }
 
   get size(): number {
-    return this.#scores.size;
+    return this.#table.size;
   }
 
-  /** Member found by {@link at}. */
-  get outMember(): string {
-    return this.#tree.outMember;
+  get bytes(): number {
+    return this.#table.bytes + this.#tree.bytes;
   }
 
-  /** Score found by {@link at}. */
-  get outScore(): number {
-    return this.#tree.outScore;
+  /** Hash of a member, for `find` and `add`. */
+  hashOf(buf: Uint8Array, off: number, len: number): number {
+    return this.#table.hashOf(buf, off, len);
   }
 
-  /**
-   * Adds a member or gives it another score: ZSET_NEW, ZSET_SAME or ZSET_UPDATED. -0 is kept, and equals 0.
-   * @throws RangeError for NaN, which has no place in the order
-   */
-  add(member: string, score: number): -1 | 0 | 1 {
-    if (Number.isNaN(score)) throw new RangeError("a score must be a number");
-    const slot = this.#scores.slotOf(member);
-    if (slot < 0) {
-      this.#scores.append(member, score);
-      this.#tree.add(score, member);
-      this.bytes += stringBytes(member) + PAIR_BYTES;
-      return ZSET_NEW;
-    }
-    const before = this.#scores.valueAt(slot);
-    if (before === score) return ZSET_SAME;
-    this.#tree.delete(before, member);
-    this.#tree.add(score, member);
-    this.#scores.setValueAt(slot, score);
-    return ZSET_UPDATED;
+  /** Place of a member, 0 when absent. Any change of the set makes it void. */
+  find(hash: number, buf: Uint8Array, off: number, len: number): number {
+    return this.#table.find(hash, buf, off, len);
   }
 
-  /** True when the member was there. */
-  delete(member: string): boolean {
-    const slot = this.#scores.slotOf(member);
-    if (slot < 0) return false;
-    this.#tree.delete(this.#scores.valueAt(slot), member);
-    this.#scores.deleteAt(slot);
-    this.bytes -= stringBytes(member) + PAIR_BYTES;
-    return true;
+  /** Score of the member at a place. */
+  scoreOf(place: number): number {
+    return this.#table.numberOf(place);
   }
 
-  has(member: string): boolean {
-    return this.#scores.has(member);
+  /** Rank of the member at a place, from the lowest on. */
+  rankOf(place: number): number {
+    return this.#tree.rank(this.#table.numberOf(place), place);
   }
 
-  /** Undefined when absent. */
-  score(member: string): number | undefined {
-    return this.#scores.get(member);
+  /** Adds a member that is known to be absent. -0 is kept, and equals 0; a score is never NaN. */
+  add(hash: number, buf: Uint8Array, off: number, len: number, score: number): void {
+    this.#tree.reserve();
+    const place = this.#table.add(hash, buf, off, len);
+    this.#table.setNumber(place, score);
+    this.#tree.add(score, place);
   }
 
-  /** Rank from the lowest on, -1 when absent. */
-  rank(member: string): number {
-    const score = this.#scores.get(member);
-    return score === undefined ? -1 : this.#tree.rank(score, member);
+  /** Gives the member at a place another score. */
+  setScore(place: number, score: number): void {
+    this.#tree.reserve();
+    this.#tree.delete(this.#table.numberOf(place), place);
+    this.#table.setNumber(place, score);
+    this.#tree.add(score, place);
   }
 
-  /** Sets outMember and outScore to those of a rank; false outside 0 .. size-1. */
-  at(rank: number): boolean {
-    return this.#tree.at(rank);
+  /** Deletes the member at a place. */
+  delete(place: number): void {
+    this.#tree.delete(this.#table.numberOf(place), place);
+    this.#table.remove(place);
   }
 
-  /** Members with a score below `score`. */
-  countLess(score: number): number {
-    return this.#tree.countByScore(score, false);
+  /** Place of the member at a rank, 0 .. size-1. */
+  at(rank: number): number {
+    return this.#tree.at(rank) ? this.#tree.outRef : 0;
   }
 
-  /** Members with a score of at most `score`. */
-  countLessOrEqual(score: number): number {
-    return this.#tree.countByScore(score, true);
+  /** Visits the member at a place. */
+  visit(place: number, visit: ScoreVisitor): void {
+    const table = this.#table;
+    visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place), table.numberOf(place));
   }
 
-  /** First rank of the range of scores that begins at `min`. */
-  rankLower(min: number, exclusive: boolean): number {
-    return this.#tree.countByScore(min, exclusive);
+  /** Members with a score below `score`; with `orEqual` also those with that score. */
+  countByScore(score: number, orEqual: boolean): number {
+    return this.#tree.countByScore(score, orEqual);
   }
 
-  /** Rank behind the last of the range of scores that ends at `max`. */
-  rankUpper(max: number, exclusive: boolean): number {
-    return this.#tree.countByScore(max, !exclusive);
+  /** Members below a byte string, or (with `orEqual`) not above it. All scores must be the same, else it says nothing. */
+  countByMember(buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
+    return this.#tree.countByMember(buf, off, len, orEqual);
   }
 
-  /** First rank of the range of members that begins at `min`. All scores must be the same, else it says nothing. */
-  rankLowerLex(min: string, exclusive: boolean): number {
-    return this.#tree.countByMember(min, exclusive);
-  }
-
-  /** Rank behind the last of the range of members that ends at `max`. All scores must be the same. */
-  rankUpperLex(max: string, exclusive: boolean): number {
-    return this.#tree.countByMember(max, !exclusive);
-  }
-
-  /** Visits ranks [from, to), lowest first. */
-  iterate(from: number, to: number, visit: (member: string, score: number) => void): void {
-    this.#tree.iterate(from, to, visit);
-  }
-
-  /** Visits ranks [from, to), highest first. */
-  iterateReverse(from: number, to: number, visit: (member: string, score: number) => void): void {
-    this.#tree.iterateReverse(from, to, visit);
-  }
-
-  /** Member in a slot, 0 .. size-1, in no order. Slots change with deletions. */
-  memberAt(slot: number): string {
-    return this.#scores.keyAt(slot);
-  }
-
-  /** Score of the member in a slot. */
-  scoreAt(slot: number): number {
-    return this.#scores.valueAt(slot);
-  }
-
-  /** Slot of a random member. `random` gives [0, 1); the set must not be empty. */
-  randomSlot(random: () => number): number {
-    return this.#scores.randomSlot(random);
+  /** Visits ranks [from, to), lowest first, or highest first. */
+  iterate(from: number, to: number, reverse: boolean, visit: ScoreVisitor): void {
+    const table = this.#table;
+    const visitEntry = (place: number, score: number) =>
+      visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place), score);
+    if (reverse) this.#tree.iterateReverse(from, to, visitEntry);
+    else this.#tree.iterate(from, to, visitEntry);
   }
 
   /** Visits about `count` members; 0 begins and ends. A member present during the whole scan is visited at least once. */
-  scan(cursor: number, count: number, visit: (member: string, score: number) => void): number {
-    return this.#scores.scan(cursor, count, visit);
+  scan(cursor: number, count: number, visit: ScoreVisitor): number {
+    return this.#table.scan(cursor, count, (place) => this.visit(place, visit));
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
     const countAt = out.length;
     out.u32(0);
     let rank = cursor;
-    while ((rank === cursor || out.length - countAt < maxBytes) && this.#tree.at(rank)) {
-      out.f64(this.#tree.outScore);
-      out.str(this.#tree.outMember);
-      rank++;
+    while (rank < this.size && (rank === cursor || out.length - countAt < maxBytes)) {
+      this.visit(this.at(rank++), (buf, off, len, score) => {
+        out.f64(score);
+        out.blob(buf, off, len);
+      });
     }
     out.setU32(countAt, rank - cursor);
     return rank < this.size ? rank : -1;
   }
 
-  free(): void {}
-
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) {
       const score = source.f64();
-      this.add(source.str(), score);
+      if (Number.isNaN(score)) throw new RangeError("a score must be a number");
+      const count = source.blob();
+      const hash = this.hashOf(source.bytes, source.blobAt, count);
+      const place = this.find(hash, source.bytes, source.blobAt, count);
+      if (place === 0) this.add(hash, source.bytes, source.blobAt, count, score);
+      else this.setScore(place, score);
     }
+  }
+
+  free(): void {
+    this.#table.clear();
+    this.#tree.clear();
   }
 }

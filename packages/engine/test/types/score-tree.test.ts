@@ -1,85 +1,137 @@
 import { expect, test } from "vitest";
+import { MemberTable } from "../../src/types/member-table.js";
+import { INNER_MAX, LEAF_MAX } from "../../src/types/score-nodes.js";
 import { ScoreTree } from "../../src/types/score-tree.js";
-import { NODE_MAX, NODE_MIN, type ScoreNode } from "../../src/types/score-tree-node.js";
-import { seeded } from "./seeded.js";
+import { ranged, seeded, tableHome, textAt } from "./seeded.js";
 
 type Pair = { score: number; member: string };
+
+const INNER_MIN = INNER_MAX >>> 2;
+
+/** A score tree with its table, by names. The same name may be there with several scores: the tree does not mind. */
+class NamedTree {
+  readonly table = new MemberTable(tableHome(), "number");
+  readonly tree = new ScoreTree(this.table, tableHome().chunks);
+
+  get size(): number {
+    return this.tree.size;
+  }
+
+  /** Reference of a member, which is added to the table when it is new. Nothing is removed from the table, so nothing moves. */
+  ref(member: string): number {
+    const [buf, off, len] = ranged(member);
+    const hash = this.table.hashOf(buf, off, len);
+    const found = this.table.find(hash, buf, off, len);
+    return found === 0 ? this.table.add(hash, buf, off, len) : found;
+  }
+
+  name(ref: number): string {
+    return textAt(this.table.bytesOf(ref), this.table.offsetOf(ref), this.table.lengthOf(ref));
+  }
+
+  add(score: number, member: string): void {
+    this.tree.add(score, this.ref(member));
+  }
+
+  delete(score: number, member: string): void {
+    this.tree.delete(score, this.ref(member));
+  }
+
+  /** Takes the entry at a rank out and returns it. */
+  deleteAt(rank: number): Pair {
+    const pair = this.at(rank);
+    this.tree.delete(this.tree.outScore, this.tree.outRef);
+    return pair;
+  }
+
+  at(rank: number): Pair {
+    if (!this.tree.at(rank)) throw new Error(`nothing at ${rank}`);
+    return { score: this.tree.outScore, member: this.name(this.tree.outRef) };
+  }
+
+  countByMember(member: string, orEqual: boolean): number {
+    return this.tree.countByMember(...ranged(member), orEqual);
+  }
+}
 
 function below(a: Pair, b: Pair): boolean {
   return a.score < b.score || (a.score === b.score && a.member < b.member);
 }
 
-/** Checks order, counts, separators, fill and equal depth of all leaves; returns the depth (1: a single leaf). */
-function validate(tree: ScoreTree): number {
+/** Checks order, counts, lowest entries, fill and equal depth of all leaves; returns the depth (1: a single leaf). */
+function validate(named: NamedTree): number {
+  const { tree } = named;
+  const { nodes } = tree;
   let depth = 0;
   let last: Pair | null = null;
   let total = 0;
   const fail = (what: string) => {
     throw new Error(`score tree of ${tree.size}: ${what}`);
   };
-  const walk = (node: ScoreNode, level: number, rightEdge: boolean, separator: Pair | null): number => {
-    if (node.length > NODE_MAX) fail(`${node.length} in one node`);
-    if (!rightEdge && node.length < NODE_MIN) fail(`only ${node.length} in a node not on the right edge`);
-    if (node.isLeaf) {
-      if (level > 1 && node.length === 0) fail("an empty leaf");
+  const walk = (node: number, level: number, rightEdge: boolean): number => {
+    const leaf = nodes.isLeaf(node);
+    const max = leaf ? LEAF_MAX : INNER_MAX;
+    const length = nodes.length(node);
+    if (length > max) fail(`${length} in one node`);
+    if (!rightEdge && length < max >>> 2) fail(`only ${length} in a node not on the right edge`);
+    if (length === 0 && level > 1) fail("an empty node");
+    if (leaf) {
       if (depth === 0) depth = level;
       if (depth !== level) fail(`leaves at depths ${depth} and ${level}`);
-      if (node.scores.length !== node.members.length) fail("arrays differ in length");
-      for (let i = 0; i < node.length; i++) {
-        const pair: Pair = { score: node.scores[i], member: node.members[i] };
+      for (let i = 0; i < length; i++) {
+        const pair: Pair = { score: nodes.score(node, i), member: named.name(nodes.ref(node, i)) };
         if (last !== null && !below(last, pair)) fail(`order at ${pair.member}`);
-        if (i === 0 && separator !== null && below(pair, separator)) fail(`separator above ${pair.member}`);
         last = pair;
         total++;
       }
-      return node.length;
+      return length;
     }
-    if (node.length === 0 || (level === 1 && node.length < 2)) fail("an inner node too small");
-    if (node.counts.length !== node.length || node.scores.length !== node.length) fail("arrays differ in length");
-    if (separator !== null && below({ score: node.scores[0], member: node.members[0] }, separator)) fail("place 0");
-    if (separator !== null && below(separator, { score: node.scores[0], member: node.members[0] })) fail("place 0");
-    for (let i = 0; i < node.length; i++) {
-      const own = i === 0 ? separator : { score: node.scores[i], member: node.members[i] };
-      if (i > 0 && last !== null && own !== null && !below(last, own)) fail("separator not above the child before");
-      const count = walk(node.children[i], level + 1, rightEdge && i === node.length - 1, own);
-      if (count !== node.counts[i]) fail(`${count} entries counted as ${node.counts[i]}`);
+    if (level === 1 && length < 2) fail("a root too small");
+    for (let i = 0; i < length; i++) {
+      const child = nodes.child(node, i);
+      const count = walk(child, level + 1, rightEdge && i === length - 1);
+      if (count !== nodes.count(node, i)) fail(`${count} entries counted as ${nodes.count(node, i)}`);
+      if (nodes.score(node, i) !== nodes.score(child, 0) || nodes.ref(node, i) !== nodes.ref(child, 0)) fail("lowest");
     }
-    return node.total();
+    return nodes.total(node);
   };
-  walk(tree.root, 1, true, null);
+  walk(tree.root, 1, true);
   if (total !== tree.size) fail(`${total} entries`);
   return depth;
 }
 
 /** Most levels a tree of this size can have: every node at its minimum, and one level for the right edge. */
 function depthMax(size: number): number {
-  return Math.ceil(Math.log(Math.max(2, size)) / Math.log(NODE_MIN)) + 1;
+  return Math.ceil(Math.log(Math.max(2, size)) / Math.log(INNER_MIN)) + 1;
 }
 
 test("an empty tree answers", () => {
-  const tree = new ScoreTree();
-  expect([tree.size, tree.at(0), tree.rank(1, "a"), tree.delete(1, "a")]).toEqual([0, false, -1, false]);
-  expect([tree.countByScore(1, true), tree.countByMember("a", true), validate(tree)]).toEqual([0, 0, 1]);
+  const named = new NamedTree();
+  const { tree } = named;
+  expect([tree.size, tree.at(0), tree.at(-1)]).toEqual([0, false, false]);
+  expect([tree.countByScore(1, true), named.countByMember("a", true), validate(named)]).toEqual([0, 0, 1]);
   tree.iterate(0, 10, () => expect.unreachable());
+  expect(() => named.delete(1, "a")).toThrow("not in the score tree");
 });
 
 test("entries added in order fill every node", () => {
-  const tree = new ScoreTree();
-  const size = NODE_MAX * NODE_MAX * 3;
+  const tree = new NamedTree();
+  const size = LEAF_MAX * INNER_MAX * 3;
   for (let i = 0; i < size; i++) tree.add(i, "m");
   expect(validate(tree)).toBe(3);
-  let leaves = 0;
-  const count = (node: ScoreNode): void => {
-    if (node.isLeaf) leaves++;
-    else node.children.forEach(count);
+  const { nodes, root } = tree.tree;
+  const leaves = (node: number): number => {
+    if (nodes.isLeaf(node)) return 1;
+    let total = 0;
+    for (let i = 0; i < nodes.length(node); i++) total += leaves(nodes.child(node, i));
+    return total;
   };
-  count(tree.root);
-  expect(leaves).toBe(size / NODE_MAX);
+  expect(leaves(root)).toBe(size / LEAF_MAX);
 });
 
 test.each(["ascending", "descending", "random"])("depth stays logarithmic when filled %s and emptied", (order) => {
   const { below: pick } = seeded(`score-tree ${order}`);
-  const tree = new ScoreTree();
+  const tree = new NamedTree();
   const size = 60_000;
   const score = (i: number) => (order === "ascending" ? i : order === "descending" ? -i : (i * 48271) % 65_537);
   for (let i = 0; i < size; i++) {
@@ -89,19 +141,18 @@ test.each(["ascending", "descending", "random"])("depth stays logarithmic when f
   expect(validate(tree)).toBeLessThanOrEqual(depthMax(size));
   for (let left = size; left > 0; left--) {
     // From the low end, from the high end, and anywhere.
-    tree.at(left > 40_000 ? 0 : left > 20_000 ? left - 1 : pick(left));
-    expect(tree.delete(tree.outScore, tree.outMember)).toBe(true);
+    tree.deleteAt(left > 40_000 ? 0 : left > 20_000 ? left - 1 : pick(left));
     if (left % 5000 === 0 || left < 70) expect(validate(tree)).toBeLessThanOrEqual(depthMax(left));
   }
   expect([tree.size, validate(tree)]).toEqual([0, 1]);
 });
 
 test("a lone entry on the right edge goes without leaving empty nodes", () => {
-  const tree = new ScoreTree();
-  for (const size of [NODE_MAX + 1, NODE_MAX ** 2 + 1, NODE_MAX ** 3 + 1]) {
+  const tree = new NamedTree();
+  for (const size of [LEAF_MAX + 1, LEAF_MAX * INNER_MAX + 1, LEAF_MAX * INNER_MAX ** 2 + 1]) {
     for (let i = tree.size; i < size; i++) tree.add(i, "m");
     const depth = validate(tree);
-    expect(tree.delete(size - 1, "m")).toBe(true);
+    tree.delete(size - 1, "m");
     expect(validate(tree)).toBe(depth - 1);
     tree.add(size - 1, "m");
     tree.delete(0, "m");
@@ -112,16 +163,15 @@ test("a lone entry on the right edge goes without leaving empty nodes", () => {
 
 test("prop: keeps its invariants when whole ranges go and new ones come", () => {
   const { below: pick } = seeded("score-tree ranges");
-  const tree = new ScoreTree();
-  for (let round = 0; round < 60; round++) {
+  const tree = new NamedTree();
+  for (let round = 0; round < 30; round++) {
     // A dense bunch of scores somewhere, then a bite out of the middle, as wide as many nodes.
     const base = pick(1000);
     for (let n = pick(6000); n > 0; n--) tree.add(base + pick(2 ** 30) / 2 ** 24, `${round} ${n}`);
     validate(tree);
     const from = pick(tree.size + 1);
     for (let n = Math.min(tree.size - from, pick(8000)); n > 0; n--) {
-      tree.at(from);
-      if (!tree.delete(tree.outScore, tree.outMember)) throw new Error(`delete in round ${round}`);
+      tree.deleteAt(from);
     }
     expect(validate(tree)).toBeLessThanOrEqual(depthMax(tree.size));
   }
@@ -129,34 +179,36 @@ test("prop: keeps its invariants when whole ranges go and new ones come", () => 
 
 test("prop: behaves as a sorted array, and keeps its invariants", () => {
   const { below: pick, random } = seeded("score-tree");
-  const tree = new ScoreTree();
+  const tree = new NamedTree();
   const present = new Map<string, Pair>();
-  for (let step = 0; step < 100_000; step++) {
-    const growing = step % 40_000 < 25_000;
+  for (let step = 0; step < 60_000; step++) {
+    const growing = step % 30_000 < 18_000;
     // Few scores, so that many members share one.
     const pair: Pair = { score: pick(50) - 25, member: `m${pick(100)}` };
     const key = `${pair.score} ${pair.member}`;
     if (present.has(key)) {
       if (!growing || random() < 0.1) {
-        if (!tree.delete(pair.score, pair.member)) throw new Error(`delete ${key} at ${step}`);
+        tree.delete(pair.score, pair.member);
         present.delete(key);
       }
     } else if (growing || random() < 0.1) {
       tree.add(pair.score, pair.member);
       present.set(key, pair);
-    } else if (tree.delete(pair.score, pair.member)) throw new Error(`deleted absent ${key} at ${step}`);
+    }
     if (step % 5000 === 0) checkAgainst(tree, [...present.values()], pick);
   }
   checkAgainst(tree, [...present.values()], pick);
 });
 
-function checkAgainst(tree: ScoreTree, pairs: Pair[], pick: (n: number) => number): void {
-  const depth = validate(tree);
+function checkAgainst(named: NamedTree, pairs: Pair[], pick: (n: number) => number): void {
+  const depth = validate(named);
+  const { tree } = named;
   expect(depth).toBeLessThanOrEqual(depthMax(pairs.length));
   pairs.sort((a, b) => (below(a, b) ? -1 : 1));
   pairs.forEach(({ score, member }, rank) => {
-    if (tree.rank(score, member) !== rank) throw new Error(`rank of ${score} ${member}`);
-    if (!tree.at(rank) || tree.outMember !== member || tree.outScore !== score) throw new Error(`at ${rank}`);
+    if (tree.rank(score, named.ref(member)) !== rank) throw new Error(`rank of ${score} ${member}`);
+    const found = named.at(rank);
+    if (found.member !== member || found.score !== score) throw new Error(`at ${rank}`);
   });
   for (let score = -27; score <= 27; score += 0.5) {
     expect(tree.countByScore(score, false)).toBe(pairs.filter((p) => p.score < score).length);
@@ -167,17 +219,17 @@ function checkAgainst(tree: ScoreTree, pairs: Pair[], pick: (n: number) => numbe
     const to = from + pick(pairs.length - from + 1);
     const names = pairs.slice(from, to).map((p) => p.member);
     const up: string[] = [];
-    tree.iterate(from, to, (member) => up.push(member));
+    tree.iterate(from, to, (ref) => up.push(named.name(ref)));
     expect(up).toEqual(names);
     const down: string[] = [];
-    tree.iterateReverse(from, to, (member) => down.push(member));
+    tree.iterateReverse(from, to, (ref) => down.push(named.name(ref)));
     expect(down).toEqual(names.reverse());
   }
 }
 
 test("prop: members of one score are counted by their bytes, also after deletions", () => {
   const { below: pick } = seeded("score-tree members");
-  const tree = new ScoreTree();
+  const tree = new NamedTree();
   const members = new Set<string>();
   const name = () => String.fromCharCode(pick(256), pick(256));
   for (let step = 0; step < 30_000; step++) {
@@ -186,9 +238,7 @@ test("prop: members of one score are counted by their bytes, also after deletion
       tree.add(7, member);
       members.add(member);
     } else if (step % 10_000 >= 7000) {
-      tree.at(pick(tree.size));
-      members.delete(tree.outMember);
-      tree.delete(7, tree.outMember);
+      members.delete(tree.deleteAt(pick(tree.size)).member);
     }
     if (step % 1000 !== 0) continue;
     validate(tree);

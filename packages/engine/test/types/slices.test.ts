@@ -11,6 +11,11 @@ function addMember(set: SetValue, member: string): void {
   set.add(set.hashOf(buf, off, len), buf, off, len);
 }
 
+function addScored(zset: ZsetValue, i: number, score: number): void {
+  const [buf, off, len] = ranged(text(i));
+  zset.add(zset.hashOf(buf, off, len), buf, off, len, score);
+}
+
 function filled<T extends AnyValue>(value: T, add: (value: T, i: number) => void): T {
   for (let i = 0; i < COUNT; i++) add(value, i);
   return value;
@@ -22,7 +27,10 @@ function entries(value: AnyValue): string[] {
     value.each((b, foff, flen, voff, vlen) => out.push(`${textAt(b, foff, flen)}=${textAt(b, voff, vlen)}`));
   else if (value instanceof SetValue) value.scan(0, COUNT, (...range) => out.push(textAt(...range)));
   else if (value instanceof ListValue) value.iterate(0, value.size, (v) => out.push(v));
-  else value.iterate(0, value.size, (member, score) => out.push(`${member}@${Object.is(score, -0) ? "-0" : score}`));
+  else
+    value.iterate(0, value.size, false, (b, off, len, score) =>
+      out.push(`${textAt(b, off, len)}@${Object.is(score, -0) ? "-0" : score}`),
+    );
   return out;
 }
 
@@ -45,9 +53,9 @@ const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
   },
   {
     name: "zset",
-    make: () => new ZsetValue(),
+    make: () => new ZsetValue(HOME),
     fill: () =>
-      filled(new ZsetValue(), (zset, i) => zset.add(text(i), i === 0 ? -0 : i % 10 === 1 ? -Infinity : i / 3)),
+      filled(new ZsetValue(HOME), (zset, i) => addScored(zset, i, i === 0 ? -0 : i % 10 === 1 ? -Infinity : i / 3)),
   },
 ];
 
@@ -70,7 +78,9 @@ describe.each(kinds)("$name", ({ make, fill }) => {
     } while (cursor >= 0);
     expect(slices).toBe(maxBytes <= 1 ? COUNT : maxBytes > 100_000 ? 1 : slices);
     expect(entries(rebuilt)).toEqual(entries(value));
-    expect([rebuilt.size, rebuilt.bytes]).toEqual([value.size, value.bytes]);
+    expect(rebuilt.size).toBe(value.size);
+    // In another order it may lie denser, or a few bytes less so.
+    expect(rebuilt.bytes).toBeLessThan(value.bytes * 1.01);
   });
 
   test("an empty value is one slice", () => {

@@ -94,11 +94,9 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
     case "zset": {
       const pairs = asPairs(value);
       const scores = pairs.map(([, score]) => asScore(score));
-      db.zsetAdd(
-        ...k,
-        scores,
-        pairs.map(([member]) => latin1(member)),
-      );
+      // Members have every other place, as in ZADD.
+      const [buf, off, len] = asRanges(pairs.flatMap(([member]) => [asBytes(member), Buffer.alloc(0)]));
+      db.zsetAdd(...k, scores, buf, off, len, 0, pairs.length, 0);
       break;
     }
     default:
