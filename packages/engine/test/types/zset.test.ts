@@ -98,7 +98,7 @@ test("a slice with a score that is no number is refused", () => {
 });
 
 // Few long members, so that chunks die and records move while the order names them. Negative controls, each seen red: the tree is not told of
-// moves; the lowest entry of a child is not refreshed after a removal.
+// moves; inner nodes do not follow a move.
 test.each([
   ["short", 2000, 1],
   ["long", 100, 1000],
