@@ -3,35 +3,35 @@ import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncNames } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
-import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
+import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
 import { cutTail, rewrite, setAside } from "./repair.js";
 import { readMetadata, readSections, type VerifiedSnapshot } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
-import { inlineVerifier, parallelVerifier, type Verifier } from "./verifier.js";
-import { readSegment, type SegmentScan } from "./wal-reader.js";
+import { type EntryVisitor, type ReadOptions, readSegment, type SegmentScan } from "./wal-reader.js";
 
 /*
  * From a directory to the state it holds. The directory's lock must be held.
  *
  *   1. leftover temporary files are removed
- *   2. the newest snapshot whose SHA-256 holds is chosen, else the one before it
- *   3. the segments from its WalPos on are scanned: every CRC, every sequence (large directories: in several threads)
- *   4. plan or refusal (recovery-plan.ts); until here nothing was delivered, and no data file touched
- *   5. the snapshot's sections and the entries above WalPos are delivered
+ *   2. the newest snapshot whose SHA-256 holds is chosen, else the one before it; its sections are delivered
+ *   3. the segments from its WalPos on are read: every CRC, every sequence. The entries above WalPos are delivered in the same
+ *      reading, up to the first place that is in doubt
+ *   4. plan or refusal (recovery-plan.ts); until here no data file was touched, and after a refusal what was delivered is void
+ *   5. what the plan accepts behind the doubtful place is delivered in a second reading
  *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept)
  *   7. what was recovered, and may be acknowledged from now on, is made as durable as what follows: the entries that
  *      nothing proves to have been synced are written again and fdatasynced (repair.ts says why), the directory fsynced
  *
  * The caller then opens a NEW segment (WalWriter.create): nothing is ever appended to one of an earlier run.
  */
-/** Below it, starting threads costs more than they save: measured with 2 cores, they break even at some 500 MB. */
-const PARALLEL_FROM_BYTES_DEFAULT = 256 * 1024 * 1024;
-
 /** What `recover` tells about: at level "warn" something was lost, repaired or set aside. */
 export type RecoveryLog = (level: "info" | "warn", message: string) => void;
 
-/** Where the data goes. All calls are synchronous and in order; byte ranges are valid only during the call. */
+/**
+ * Where the data goes. All calls are synchronous and in order; byte ranges are valid only during the call. What was delivered counts only
+ * when `recover` resolves: a place that makes it refuse may come after entries that were delivered already.
+ */
 export interface RecoveryOptions {
   readonly mode: RecoveryMode;
   /** Once, before the sections, when a snapshot is used. */
@@ -58,8 +58,6 @@ export interface RecoveryOptions {
   /** Share of the work done, 0 to 1. */
   readonly onProgress?: (fraction: number) => void;
   readonly log?: RecoveryLog;
-  /** Directories of at least this size are checked by several threads. Default 256 MiB. */
-  readonly parallelFromBytes?: number;
   /** Clock in milliseconds, for the names of `.broken` files. Default Date.now. */
   readonly now?: () => number;
 }
@@ -112,6 +110,9 @@ class Recovery {
   readonly #started = performance.now();
   #workBytes = 0;
   #doneBytes = 0;
+  /** Sequence of the last entry given to `onEntry`; WalPos before the first. */
+  #delivered = 0;
+  #walEntries = 0;
 
   constructor(dir: Directory, options: RecoveryOptions) {
     this.#dir = dir;
@@ -125,31 +126,29 @@ class Recovery {
       removeIfThere(this.#dir, name);
       this.#log("info", `removed the leftover ${name}`);
     }
-    const found = await this.#survey();
-    const { snapshot, scans } = found;
-    const plan = planRecovery(
-      this.#options.mode,
-      snapshot && { walPos: snapshot.header.walPos, highestStamp: snapshot.highestStamp },
-      scans,
-    );
+    const names = listNames(this.#dir);
+    const segments = segmentNames(names);
+    const found = this.#survey(segments, snapshotNames(names).reverse());
+    const { snapshot, headers } = found;
+    const walPos = snapshot?.header.walPos ?? 0;
     if (snapshot !== null) this.#loadSnapshot(snapshot);
-    const { walEntries, unproven } = await this.#replay(plan, snapshot?.header.walPos ?? 0);
+    this.#delivered = walPos;
+    const scans = await this.#scan(segments.slice(firstNeededSegment(headers, walPos)));
+    const plan = planRecovery(this.#options.mode, snapshot && { walPos, highestStamp: snapshot.highestStamp }, scans);
+    await this.#deliverRest(plan, scans);
+    const unproven = this.#unproven(plan, scans);
     const bytesCut = this.#repair(plan, found);
     for (const { name, from, to } of unproven) rewrite(this.#dir, name, from, to);
     syncNames(this.#dir);
     this.#options.onProgress?.(1);
-    const numbers = found.headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
+    const numbers = headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
     return {
       lastSequence: plan.lastSequence,
       syncedSequence: plan.syncedSequence,
       nextSegmentNumber: Math.max(0, ...numbers) + 1,
-      snapshot: snapshot && {
-        name: snapshot.name,
-        createdMs: snapshot.header.createdMs,
-        walPos: snapshot.header.walPos,
-      },
+      snapshot: snapshot && { name: snapshot.name, createdMs: snapshot.header.createdMs, walPos },
       snapshotEntries: snapshot?.header.totalEntries ?? 0,
-      walEntries,
+      walEntries: this.#walEntries,
       segments: plan.steps.length,
       corruptedEntries: plan.corruptedEntries,
       bytesCut,
@@ -158,30 +157,14 @@ class Recovery {
     };
   }
 
-  async #survey(): Promise<Found> {
-    const names = listNames(this.#dir);
-    const segments = segmentNames(names);
-    const snapshots = snapshotNames(names).reverse();
-    const sizes = new Map([...segments, ...snapshots].map((name) => [name, sizeOf(this.#dir, name)]));
-    const verifier = this.#verifier([...segments, ...snapshots.slice(0, 1)], sizes);
-    try {
-      return await survey(this.#dir, verifier, segments, snapshots, this.#options.mode, this.#log, {
-        // Each file is read twice: once to check it, once to deliver it.
-        expect: (name) => {
-          this.#workBytes += 2 * (sizes.get(name) ?? 0);
-        },
-        done: (name) => this.#progress(sizes.get(name) ?? 0),
-      });
-    } finally {
-      await verifier.close();
-    }
-  }
-
-  #verifier(files: readonly string[], sizes: ReadonlyMap<string, number>): Verifier {
-    const bytes = files.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
-    const { path } = this.#dir;
-    const parallel = bytes >= (this.#options.parallelFromBytes ?? PARALLEL_FROM_BYTES_DEFAULT);
-    return parallel && path !== null ? parallelVerifier(path, files.length) : inlineVerifier(this.#dir);
+  #survey(segments: readonly string[], newestFirst: readonly string[]): Found {
+    const sizes = new Map([...segments, ...newestFirst].map((name) => [name, sizeOf(this.#dir, name)]));
+    const bytes = (names: readonly string[]) => names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    // A snapshot is read twice: once to check it, once to deliver it.
+    this.#workBytes = 2 * bytes(newestFirst.slice(0, 1)) + bytes(segments);
+    return survey(this.#dir, segments, newestFirst, this.#options.mode, this.#log, (name) => {
+      this.#progress(bytes([name]));
+    });
   }
 
   #loadSnapshot(snapshot: VerifiedSnapshot): void {
@@ -194,33 +177,71 @@ class Recovery {
     });
   }
 
-  async #replay(plan: RecoveryPlan, walPos: number): Promise<{ walEntries: number; unproven: FileRange[] }> {
-    const { onEntry } = this.#options;
-    const unproven: FileRange[] = [];
-    let delivered = walPos;
-    let walEntries = 0;
-    for (const step of plan.steps) {
+  /**
+   * Scans the segments, and delivers while nothing is in doubt: the entries that follow one another without a hole, in segments that
+   * do. Whatever the plan will be, it begins with these, or it is a refusal.
+   */
+  async #scan(names: readonly string[]): Promise<SegmentScan[]> {
+    const scans: SegmentScan[] = [];
+    let sound = true;
+    for (const name of names) {
       await nextTurn(); // Timers and signals get their turn between segments.
-      const scan = readSegment(
-        this.#dir,
-        step.name,
-        (opType, sequence, timestampMs, bytes, off, len) => {
-          walEntries++;
-          onEntry(opType, sequence, timestampMs, bytes, off, len);
-        },
-        {
-          afterSequence: delivered,
-          locateAfter: plan.provenSequence,
-          endOffset: step.endOffset,
-          visitAfterHole: step.skipBad,
-          onBytes: (bytes) => this.#progress(bytes),
-        },
-      );
-      if (scan.header.state !== "ok" || (scan.hole !== null && !step.skipBad)) throw changed(step.name, scan);
-      delivered = Math.max(delivered, scan.lastSequence);
-      if (scan.located >= 0) unproven.push({ name: step.name, from: scan.located, to: step.endOffset });
+      const scan = readSegment(this.#dir, name, sound ? this.#deliver : null, {
+        afterSequence: this.#delivered,
+        onBytes: (bytes) => this.#progress(bytes),
+      });
+      scans.push(scan);
+      // Where a segment does not follow the one before it, nothing of it was delivered.
+      sound = sound && scan.header.state === "ok" && scan.tail === "clean" && scan.lastSequence <= this.#delivered;
     }
-    return { walEntries, unproven };
+    return scans;
+  }
+
+  readonly #deliver: EntryVisitor = (opType, sequence, timestampMs, bytes, off, len) => {
+    if (sequence !== this.#delivered + 1) return;
+    this.#delivered = sequence;
+    this.#walEntries++;
+    this.#options.onEntry(opType, sequence, timestampMs, bytes, off, len);
+  };
+
+  /** Delivers what the plan accepts and the scan left out, in a second reading: what lies behind the first doubtful place. */
+  async #deliverRest(plan: RecoveryPlan, scans: readonly SegmentScan[]): Promise<void> {
+    for (const step of plan.steps) {
+      if (lastOf(step, scans) <= this.#delivered) continue;
+      await nextTurn();
+      const scan = this.#readAgain(step, {
+        afterSequence: this.#delivered,
+        visit: (opType, sequence, timestampMs, bytes, off, len) => {
+          this.#walEntries++;
+          this.#options.onEntry(opType, sequence, timestampMs, bytes, off, len);
+        },
+      });
+      this.#delivered = Math.max(this.#delivered, scan.lastSequence);
+    }
+  }
+
+  /** Where the entries lie that nothing proves to have been synced. */
+  #unproven(plan: RecoveryPlan, scans: readonly SegmentScan[]): FileRange[] {
+    const ranges: FileRange[] = [];
+    for (const step of plan.steps) {
+      if (lastOf(step, scans) <= plan.provenSequence) continue;
+      const marks = scans.find((scan) => scan.name === step.name)?.marks ?? [];
+      const from = marks.findLast((mark) => mark.sequence <= plan.provenSequence && mark.offset < step.endOffset);
+      const { located } = this.#readAgain(step, { locateAfter: plan.provenSequence, ...(from && { from }) });
+      if (located >= 0) ranges.push({ name: step.name, from: located, to: step.endOffset });
+    }
+    return ranges;
+  }
+
+  #readAgain(step: ReplayStep, options: ReadOptions & { readonly visit?: EntryVisitor }): SegmentScan {
+    const { name, endOffset, skipBad } = step;
+    const scan = readSegment(this.#dir, name, options.visit ?? null, {
+      ...options,
+      endOffset,
+      visitAfterHole: skipBad,
+    });
+    if (scan.header.state !== "ok" || (scan.hole !== null && !skipBad)) throw changed(name, scan);
+    return scan;
   }
 
   #repair(plan: RecoveryPlan, found: Found): number {
@@ -249,6 +270,13 @@ class Recovery {
     this.#doneBytes += bytes;
     this.#options.onProgress?.(Math.min(1, this.#doneBytes / Math.max(1, this.#workBytes)));
   }
+}
+
+/** Sequence of the last entry that a step delivers. */
+function lastOf(step: ReplayStep, scans: readonly SegmentScan[]): number {
+  const scan = scans.find(({ name }) => name === step.name);
+  if (scan === undefined) return 0;
+  return step.skipBad ? scan.lastSequence : scan.validLastSequence;
 }
 
 function changed(file: string, scan: SegmentScan): StorageError {

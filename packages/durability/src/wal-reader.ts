@@ -29,6 +29,8 @@ export type EntryVisitor = (
 ) => void;
 
 export interface ReadOptions {
+  /** Begin here, at what a scan of the same segment has noted; its result tells of what follows only. Default: behind the header. */
+  readonly from?: Mark;
   /** Entries up to this sequence are checked but not visited. Default: none. */
   readonly afterSequence?: number;
   /** Read no further than this offset. Default: the end of the file. */
@@ -39,6 +41,13 @@ export interface ReadOptions {
   readonly visitAfterHole?: boolean;
   /** Called with the number of bytes passed, now and then. */
   readonly onBytes?: (count: number) => void;
+}
+
+/** A place between two entries, before the first hole. */
+export interface Mark {
+  readonly offset: number;
+  /** Of the entry that begins here. */
+  readonly sequence: number;
 }
 
 /** The first place where an entry should be and is not. */
@@ -72,12 +81,15 @@ export interface SegmentScan {
   readonly missing: number;
   /** Offset of the first valid entry above `locateAfter`; -1 where there is none. */
   readonly located: number;
+  /** One for every few megabytes of valid entries, in their order. */
+  readonly marks: readonly Mark[];
 }
 
 /** A jump of more than this is not taken for a later entry: it is chance, or damage. */
 const RESYNC_SEQUENCE_SPAN = 2 ** 32;
 /** Zero in every entry, as sequences are below 2^53: in garbage it is seldom, which makes looking for entries faster. */
 const SEQUENCE_TOP_BYTE = 11;
+/** So often progress is told, and a place noted. */
 const PROGRESS_BYTES = 4 * 1024 * 1024;
 
 /** Only the header of a segment. Throws StorageError io. */
@@ -107,7 +119,8 @@ export function readSegment(
     if (header.state !== "ok") return unreadable(name, fileBytes, header);
     const end = Math.min(fileBytes, options.endOffset ?? fileBytes);
     const { generation, firstSequence } = header.header;
-    const pass = new Pass(new SegmentWindow(dir, fd, name, end), generation, firstSequence, visit, options);
+    const from = options.from ?? { offset: SEGMENT_HEADER_BYTES, sequence: firstSequence };
+    const pass = new Pass(new SegmentWindow(dir, fd, name, end), generation, from, visit, options);
     pass.run();
     return { name, fileBytes, header, ...pass.result() };
   } finally {
@@ -134,6 +147,7 @@ function unreadable(name: string, fileBytes: number, header: DecodedHeader): Seg
     watermark: 0,
     missing: 0,
     located: -1,
+    marks: [],
   };
 }
 
@@ -145,31 +159,29 @@ class Pass {
   readonly #options: ReadOptions;
   #entries = 0;
   #expected: number;
-  #validEnd = SEGMENT_HEADER_BYTES;
+  #validEnd: number;
   #validLast: number;
   #hole: Hole | null = null;
   #afterHole = 0;
   #watermark = 0;
   #missing = 0;
   #located = -1;
+  readonly #from: Mark;
+  readonly #marks: Mark[] = [];
 
-  constructor(
-    window: SegmentWindow,
-    generation: number,
-    firstSequence: number,
-    visit: EntryVisitor | null,
-    options: ReadOptions,
-  ) {
+  constructor(window: SegmentWindow, generation: number, from: Mark, visit: EntryVisitor | null, options: ReadOptions) {
     this.#window = window;
     this.#generation = generation;
-    this.#expected = firstSequence;
-    this.#validLast = firstSequence - 1;
+    this.#from = from;
+    this.#expected = from.sequence;
+    this.#validEnd = from.offset;
+    this.#validLast = from.sequence - 1;
     this.#visit = visit;
     this.#options = options;
   }
 
   run(): void {
-    let at = SEGMENT_HEADER_BYTES;
+    let at = this.#from.offset;
     let reported = at;
     while (at < this.#window.end) {
       const length = this.#validLength(at, this.#expected, this.#expected);
@@ -181,6 +193,7 @@ class Pass {
         at = this.#nextValid(at);
       }
       if (at - reported >= PROGRESS_BYTES) {
+        if (this.#hole === null) this.#marks.push({ offset: at, sequence: this.#expected });
         this.#options.onBytes?.(at - reported);
         reported = at;
       }
@@ -200,6 +213,7 @@ class Pass {
       watermark: this.#watermark,
       missing: this.#missing,
       located: this.#located,
+      marks: this.#marks,
     };
   }
 

@@ -105,7 +105,7 @@ describe("what is recovered", () => {
     expect(dir.list()).toEqual([]);
   });
 
-  test("on a real directory with checking threads, with progress to 1", async () => {
+  test("on a real directory, with progress to 1", async () => {
     const path = temporaryDirectory();
     const dir = realDisk(path);
     threeSegments(dir);
@@ -113,14 +113,14 @@ describe("what is recovered", () => {
     appendFileSync(join(path, WAL_CURRENT), "torn");
     const fractions: number[] = [];
     const onProgress = (fraction: number) => fractions.push(fraction);
-    const { entries, result } = await recovered(path, { parallelFromBytes: 0, onProgress });
+    const { entries, result } = await recovered(path, { onProgress });
     expect(entries).toEqual(range(15, 30));
     expect(result.bytesCut).toBe(4);
     expect(fractions.at(-1)).toBe(1);
     expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
     expect(statSync(join(path, WAL_CURRENT)).mode & 0o777).toBe(0o600);
     dir.unlink(segment(dir, 1));
-    const error = await refusal(path, { parallelFromBytes: 0 });
+    const error = await refusal(path);
     expect(error).toMatchObject({ code: "sequence-gap", name: "StorageError", sequence: 15 });
   });
 });
