@@ -7,13 +7,17 @@ import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
 import { Replayer } from "./mutations.js";
 import { OP_FLUSH } from "./ops.js";
-import { ENTRY_CONTINUES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
+import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import { PackedLimits } from "./types/packed.js";
 
 /** Default number of databases. */
 export const DATABASES = 16;
 /** In a logged flush: every database. */
 export const ALL_DATABASES = 255;
+
+/** While a log is replayed, indexes are looked at after so many entries, and doubled when they are nearly full. */
+const RESERVE_EVERY = 4096;
+const NEARLY_FULL = 15 / 16;
 
 /** Told of every change, also of deletions and expiries. It must not change data itself. */
 export interface KeyspaceObserver {
@@ -61,6 +65,7 @@ export class Keyspace {
   readonly #databases: (Database | undefined)[] = [];
   readonly #stamps: Float64Array;
   readonly #replayer: Replayer;
+  #replayed = 0;
   #captureEpoch = 0;
   #expireDb = 0;
   #expireShard = 0;
@@ -176,9 +181,14 @@ export class Keyspace {
     return new ShardCapture(this.db(dbIndex).shards[shardIndex], ++this.#captureEpoch);
   }
 
-  /** Loads whole snapshot entries of one section; returns how many. Throws RangeError where they are malformed. */
-  loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number): number {
+  /**
+   * Loads whole snapshot entries of one section; returns how many. Throws RangeError where they are malformed.
+   * @param expected about how many there will be: room is made for them at once
+   */
+  loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number, expected = 0): number {
     const db = this.db(Math.floor(sectionId / SHARDS));
+    const shard = db.shards[sectionId % SHARDS];
+    shard.reserve(shard.count + Math.min(expected, Math.floor(len / ENTRY_HEADER_BYTES)));
     return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
       if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, bytes, voff, vlen);
       else db.restore(bytes, koff, klen, type, expireAt, bytes, voff, vlen);
@@ -205,6 +215,7 @@ export class Keyspace {
   /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */
   replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
     this.#replayer.apply(op, sequence, bytes, off, len);
+    if (++this.#replayed % RESERVE_EVERY === 0) this.#reserve();
   }
 
   /** A logged flush of one database, or of all (255): of the shards that do not have it yet. */
@@ -220,6 +231,14 @@ export class Keyspace {
   /** Digest of all data, 40 hex digits: equal data gives equal digests, whatever the order, the hash seed or the history. */
   digest(): string {
     return digestKeyspace(this);
+  }
+
+  #reserve(): void {
+    for (const db of this.databases()) {
+      for (const shard of db.shards) {
+        if (shard.count > shard.bucketCount * NEARLY_FULL) shard.reserve(shard.bucketCount * 2);
+      }
+    }
   }
 
   #nextExpireShard(): void {

@@ -47,8 +47,8 @@ export async function recoverInto(
       if (typeof metadata.lastFence === "number") highestFence = metadata.lastFence;
     },
     beginSection: (sectionId, sequence) => keyspace.setStamp(sectionId, sequence),
-    onSnapshotEntries: (sectionId, bytes, off, len) => {
-      keyspace.loadEntries(sectionId, bytes, off, len);
+    onSnapshotEntries: (sectionId, bytes, off, len, entryCount) => {
+      keyspace.loadEntries(sectionId, bytes, off, len, entryCount);
     },
     onEntry: (opType, sequence, _timestampMs, bytes, off, len) => keyspace.replay(opType, sequence, bytes, off, len),
     onProgress: (fraction) => {

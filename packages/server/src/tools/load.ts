@@ -44,7 +44,7 @@ export async function loadDirectory(dir: Directory, mode: RecoveryMode, options:
     beginSection: (id, sequence) => keyspace.setStamp(id, sequence),
     onSnapshotEntries: (id, bytes, off, len, entryCount) => {
       const found = readable(`section ${id} of the snapshot`, undefined, () =>
-        keyspace.loadEntries(id, bytes, off, len),
+        keyspace.loadEntries(id, bytes, off, len, entryCount),
       );
       if (found !== entryCount) {
         throw new StorageError("corrupt-snapshot", `section ${id} of the snapshot holds another number of entries`, {
