@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import type { Directory } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { type VerifiedSnapshot, verifySnapshot } from "./snapshot-reader.js";
@@ -36,9 +36,15 @@ export function parallelVerifier(path: string, files: number): Verifier {
   // From src (tests) as from dist the compiled file is meant: a thread cannot load TypeScript.
   const filename = fileURLToPath(new URL("../dist/verify-worker.js", import.meta.url));
   const maxThreads = Math.max(1, Math.min(files, availableParallelism()));
-  const pool = new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000 });
+  let pool: Promise<Piscina> | null = null;
+  // Loaded at its first use: a server has none, and its two threads would each keep a megabyte of code.
+  const startPool = async (): Promise<Piscina> => {
+    const { Piscina } = await import("piscina");
+    return new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000 });
+  };
   const ask = async (task: VerifyTask): Promise<Exclude<VerifyAnswer, { error: unknown }>> => {
-    const answer = (await pool.run(task)) as VerifyAnswer;
+    pool ??= startPool();
+    const answer = (await (await pool).run(task)) as VerifyAnswer;
     if ("error" in answer) throw new StorageError(answer.error.code, answer.error.what, answer.error.details);
     return answer;
   };
@@ -54,7 +60,7 @@ export function parallelVerifier(path: string, files: number): Verifier {
       throw new Error("a snapshot was not asked for");
     },
     async close() {
-      await pool.destroy();
+      await (await pool)?.destroy();
     },
   };
 }

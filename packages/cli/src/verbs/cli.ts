@@ -1,7 +1,6 @@
 /** `hearthkv cli`: a small client, one-shot (`hearthkv cli GET key`) and interactive (`hearthkv cli`). */
 import { Command, Option } from "commander";
-import { runInteractive } from "../client/interactive.js";
-import { type ClientOptions, ClientSession } from "../client/session.js";
+import type { ClientOptions } from "../client/session.js";
 import { UsageError } from "../errors.js";
 import { wholeNumber } from "../serve/values.js";
 
@@ -31,9 +30,13 @@ export function cliCommand(): Command {
 }
 
 async function runClient(words: readonly string[], flags: CliFlags): Promise<number> {
+  const { ClientSession } = await import("../client/session.js"); // here, so that a server does not load it
   const session = new ClientSession(readFlags(flags));
   try {
-    if (words.length === 0) return await runInteractive(session);
+    if (words.length === 0) {
+      const { runInteractive } = await import("../client/interactive.js");
+      return await runInteractive(session);
+    }
     await session.connect();
     await session.run(words.map((word) => Buffer.from(word, "utf8")));
     return 0;
