@@ -9,6 +9,7 @@
  * entry's frame, so a SET is encoded once, where it is read from. What does not fit moves to a private buffer (`spilled`).
  * A frame is put around the mutations of one command only when it turned out to have more than one.
  */
+import { copyBytes } from "./copy-bytes.js";
 import { OP_BATCH } from "./ops.js";
 
 /** Room kept free before the first byte in a spilled buffer, and behind the last: the log entry's frame fits in both. */
@@ -116,11 +117,8 @@ export class EffectLog {
 
   /** Bytes without a length: the rest of the body. */
   raw(buf: Uint8Array, off: number, len: number): void {
-    const bytes = this.bytes;
-    const pos = this.pos;
-    if (len < SHORT_COPY_BYTES) for (let i = 0; i < len; i++) bytes[pos + i] = buf[off + i];
-    else bytes.set(buf.subarray(off, off + len), pos);
-    this.pos = pos + len;
+    copyBytes(buf, off, this.bytes, this.pos, len);
+    this.pos += len;
   }
 
   /** Bytes behind their length. */
