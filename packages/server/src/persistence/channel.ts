@@ -18,6 +18,8 @@ import * as slot from "./slots.js";
 /** Nearer to a lap's end than this the next entry goes to the next lap: most would have to be moved there anyway. */
 const LAP_REST_BYTES_MAX = 4096;
 const LAP_REST_SHARE = 1 / 16;
+/** Once it is empty the ring begins anew beyond this share of it: what is never touched never becomes resident. */
+const REWIND_SHARE = 1 / 16;
 /** A write(2) slower than this means that the kernel is holding writers back: the worker writes for a while. */
 const SLOW_WRITE_MS = 20;
 const HAND_OVER_MS = 1000;
@@ -53,6 +55,7 @@ export class LogChannel {
   readonly #lowWater: number;
   readonly #oversizeAbove: number;
   readonly #lapRest: number;
+  readonly #rewindAbove: number;
   readonly #range = new DrainRange();
   readonly #aside = new AsideQueue();
   #level = slot.ACK_WRITTEN;
@@ -82,6 +85,7 @@ export class LogChannel {
     this.#highWater = ringBytes * slot.HIGH_WATER;
     this.#lowWater = ringBytes * slot.LOW_WATER;
     this.#oversizeAbove = ringBytes * slot.OVERSIZE_SHARE;
+    this.#rewindAbove = ringBytes * REWIND_SHARE;
     this.#lapRest = Math.min(LAP_REST_BYTES_MAX, ringBytes * LAP_REST_SHARE);
     this.#last = this.#placed = this.#published = options.lastSequence;
     this.#synced = this.syncedSequence();
@@ -298,6 +302,7 @@ export class LogChannel {
       Atomics.store(control, slot.TAIL, tail);
     }
     Atomics.store(control, slot.WRITTEN_SEQUENCE, this.#placed | 0);
+    if ((this.#head & (this.#ring.length - 1)) > this.#rewindAbove) this.#rewind();
     const nowMs = performance.now();
     if (nowMs - startMs > SLOW_WRITE_MS) this.#handOverUntilMs = nowMs + HAND_OVER_MS;
     return true;
@@ -337,6 +342,17 @@ export class LogChannel {
     const offset = this.#head & (ringBytes - 1);
     this.#regionEnd = Math.min(ringBytes, offset + free);
     this.#effects.target(this.#ring, offset + ENTRY_HEADER_BYTES, this.#regionEnd - ENTRY_TRAILER_BYTES);
+  }
+
+  /** The ring is empty: goes on at its beginning. With the lock. */
+  #rewind(): void {
+    // An entry that is being made right now stays where it is.
+    if (this.#aside.length > 0 || this.#effects.count > 0) return;
+    const ringBytes = this.#ring.length;
+    this.#nextLap(ringBytes - (this.#head & (ringBytes - 1)));
+    this.#publish();
+    Atomics.store(this.#control, slot.TAIL, this.#head);
+    this.#lend();
   }
 
   #nextLap(lapLeft: number): void {
