@@ -10,6 +10,9 @@
  * (encodeInlineEntries, in the thread that writes). Larger collections are encoded here, a slice at a time. A write to a collection that was not
  * encoded yet, or only half, first completes its encoding: so all entries show the shard as it was at the moment of the copy.
  */
+import type { Arena } from "./arena.js";
+import { copyBytes } from "./copy-bytes.js";
+import { putU32 } from "./effects.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -32,13 +35,15 @@ export const ENTRY_CONTINUES = 2;
 
 /** Largest slice of one collection, about. */
 const SLICE_BYTES_MAX = 256 * 1024;
-/** Size of the blocks that encodeInlineEntries emits, about. */
-const BLOCK_BYTES = 256 * 1024;
+/** Copies of chunks are put together up to this size. */
+const COPY_BYTES = 4 * 1024 * 1024;
+/** Size of the blocks that encodeInlineEntries fills; larger where one entry needs it. */
+export const BLOCK_BYTES = 256 * 1024;
 
 /** One shard as it was when the capture was made. */
 export class ShardCapture {
-  /** Copies of the arena's chunks: whole records, dead ones marked. They may be transferred to another thread. */
-  readonly chunks: Uint8Array<ArrayBuffer>[] = [];
+  /** Copies of the arena's chunks, many in one: whole records, dead ones marked. They may be transferred to another thread. */
+  readonly chunks: Uint8Array<ArrayBuffer>[];
   readonly epoch: number;
   readonly #shard: Shard;
   readonly #values: AnyValue[] = [];
@@ -53,8 +58,7 @@ export class ShardCapture {
   constructor(shard: Shard, epoch: number) {
     this.epoch = epoch;
     this.#shard = shard;
-    const { bytes, used } = shard.arena;
-    for (let c = 0; c < bytes.length; c++) if (used[c] > 0) this.chunks.push(bytes[c].slice(0, used[c]));
+    this.chunks = copyChunks(shard.arena);
     for (const value of shard.values) if (value !== null) this.#values.push(value);
     if (this.#values.length === 0) this.#finished = true;
     else shard.capture = this;
@@ -129,6 +133,24 @@ export class ShardCapture {
   }
 }
 
+/** Each copy is a block of memory that is made, sent and freed: a few of some COPY_BYTES cost much less than one a chunk. */
+function copyChunks({ bytes, used }: Arena): Uint8Array<ArrayBuffer>[] {
+  const copies: Uint8Array<ArrayBuffer>[] = [];
+  for (let first = 0, next = 0; first < bytes.length; first = next) {
+    let size = 0;
+    while (next < bytes.length && (size === 0 || size + used[next] <= COPY_BYTES)) size += used[next++];
+    if (size === 0) break;
+    const copy = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (let c = first; c < next; c++) {
+      copy.set(bytes[c].subarray(0, used[c]), at);
+      at += used[c];
+    }
+    copies.push(copy);
+  }
+  return copies;
+}
+
 /** Gets one entry: byte ranges of the buffer being read; `expireAt` 0 = none. */
 export type SnapshotEntryVisitor = (
   type: number,
@@ -196,16 +218,17 @@ function endEntry(sink: ByteSink, at: number): void {
 }
 
 /**
- * Turns copied chunks into entries of the strings and packed collections in them and hands them out in blocks (each a fresh buffer, whole
- * entries).
+ * Turns copied chunks into entries of the strings and packed collections in them and hands them out in blocks of whole entries.
+ * @param newBlock gives a block of so many bytes or more, whatever is in it
  * @returns the number of entries
  */
 export function encodeInlineEntries(
   chunks: readonly Uint8Array[],
   emit: (block: Uint8Array<ArrayBuffer>) => void,
+  newBlock: (bytes: number) => Uint8Array<ArrayBuffer> = Buffer.allocUnsafeSlow,
 ): number {
   let entries = 0;
-  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let block = newBlock(BLOCK_BYTES);
   let length = 0;
   const slice = new ByteSink();
   for (const chunk of chunks) {
@@ -227,17 +250,17 @@ export function encodeInlineEntries(
       const entryBytes = ENTRY_HEADER_BYTES + head + vlen;
       if (length + entryBytes > block.length) {
         if (length > 0) emit(block.subarray(0, length));
-        block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, entryBytes));
+        block = newBlock(Math.max(BLOCK_BYTES, entryBytes));
         length = 0;
       }
       block[length] = type;
       block[length + 1] = expires === 0 ? 0 : ENTRY_EXPIRES;
-      block.writeUInt32LE(klen, length + 2);
-      block.writeUInt32LE(vlen, length + 6);
+      putU32(block, length + 2, klen);
+      putU32(block, length + 6, vlen);
       // Expiry, key and a string's value lie in an entry in the same order as in a record.
       const copied = type === TYPE_STRING ? head + vlen : head;
-      block.set(chunk.subarray(start, start + copied), length + ENTRY_HEADER_BYTES);
-      if (type !== TYPE_STRING) block.set(slice.bytes.subarray(0, vlen), length + ENTRY_HEADER_BYTES + head);
+      copyBytes(chunk, start, block, length + ENTRY_HEADER_BYTES, copied);
+      if (type !== TYPE_STRING) copyBytes(slice.bytes, 0, block, length + ENTRY_HEADER_BYTES + head, vlen);
       length += entryBytes;
       entries++;
     }

@@ -1,6 +1,6 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
 import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
-import { encodeInlineEntries } from "@hearthkv/engine";
+import { BLOCK_BYTES, encodeInlineEntries } from "@hearthkv/engine";
 import { releaseBuffer } from "../release-buffer.js";
 import {
   type FromWorker,
@@ -14,6 +14,8 @@ import type { WorkerLog } from "./worker-log.js";
 
 /** So often the file is synced while it grows: then the sync at its end is short, and the disk is not held up for long. */
 const FLUSH_BYTES = 32 * 1024 * 1024;
+/** Kept between two snapshots: 1 MB. */
+const SPARE_BLOCKS_MAX = 4;
 /** A shard with more is written as several sections. */
 const SECTION_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -28,6 +30,8 @@ export class WorkerSnapshots {
   readonly #control: Int32Array;
   readonly #log: WorkerLog;
   readonly #post: (message: FromWorker) => void;
+  /** Blocks to encode into, used again from shard to shard and from snapshot to snapshot. */
+  readonly #spareBlocks: Uint8Array<ArrayBuffer>[] = [];
   readonly #queue: SnapshotMessage[] = [];
   #running = false;
   #writer: SnapshotWriter | null = null;
@@ -89,13 +93,51 @@ export class WorkerSnapshots {
     const { sectionId, sequence, entries } = piece;
     const bytes = pieceBytes(piece);
     if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
-    else addStrings(writer, piece);
+    else this.#addInline(writer, piece);
     if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
       this.#flushedBytes = writer.bytes;
       await writer.flush();
     }
     this.#post({ type: "snapshotAccepted", id: piece.id, bytes });
   }
+
+  /**
+   * An empty shard gets a section too: its stamp is what replay goes by. Memory is given back piece by piece: it would be many times the
+   * few megabytes that are under way if it waited for the garbage collector.
+   */
+  #addInline(writer: SnapshotWriter, piece: SnapshotPiece): void {
+    let blocks: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    let count = 0;
+    let sections = 0;
+    const section = (): void => {
+      writer.addSection(piece.sectionId, piece.sequence, count, blocks);
+      for (const { buffer } of blocks) {
+        if (buffer.byteLength === BLOCK_BYTES) this.#spareBlocks.push(new Uint8Array(buffer));
+        else releaseBuffer(buffer);
+      }
+      for (const block of this.#spareBlocks.splice(SPARE_BLOCKS_MAX)) releaseBuffer(block.buffer);
+      blocks = [];
+      bytes = 0;
+      count = 0;
+      sections++;
+    };
+    const emit = (block: Uint8Array<ArrayBuffer>): void => {
+      blocks.push(block);
+      bytes += block.length;
+    };
+    for (const chunk of piece.chunks) {
+      count += encodeInlineEntries([chunk], emit, this.#newBlock);
+      releaseBuffer(chunk.buffer);
+      if (bytes >= SECTION_BYTES_MAX) section();
+    }
+    if (count > 0 || sections === 0) section();
+  }
+
+  readonly #newBlock = (bytes: number): Uint8Array<ArrayBuffer> => {
+    const spare = bytes <= BLOCK_BYTES ? this.#spareBlocks.pop() : undefined;
+    return spare ?? Buffer.allocUnsafeSlow(bytes);
+  };
 
   async #publish(writer: SnapshotWriter, message: FinishMessage): Promise<void> {
     const { id, walPos } = message;
@@ -132,34 +174,6 @@ export class WorkerSnapshots {
       this.#post({ type: "warning", message: `cannot remove an unfinished snapshot: ${textOf(error)}` });
     }
   }
-}
-
-/**
- * An empty shard gets a section too: its stamp is what replay goes by. Memory is given back piece by piece: it would be many times the
- * few megabytes that are under way if it waited for the garbage collector.
- */
-function addStrings(writer: SnapshotWriter, piece: SnapshotPiece): void {
-  let blocks: Uint8Array<ArrayBuffer>[] = [];
-  let bytes = 0;
-  let count = 0;
-  let sections = 0;
-  const section = (): void => {
-    writer.addSection(piece.sectionId, piece.sequence, count, blocks);
-    for (const block of blocks) releaseBuffer(block.buffer);
-    blocks = [];
-    bytes = 0;
-    count = 0;
-    sections++;
-  };
-  for (const chunk of piece.chunks) {
-    count += encodeInlineEntries([chunk], (block) => {
-      blocks.push(block);
-      bytes += block.length;
-    });
-    releaseBuffer(chunk.buffer);
-    if (bytes >= SECTION_BYTES_MAX) section();
-  }
-  if (count > 0 || sections === 0) section();
 }
 
 function textOf(error: unknown): string {
