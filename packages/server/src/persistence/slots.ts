@@ -139,7 +139,8 @@ export type ToWorker =
   /** The entry of OVERSIZE_AT. */
   | { readonly type: "oversize"; readonly bytes: Uint8Array }
   | { readonly type: "snapshotBegin"; readonly id: number; readonly createdMs: number }
-  | SnapshotPiece
+  /** Pieces of several shards: a message costs both threads more than the copy of a small shard. */
+  | { readonly type: "snapshotPieces"; readonly id: number; readonly pieces: readonly SnapshotPiece[] }
   /** `walPos`: everything up to this sequence is in the sections. */
   | {
       readonly type: "snapshotFinish";
@@ -153,8 +154,6 @@ export type ToWorker =
 
 /** Part of one shard. */
 export interface SnapshotPiece {
-  readonly type: "snapshotPiece";
-  readonly id: number;
   readonly sectionId: number;
   /** The stamp: log sequence at the moment of the copy. */
   readonly sequence: number;
@@ -200,7 +199,8 @@ export type FromWorker =
   | { readonly type: "snapshotNeeded"; readonly sequence: number }
   | { readonly type: "segments"; readonly count: number; readonly finishedBytes: number }
   /** The worker is done with a piece; `bytes` is its size as it was sent. */
-  | { readonly type: "snapshotAccepted"; readonly id: number; readonly bytes: number }
+  /** Of one message. */
+  | { readonly type: "snapshotAccepted"; readonly id: number; readonly bytes: number; readonly pieces: number }
   | {
       readonly type: "snapshotPublished";
       readonly id: number;

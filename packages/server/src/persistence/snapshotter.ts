@@ -87,6 +87,9 @@ class SnapshotRun {
   #next = 0;
   #capture: ShardCapture | null = null;
   #stamp = 0;
+  /** Of this turn, to be sent at its end; and their memory. */
+  #pieces: SnapshotPiece[] = [];
+  #transfer: ArrayBuffer[] = [];
   #unconfirmedBytes = 0;
   #unconfirmedPieces = 0;
   /** A turn is scheduled. */
@@ -113,7 +116,7 @@ class SnapshotRun {
     if (this.#ended) return;
     if (message.type === "snapshotAccepted") {
       this.#unconfirmedBytes -= message.bytes;
-      this.#unconfirmedPieces--;
+      this.#unconfirmedPieces -= message.pieces;
       this.#schedule();
     } else if (message.type === "snapshotPublished") {
       this.#ended = true;
@@ -158,10 +161,12 @@ class SnapshotRun {
       if (this.#capture !== null) this.#encodeCollections(this.#capture);
       else if (this.#next < this.#sections.length) this.#copyShard(this.#sections[this.#next++]!);
       else {
+        this.#sendPieces();
         this.#finish();
         return;
       }
     } while (performance.now() < untilMs && !this.#full());
+    this.#sendPieces();
     this.#schedule();
   }
 
@@ -169,7 +174,7 @@ class SnapshotRun {
     this.#stamp = this.#options.currentSequence();
     const capture = this.#options.keyspace.captureShard(Math.floor(sectionId / SHARDS), sectionId % SHARDS);
     this.#capture = capture.done ? null : capture;
-    this.#sendPiece(sectionId, capture.chunks, null, 0);
+    this.#addPiece(sectionId, capture.chunks, null, 0);
   }
 
   #encodeCollections(capture: ShardCapture): void {
@@ -181,23 +186,28 @@ class SnapshotRun {
     while (!capture.done && sink.length < PIECE_BYTES && performance.now() < untilMs);
     if (capture.done) this.#capture = null;
     if (entries === 0) return;
-    this.#sendPiece(this.#sections[this.#next - 1]!, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
+    this.#addPiece(this.#sections[this.#next - 1]!, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
   }
 
-  #sendPiece(
+  #addPiece(
     sectionId: number,
     chunks: Uint8Array<ArrayBuffer>[],
     entries: Uint8Array | null,
     entryCount: number,
   ): void {
-    const { id } = this;
-    const sequence = this.#stamp;
-    const piece: SnapshotPiece = { type: "snapshotPiece", id, sectionId, sequence, chunks, entries, entryCount };
-    const transfer = chunks.map((chunk) => chunk.buffer);
-    if (entries !== null) transfer.push(entries.buffer as ArrayBuffer);
+    const piece: SnapshotPiece = { sectionId, sequence: this.#stamp, chunks, entries, entryCount };
+    for (const chunk of chunks) this.#transfer.push(chunk.buffer);
+    if (entries !== null) this.#transfer.push(entries.buffer as ArrayBuffer);
     this.#unconfirmedBytes += pieceBytes(piece);
     this.#unconfirmedPieces++;
-    this.#options.send(piece, transfer);
+    this.#pieces.push(piece);
+  }
+
+  #sendPieces(): void {
+    if (this.#pieces.length === 0) return;
+    this.#options.send({ type: "snapshotPieces", id: this.id, pieces: this.#pieces }, this.#transfer);
+    this.#pieces = [];
+    this.#transfer = [];
   }
 
   /** The rest is the worker's: the file, its sync, that of the log up to the last stamp, the new name. */

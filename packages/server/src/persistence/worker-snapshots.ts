@@ -85,20 +85,23 @@ export class WorkerSnapshots {
     const writer = this.#writer;
     if (writer === null || message.id !== this.#id) return;
     if (message.type === "snapshotAbort") this.#giveUp();
-    else if (message.type === "snapshotPiece") await this.#addPiece(writer, message);
+    else if (message.type === "snapshotPieces") await this.#addPieces(writer, message.id, message.pieces);
     else await this.#publish(writer, message);
   }
 
-  async #addPiece(writer: SnapshotWriter, piece: SnapshotPiece): Promise<void> {
-    const { sectionId, sequence, entries } = piece;
-    const bytes = pieceBytes(piece);
-    if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
-    else this.#addInline(writer, piece);
-    if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
-      this.#flushedBytes = writer.bytes;
-      await writer.flush();
+  async #addPieces(writer: SnapshotWriter, id: number, pieces: readonly SnapshotPiece[]): Promise<void> {
+    let bytes = 0;
+    for (const piece of pieces) {
+      const { sectionId, sequence, entries } = piece;
+      bytes += pieceBytes(piece);
+      if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
+      else this.#addInline(writer, piece);
+      if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
+        this.#flushedBytes = writer.bytes;
+        await writer.flush();
+      }
     }
-    this.#post({ type: "snapshotAccepted", id: piece.id, bytes });
+    this.#post({ type: "snapshotAccepted", id, bytes, pieces: pieces.length });
   }
 
   /**
