@@ -99,6 +99,26 @@ describe("what is recovered", () => {
     expect(dir.list().length).toBe(2);
   });
 
+  // Control: written from the mark on instead of from the entry that was located, it is red.
+  test("what nothing proves to have been synced is written again, and only that, also far into a segment", async () => {
+    const dir = memoryDisk();
+    const count = 120_000;
+    const entries = range(1, count).map((sequence) => entry(sequence, Math.min(10, sequence), GENERATION));
+    const bytes = Buffer.concat(entries);
+    startLog(dir).write(bytes, 0, bytes.length);
+    const rewritten: [number, number][] = [];
+    const pwrite = dir.pwrite.bind(dir);
+    dir.pwrite = (fd, buffer, off, len, position) => {
+      rewritten.push([position, len]);
+      return pwrite(fd, buffer, off, len, position);
+    };
+    const { result } = await recovered(dir);
+    expect(result.walEntries).toBe(count);
+    const unproven = entries.slice(-10).reduce((sum, each) => sum + each.length, 0);
+    expect(bytes.length).toBeGreaterThan(2 * 4 * 1024 * 1024);
+    expect(rewritten).toEqual([[SEGMENT_HEADER_BYTES + bytes.length - unproven, unproven]]);
+  });
+
   test("leftover temporary files go", async () => {
     const dir = directoryWith({ "wal-next.tmp": new Uint8Array(3), "snapshot-1700000000000.tmp": new Uint8Array(9) });
     await recovered(dir);

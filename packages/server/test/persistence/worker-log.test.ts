@@ -33,7 +33,8 @@ beforeEach(() => {
   control[slot.ACK_LEVEL] = slot.ACK_WRITTEN;
   control[slot.FSYNC_INTERVAL_MS] = 10;
   messages = [];
-  nowMs = 1000;
+  // Ahead of the real clock, by which the log notes when an fdatasync began.
+  nowMs = performance.now() + 1_000_000;
   const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3 };
   log = new WorkerLog(
     { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
