@@ -2,16 +2,17 @@
  * What recovery makes of snapshot and log is what the server had: at random moments under write load, while snapshots are made all the
  * time, the writers hold their breath, the live digest is taken, the directory is copied and the copy recovered.
  *
- * HEARTHKV_DIGEST_ROUNDS sets the number of moments.
+ * HEARTHKV_DIGEST_ROUNDS sets the number of moments. Negative control: in the last one the copy loses the end of its log.
  */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileNames } from "@hearthkv/durability";
 import { startServer } from "@hearthkv/server";
 import { expect, test } from "vitest";
 import { copyDataDirectory } from "../crash/crash-run.js";
 import { printedSeed, Random } from "../crash/random.js";
-import { RespClient, type ServerProcess, startHearth } from "../support/index.js";
+import { RespClient, startHearth } from "../support/index.js";
 import { fill, WildWriter } from "./wild-writer.js";
 
 const ROUNDS = Number(process.env.HEARTHKV_DIGEST_ROUNDS ?? 20);
@@ -39,12 +40,18 @@ test(`${ROUNDS} recoveries give the live digest`, { timeout: ROUNDS * ROUND_MS_M
     await Promise.all(writers.map((writer) => writer.stop()));
     await sleep(QUIET_MS);
     const live = await client.ok("DEBUG", "DIGEST");
-    const recovered = await recoverCopy(server);
+    const recovered = await recover(copyStandingStill(server.dataDir));
     expect(recovered.digest, `round ${round}`).toBe(live);
     digests.add(live);
     if (recovered.snapshotEntries > 0 && recovered.walEntries > 0) fromBoth++;
   }
   const made = await snapshots.stop();
+  await client.ok("SET", "last", "entry");
+  const shortened = copyStandingStill(server.dataDir);
+  const log = join(shortened, fileNames.WAL_CURRENT);
+  truncateSync(log, statSync(log).size - 1);
+  const { digest: damaged } = await recover(shortened);
+  expect(damaged).not.toBe(await client.ok("DEBUG", "DIGEST"));
   await server.stop();
   const answered = writers.reduce((sum, writer) => sum + writer.answered, 0);
   console.log(`${answered} commands, ${made} snapshots, ${fromBoth} of ${ROUNDS} recoveries from snapshot and log`);
@@ -59,8 +66,7 @@ interface Recovered {
   readonly walEntries: number;
 }
 
-async function recoverCopy(server: ServerProcess): Promise<Recovered> {
-  const dataDir = copyStandingStill(server.dataDir);
+async function recover(dataDir: string): Promise<Recovered> {
   const copy = await startServer({ dataDir, host: "127.0.0.1", port: 0, logLevel: "silent" });
   const client = await RespClient.connect(copy.port);
   const info = String(await client.ok("INFO", "persistence"));

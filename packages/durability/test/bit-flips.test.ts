@@ -25,12 +25,12 @@ import {
  * Every bit of every file flipped, one at a time: recovery refuses, or gives a prefix of what was written, and what was
  * known to be synced always refuses. `recovered` fails on any entry whose content is not what was written.
  * HEARTHKV_BIT_FLIPS: how many bits of each 20 KB file (default 3,000, evenly from a random first one; those of headers always all);
- * as many as it has are all of them. HEARTHKV_BIT_SEED repeats a run.
+ * as many as it has are all of them. HEARTHKV_SEED repeats a run.
  * Negative controls: the entry below, whose checksum was made to fit; and by hand, without the CRC comparison (wal-reader.ts) or the
  * digest comparison (snapshot-reader.ts) these go red.
  */
 const FLIPS = Number(process.env.HEARTHKV_BIT_FLIPS ?? 3000);
-const SEED = Number(process.env.HEARTHKV_BIT_SEED ?? Date.now()) >>> 0;
+const SEED = Number(process.env.HEARTHKV_SEED ?? Date.now()) >>> 0;
 const FILE_BYTES = 20 * 1024;
 const ENTRIES = 250;
 const LAG = 3;
@@ -63,7 +63,7 @@ async function everyFlip(
 ): Promise<void> {
   const original = files[name]!;
   const bits = bitsOf(original.length, headerBytes);
-  console.log(`bit flips: HEARTHKV_BIT_SEED=${SEED}, ${bits.length} of ${original.length * 8} bits of ${name}`);
+  console.log(`bit flips: HEARTHKV_SEED=${SEED}, ${bits.length} of ${original.length * 8} bits of ${name}`);
   expect(original.length).toBeGreaterThan(FILE_BYTES);
   for (const bit of bits) {
     const damaged = Uint8Array.from(original);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type DiskFault, type FaultyDirectory, faultyDisk } from "../src/faulty-disk.js";
+import { type DiskFault, type FaultyDirectory, type FaultyDiskOptions, faultyDisk } from "../src/faulty-disk.js";
 import { loadOrCreateManifest, type Manifest } from "../src/manifest.js";
 import { CommitOrder, recoverAndJudge } from "./commit-order.js";
 import { ProcessRun } from "./process-run.js";
@@ -9,8 +9,10 @@ import { wideRandom } from "./support.js";
  * Operation N fails, for every N until the program comes to its end without a failure: once, or from then on. Whatever
  * fails, only StorageErrors come out; a power loss right then leaves a directory that recovers, with all that was
  * acknowledged as synced; and when the disk is well again the same process goes on, and gets everything durable.
+ * HEARTHKV_IO_STORIES: how many programs (default 1), each with a failure at every one of its operations.
  */
 const SEED = Number(process.env.HEARTHKV_CRASH_SEED ?? Date.now());
+const STORIES = Number(process.env.HEARTHKV_IO_STORIES ?? 1);
 const REMAINS = 3;
 const NOW_MS = 1_800_000_000_000;
 
@@ -37,22 +39,35 @@ const BREAKINGS: Readonly<Record<string, Breaking>> = {
 for (const [what, breaking] of Object.entries(BREAKINGS)) {
   test(`operation N: ${what}`, async () => {
     console.log(`I/O error sweep seed ${SEED}`);
-    let n = 1;
-    for (let done = false; !done; n++) {
-      const story = new Story(SEED);
-      breaking(story.disk, n);
-      try {
-        await story.tell();
-        done = story.disk.operations < n;
-        await story.checkPowerLoss();
-        story.disk.heal();
-        await story.goOn();
-      } catch (cause) {
-        throw new Error(`operation ${n} (HEARTHKV_CRASH_SEED=${SEED})`, { cause });
-      }
-    }
-    expect(n).toBeGreaterThan(100);
+    let points = 0;
+    for (let seed = SEED; seed < SEED + STORIES; seed++) points += await sweep(seed, breaking);
+    console.log(`${what}: ${points} points in ${STORIES} stories`);
+    expect(points).toBeGreaterThan(100 * STORIES);
   });
+}
+
+test("control: a disk whose fdatasync does nothing is found out", async () => {
+  const lying = (n: number) => sweep(SEED + n, (disk) => disk.failAfter(1, "EIO"), { lies: "fdatasync" });
+  const outcomes = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => lying(n)));
+  expect(outcomes.some(({ status }) => status === "rejected")).toBe(true);
+});
+
+/** Lets each operation of one program fail. Returns how many there were. */
+async function sweep(seed: number, breaking: Breaking, options: FaultyDiskOptions = {}): Promise<number> {
+  for (let n = 1; ; n++) {
+    const story = new Story(seed, options);
+    breaking(story.disk, n);
+    try {
+      await story.tell();
+      const done = story.disk.operations < n;
+      await story.checkPowerLoss();
+      story.disk.heal();
+      await story.goOn();
+      if (done) return n;
+    } catch (cause) {
+      throw new Error(`operation ${n} (HEARTHKV_CRASH_SEED=${seed})`, { cause });
+    }
+  }
 }
 
 /** A program's two runs on one disk. */
@@ -64,9 +79,9 @@ class Story {
   #runs = 0;
   #manifest: Manifest | null = null;
 
-  constructor(seed: number) {
+  constructor(seed: number, options: FaultyDiskOptions) {
     this.#random = wideRandom(seed);
-    this.disk = faultyDisk(this.#random);
+    this.disk = faultyDisk(this.#random, options);
   }
 
   async tell(): Promise<void> {

@@ -18,12 +18,12 @@ import {
 /*
  * A log of 20 KB, torn at every byte in four shapes. Recovery gives exactly the entries that are whole before the tear, and a second
  * start finds nothing left to repair. HEARTHKV_TORN_CUTS: how many places in each shape (default 1,000, evenly from a random first one,
- * and always the ends of the entries); as many as the log has bytes are all of them. HEARTHKV_TORN_SEED repeats a run.
+ * and always the ends of the entries); as many as the log has bytes are all of them. HEARTHKV_SEED repeats a run.
  * Negative controls: the log that lost one entry more than was torn, below; and by hand, without the CRC check in wal-reader.ts
  * (#validLength returning `length` always) the garbage, zero and stale shapes go red.
  */
 const CUTS = Number(process.env.HEARTHKV_TORN_CUTS ?? 1000);
-const SEED = Number(process.env.HEARTHKV_TORN_SEED ?? Date.now()) >>> 0;
+const SEED = Number(process.env.HEARTHKV_SEED ?? Date.now()) >>> 0;
 const ENTRIES = 250;
 const OLD_GENERATION = 0x0bad_cafe;
 
@@ -91,7 +91,7 @@ async function judge(torn: Uint8Array, cut: number): Promise<string | null> {
 for (const [shape, tail] of Object.entries(SHAPES)) {
   test(`a log ${shape}, at every byte`, { timeout: 3_600_000 }, async () => {
     const cuts = places();
-    console.log(`torn tail, ${shape}: HEARTHKV_TORN_SEED=${SEED}, ${cuts.length} places in ${log.length} bytes`);
+    console.log(`torn tail, ${shape}: HEARTHKV_SEED=${SEED}, ${cuts.length} places in ${log.length} bytes`);
     expect(log.length).toBeGreaterThan(20 * 1024);
     for (const cut of cuts) {
       const wrong = await judge(Buffer.concat([log.subarray(0, cut), tail(cut)]), cut);
