@@ -12,7 +12,7 @@ import {
 } from "../support/index.js";
 import { ORDER_KEY, readState } from "./model.js";
 import { Random } from "./random.js";
-import { Writer } from "./writer.js";
+import { type Survival, Writer } from "./writer.js";
 
 /** Where in its life a server is killed. */
 export type Moment = "any time" | "snapshot begun" | "snapshot published" | "segment prepared";
@@ -100,8 +100,8 @@ export class CrashRun {
     this.totals.cycles++;
   }
 
-  /** Everything that the server has must be a prefix of what was sent, of each writer and of all together. */
-  async check(server: ServerProcess): Promise<void> {
+  /** Everything that the server has must be a prefix of what was sent, of each writer and of all together. Returns it for each writer. */
+  async check(server: ServerProcess): Promise<Survival[]> {
     const client = await server.connect();
     const found = await readState(client);
     client.close();
@@ -109,8 +109,8 @@ export class CrashRun {
     const { totals } = this;
     let orders = 0;
     let lost = 0;
-    for (const writer of this.#writers) {
-      const survival = writer.settle(found, orderNow);
+    const survivals = this.#writers.map((writer) => writer.settle(found, orderNow));
+    for (const survival of survivals) {
       totals.faults.push(...survival.faults.map((fault) => `cycle ${totals.cycles}: ${fault}`));
       totals.sent += survival.sent;
       totals.acknowledged += survival.acknowledged;
@@ -125,16 +125,17 @@ export class CrashRun {
       );
     }
     this.#order = orderNow;
+    return survivals;
   }
 
   /** Writes until the chosen moment, kills the server and waits until every reply that left it is counted. */
-  async load(server: ServerProcess): Promise<void> {
+  async load(server: ServerProcess, kill: () => Promise<unknown> = () => server.kill()): Promise<void> {
     const moment = MOMENTS[this.totals.cycles % MOMENTS.length] as Moment;
     const watched = new DirectoryWatch(this.dataDir);
     await this.startWriters(server.port);
     const longest = moment === "any time" ? this.#random.whole(LOAD_MS_LEAST, LOAD_MS_MOST) : LOAD_MS_LONGEST;
     const came = await watched.waitFor(moment, longest);
-    await server.kill();
+    await kill();
     await this.writersEnded();
     watched.close();
     const { totals } = this;
@@ -182,7 +183,12 @@ export class CrashRun {
 
   /** Commands that all writers have got an answer to in this run. */
   get acknowledged(): number {
-    return this.#writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
+    return this.acknowledgedEach.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The same of each writer. */
+  get acknowledgedEach(): number[] {
+    return this.#writers.map((writer) => writer.acknowledged);
   }
 
   /** Recovery is interrupted, too: by a kill at some moment of the start. */

@@ -16,6 +16,8 @@ export interface Survival {
   readonly acknowledged: number;
   /** Length of the prefix of the sent commands that the server has. */
   readonly kept: number;
+  /** performance.now() of the reply to the first command that was acknowledged and is gone; null = none is. */
+  readonly lostSinceMs: number | null;
   /** The INCRs of the common counter in that prefix. */
   readonly ordersKept: number;
   /** What is wrong beyond lost commands; empty when nothing is. */
@@ -42,6 +44,8 @@ export class Writer {
   #run = 0;
   #operations: Operation[] = [];
   #acknowledged = 0;
+  /** When each was. */
+  #acknowledgedMs: number[] = [];
   /** Number of the command -> value of the common counter. */
   #orders = new Map<number, number>();
   #repliesOfFirst = 0;
@@ -137,7 +141,9 @@ export class Writer {
       );
     }
     const ordersKept = applied.filter(sharesOrder).length;
-    const survival = { sent: this.#operations.length, acknowledged: this.#acknowledged, kept, ordersKept, faults };
+    const lostSinceMs = this.#acknowledgedMs[Math.max(0, kept)] ?? null;
+    const [sent, acknowledged] = [this.#operations.length, this.#acknowledged];
+    const survival = { sent, acknowledged, kept, lostSinceMs, ordersKept, faults };
     this.#forgetRun();
     return survival;
   }
@@ -145,6 +151,7 @@ export class Writer {
   #forgetRun(): void {
     this.#operations = [];
     this.#acknowledged = 0;
+    this.#acknowledgedMs = [];
     this.#orders.clear();
   }
 
@@ -184,6 +191,7 @@ export class Writer {
       this.#orders.set(this.#acknowledged, (reply as number[])[operation.orderAt] ?? Number.NaN);
     }
     this.#acknowledged++;
+    this.#acknowledgedMs.push(performance.now());
     if (this.#paused && this.#acknowledged === this.#operations.length) this.#quiet();
   }
 

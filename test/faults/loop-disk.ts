@@ -1,0 +1,66 @@
+/** A real ext4 on a loop device whose power can be cut: what was not synced is gone, as after a power loss, journal replay included. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, type TestContext } from "vitest";
+import { debianPython, runProcess, temporaryFolder } from "../support/index.js";
+
+const IMAGE_BYTES = 256 * 1024 * 1024;
+/** EXT4_IOC_SHUTDOWN, _IOR('X', 125, u32), with EXT4_GOING_FLAGS_NOLOGFLUSH: all of the file system stops at once, its journal too. */
+const CUT = "import fcntl,os,struct,sys;fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587D,struct.pack('I',2))";
+const mounted: string[] = [];
+
+// Before the folder goes, which is registered earlier: hooks run last defined first.
+function unmountAll(): void {
+  for (const path of mounted) spawnSync("umount", ["-l", path]);
+}
+
+/** The device takes what reaches it at once: it is the file system that forgets. A disk with a cache that lies is another matter. */
+export class LoopDisk {
+  readonly path: string;
+  readonly #image: string;
+
+  private constructor() {
+    const folder = temporaryFolder("ext4");
+    this.path = join(folder, "mount");
+    this.#image = join(folder, "image");
+    mkdirSync(this.path);
+    const fd = openSync(this.#image, "w");
+    ftruncateSync(fd, IMAGE_BYTES);
+    closeSync(fd);
+  }
+
+  /** Skips the test, loudly, where there are no loop devices, or nothing may be mounted. */
+  static mount(context: Pick<TestContext, "skip">): LoopDisk {
+    const disk = new LoopDisk();
+    try {
+      const options = ["-q", "-J", "size=4", "-E", "lazy_itable_init=1,nodiscard"];
+      execFileSync("mkfs.ext4", [...options, disk.#image], { stdio: "pipe" });
+      disk.#mount();
+      mounted.push(disk.path);
+    } catch (error) {
+      const reason = `skipped: no ext4 can be mounted on a loop device here (${(error as Error).message.trim()}); run as root`;
+      console.log(reason);
+      context.skip(reason);
+    }
+    return disk;
+  }
+
+  /** The power fails: from now on every write and sync gives EIO, and what was not synced will be gone. */
+  async cut(): Promise<void> {
+    const { code, output } = await runProcess(debianPython, ["-c", CUT, this.path]);
+    if (code !== 0) throw new Error(`the power cannot be cut: ${output}`);
+  }
+
+  /** The power is back. Nobody may use the disk. */
+  restore(): void {
+    execFileSync("umount", [this.path]);
+    this.#mount();
+  }
+
+  #mount(): void {
+    execFileSync("mount", ["-o", "loop,noatime", this.#image, this.path], { stdio: "pipe" });
+  }
+}
+
+afterAll(unmountAll);
