@@ -18,6 +18,8 @@ import { LOOK_MS, type WorkerHandle } from "./worker-handle.js";
 
 const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
 const HANGING = "the persistence worker does not answer";
+/** Unsynced for so much longer than the interval: the disk is slow, which is told. */
+const LAG_MS = 1000;
 const CLOSE_LOOK_MS = 5;
 /** After a failure, closing gives the disk so long to recover before it does without a snapshot. */
 const CLOSE_PATIENCE_MS = 2000;
@@ -48,6 +50,7 @@ export class LogPersistence implements Persistence {
   #writeError: string | null = null;
   #diskFailure: string | null = null;
   #hanging = false;
+  #lags = false;
   #dead = false;
   /** The server was told that it is congested, and not yet that this ended. */
   #toldCongested = false;
@@ -182,14 +185,13 @@ export class LogPersistence implements Persistence {
 
   info(): PersistenceInfo {
     const { control, ring, recovered } = this.#parts;
-    const since = Atomics.load(control, slot.UNSYNCED_SINCE_MS);
     return {
       wal_sequence: this.lastSequence,
       wal_written_sequence: this.#channel.writtenSequence(),
       wal_synced_sequence: this.syncedSequence(),
       wal_fsyncs: Atomics.load(control, slot.FSYNCS),
       wal_last_fsync_us: Atomics.load(control, slot.LAST_FSYNC_US),
-      wal_oldest_unsynced_ms: since === 0 ? 0 : Math.max(0, ((performance.timeOrigin + performance.now()) | 0) - since),
+      wal_oldest_unsynced_ms: this.#unsyncedMs(),
       wal_segments: this.#segments,
       wal_bytes: this.#finishedSegmentBytes + (Atomics.load(control, slot.SEGMENT_BYTES) >>> 0),
       wal_rotations: Atomics.load(control, slot.ROTATIONS),
@@ -276,7 +278,26 @@ export class LogPersistence implements Persistence {
     setImmediate(() => this.onDrained());
   }
 
+  /** Age of the oldest write that is not synced. */
+  #unsyncedMs(): number {
+    const since = Atomics.load(this.#control, slot.UNSYNCED_SINCE_MS);
+    return since === 0 ? 0 : Math.max(0, ((performance.timeOrigin + performance.now()) | 0) - since);
+  }
+
+  /** A slow disk is no failure, but what a power loss may take grows with it. */
+  #tellLag(): void {
+    const unsyncedMs = this.#unsyncedMs();
+    const limitMs = Atomics.load(this.#control, slot.FSYNC_INTERVAL_MS) + LAG_MS;
+    const lags = this.#writeError === null && unsyncedMs > (this.#lags ? limitMs / 2 : limitMs);
+    if (lags === this.#lags) return;
+    this.#lags = lags;
+    const { logger } = this.#parts;
+    if (lags) logger.warn({ unsyncedMs }, `the disk is slow: writes of the last ${unsyncedMs} ms are not synced yet`);
+    else if (this.#writeError === null) logger.info({}, "the disk keeps up again");
+  }
+
   #look(): void {
+    this.#tellLag();
     const hanging = this.#parts.worker.hangs();
     if (hanging === this.#hanging) return;
     this.#hanging = hanging;
