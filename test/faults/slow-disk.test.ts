@@ -3,8 +3,8 @@
  * dropped, INFO and a log line show the lag; and no reply of level `synced` leaves before the fdatasync that covers it has returned.
  * HEARTHKV_SLOW_DISK_S sets for how many seconds there is load, HEARTHKV_BARRIER_CLIENTS how many clients wait at once.
  *
- * Negative controls: with --ack written the replies do come before the fdatasync, below; and by hand, with #writeOut of ring-drain.ts
- * waiting out the fdatasync in the serving thread (an fdatasyncSync after its write), reads are slow.
+ * Negative controls: with --ack written the reply does come before the fdatasync, below; and by hand, with an fdatasyncSync after the
+ * writeSync in #writeRange of channel.ts, reads waited 2 s.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

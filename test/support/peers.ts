@@ -1,4 +1,4 @@
-/** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, prlimit, script. */
+/** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, prlimit, faketime, script. */
 import { spawnSync } from "node:child_process";
 import type { TestContext } from "vitest";
 
@@ -18,6 +18,7 @@ const peers = {
   celery: { probe: [debianPython, "-c", "import celery, redis"], install: "python3-celery python3-redis" },
   script: { probe: ["script", "--version"], install: "bsdutils" },
   prlimit: { probe: ["prlimit", "--version"], install: "util-linux" },
+  faketime: { probe: ["sh", "-c", "ls /usr/lib/*/faketime/libfaketime.so.1"], install: "faketime" },
   strace: { probe: ["strace", "-V"], install: "strace" },
 } as const satisfies Record<string, Peer>;
 
