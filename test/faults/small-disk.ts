@@ -54,6 +54,11 @@ export class SmallDisk {
     rmSync(join(this.path, "ballast"), { force: true });
   }
 
+  /** Read-only, or not any more. */
+  remount(how: "ro" | "rw"): void {
+    execFileSync("mount", ["-o", `remount,${how}`, this.path]);
+  }
+
   /** Now, rather than at the end. */
   unmount(): void {
     mounted.splice(mounted.indexOf(this.path), 1);

@@ -1,4 +1,11 @@
-import { loadOrCreateManifest, lockDirectory, newGeneration, realDisk } from "@hearthkv/durability";
+import { loadOrCreateManifest, lockDirectory, newGeneration, realDisk, StorageError } from "@hearthkv/durability";
+
+/** What to do where the system does not let us use the directory. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: "It, and all in it, must belong to the user that runs the server",
+  EPERM: "It, and all in it, must belong to the user that runs the server",
+  EROFS: "It must be on a file system that can be written",
+};
 
 /** A locked data directory whose hash seed is known, so that a keyspace can be made for it. */
 export interface DataDirectory {
@@ -18,6 +25,14 @@ export interface DataDirectory {
  * corrupt-manifest, newer-format, io.
  */
 export function openDataDirectory(path: string): DataDirectory {
+  try {
+    return open(path);
+  } catch (error) {
+    throw withAdvice(path, error);
+  }
+}
+
+function open(path: string): DataDirectory {
   const disk = realDisk(path);
   const lock = lockDirectory(path, { onLost: (error) => directory.onLost(error) });
   const directory: DataDirectory = {
@@ -33,4 +48,13 @@ export function openDataDirectory(path: string): DataDirectory {
     lock.release();
     throw error;
   }
+}
+
+function withAdvice(path: string, error: unknown): unknown {
+  const errno = error instanceof StorageError ? error.errno : (error as NodeJS.ErrnoException).code;
+  const hint = ADVICE[errno ?? ""];
+  if (!(error instanceof Error) || hint === undefined) return error;
+  return new StorageError("io", `cannot use the data directory ${path}: ${error.message}`, {
+    ...{ errno, hint, cause: error },
+  });
 }
