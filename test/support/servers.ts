@@ -55,8 +55,10 @@ export async function startHearth(options: HearthOptions = {}): Promise<ServerPr
 }
 
 /** Starts redis-server as the peer: append-only file synced every second, no snapshots, nothing else running on its port. */
-export async function startRedis(flags: readonly string[] = []): Promise<ServerProcess> {
-  const dataDir = temporaryFolder("redis");
+export async function startRedis(
+  flags: readonly string[] = [],
+  dataDir = temporaryFolder("redis"),
+): Promise<ServerProcess> {
   const port = await freePort();
   const persistence = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
   const base = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir, ...persistence];
