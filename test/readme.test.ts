@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type Setting, settings } from "../packages/cli/src/serve/settings.js";
 import {
+  blocksOf,
   debianPython,
   projectRoot,
   requirePeer,
@@ -15,33 +16,13 @@ import {
   type ServerProcess,
   startHearth,
   startProcess,
+  stepsOf,
 } from "./support/index.js";
 
 const page = readFileSync(join(projectRoot, "README.md"), "utf8");
 // Inside the project, so that the Node snippet finds the packages it imports.
 const folder = mkdtempSync(join(projectRoot, "node_modules", ".readme-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The blocks of a section, in order. */
-function blocksOf(heading: string): { language: string; text: string }[] {
-  const start = page.indexOf(`\n${heading}\n`);
-  expect(start, heading).toBeGreaterThan(0);
-  const level = heading.split(" ")[0]!;
-  const end = page.slice(start + 1).search(new RegExp(`\n#{1,${level.length}} `));
-  const section = page.slice(start, end === -1 ? undefined : start + 1 + end);
-  return [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map((match) => ({ language: match[1]!, text: match[2]! }));
-}
-
-/** `$ command` lines with the output that follows each. */
-function stepsOf(text: string): { command: string; expected: string }[] {
-  return text
-    .split(/^\$ /m)
-    .slice(1)
-    .map((step) => {
-      const [command = "", ...output] = step.split("\n");
-      return { command, expected: output.join("\n") };
-    });
-}
 
 /** A folder for the PATH in which the commands of the page mean ours. */
 function commandsFor(server: ServerProcess): string {
@@ -76,7 +57,9 @@ function placeFile(name: string, text: string, server: ServerProcess): void {
 test("sixty seconds with redis-cli, with kill -9 in the middle", async (context) => {
   requirePeer(context, "redis-cli");
   let server = await startHearth();
-  const [before, kill, after] = blocksOf("## Sixty seconds").filter(({ language }) => language === "console");
+  const [before, kill, after] = blocksOf("README.md", "## Sixty seconds").filter(
+    ({ language }) => language === "console",
+  );
   await runSteps(before!.text, server);
   await runSteps(kill!.text, server);
   expect(await server.child.exited).toEqual({ code: null, signal: "SIGKILL" });
@@ -89,7 +72,7 @@ test("sixty seconds with redis-cli, with kill -9 in the middle", async (context)
 test("Celery", async (context) => {
   requirePeer(context, "celery");
   const server = await startHearth();
-  const [tasks, steps] = blocksOf("### Celery");
+  const [tasks, steps] = blocksOf("README.md", "### Celery");
   placeFile("tasks.py", tasks!.text, server);
   mkdirSync(join(folder, "queue"));
   const args = ["-m", "celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "INFO"];
@@ -102,7 +85,7 @@ test("Celery", async (context) => {
 
 test("ioredis", async () => {
   const server = await startHearth();
-  const [script, steps] = blocksOf("### ioredis");
+  const [script, steps] = blocksOf("README.md", "### ioredis");
   placeFile("visits.mjs", script!.text, server);
   await runSteps(steps!.text, server);
   await server.stop();

@@ -3,7 +3,7 @@
  *
  * After each restart: what is there is the effect of a prefix of every writer's commands, and of the common order of all of them; the
  * prefix has every acknowledged command (levels written and synced); no transaction is there by half; a second recovery of the same files
- * gives the same. HEARTHKV_KILL_CYCLES sets the number of cycles for each level.
+ * gives the same. HEARTHKV_KILL_CYCLES sets the number of cycles for each level. Negative control: oracle.test.ts.
  */
 import { startServer } from "@hearthkv/server";
 import { expect, test } from "vitest";

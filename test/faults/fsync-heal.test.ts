@@ -2,7 +2,7 @@
  * fdatasync fails with EIO: once at the Nth call, or for a while. Writes are refused with the reason, reads go on, nothing is acknowledged
  * as synced meanwhile, and the server heals by itself; then kill -9, and everything acknowledged is there.
  *
- * HEARTHKV_FSYNC_FAILURES=50 tries N = 1..50 for each level.
+ * Negative control of what is judged after the kill: crash/oracle.test.ts. HEARTHKV_FSYNC_FAILURES=50 tries N = 1..50 for each level.
  */
 
 import { join } from "node:path";
