@@ -49,7 +49,7 @@ const walks: readonly Walk[] = [
   { phase: "start", call: "write", files: "log", sample: [1] },
   { phase: "start", call: "ftruncate", files: "any", sample: [1] },
   { phase: "start", call: "fdatasync", files: "any", sample: [1] },
-  { phase: "start", call: "fsync", files: "any", sample: [2] },
+  { phase: "start", call: "fsync", files: "any", sample: [1, 3] },
   { phase: "start", call: "rename", files: "any", sample: [1] },
   { phase: "start", call: "unlink", files: "any", sample: [] },
   { phase: "work", call: "write", files: "log", sample: [5] },

@@ -88,7 +88,8 @@ export function lockDirectory(path: string, options: LockOptions = {}): Director
   const own = join(path, `${LOCK}.${owner.token}`);
   try {
     fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    fs.writeFileSync(own, `${JSON.stringify(owner)}\n`, { mode: 0o600, flag: "wx" });
+    // Synced, since a power loss soon after would otherwise leave a LOCK without content, which keeps everybody out for a minute.
+    fs.writeFileSync(own, `${JSON.stringify(owner)}\n`, { mode: 0o600, flag: "wx", flush: true });
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (!tryTake(path, own)) continue;
