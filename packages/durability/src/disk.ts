@@ -200,8 +200,24 @@ export function listNames(dir: Directory): string[] {
   return namingErrors("listing", "the data directory", () => dir.list());
 }
 
-/** Makes creations, renames and removals durable. Throws StorageError io. */
-export function syncNames(dir: Directory): void {
+/**
+ * Makes the bytes of an existing file durable. Not for one whose sync has failed before: it would succeed, and mean nothing. Throws
+ * StorageError io.
+ */
+export function syncFile(dir: Directory, name: string): void {
+  const fd = openToRead(dir, name);
+  try {
+    namingErrors("fdatasync", name, () => dir.fdatasync(fd));
+  } finally {
+    dir.close(fd);
+  }
+}
+
+/**
+ * Makes the creations, renames and removals of files in their (one, flat) directory durable: all of them, whoever made them. Throws
+ * StorageError io.
+ */
+export function syncParentDirectory(dir: Directory): void {
   namingErrors("fsync", "the data directory", () => dir.syncDirectory());
 }
 
@@ -233,7 +249,16 @@ export function removeIfThere(dir: Directory, name: string): void {
   }
 }
 
-/** Makes `name` hold exactly `bytes`, or leaves it as it was: tmp -> fdatasync -> rename -> fsync directory. */
+/**
+ * Gives a file another name for good; one that has that name is replaced. The content must be durable before (`syncFile`): a power loss
+ * leaves the old state of both names, or the new one. On an error the rename may have been made or not. Throws StorageError io.
+ */
+export function atomicRenameDurable(dir: Directory, from: string, to: string): void {
+  namingErrors("rename", from, () => dir.rename(from, to));
+  syncParentDirectory(dir);
+}
+
+/** Makes `name` hold exactly `bytes`, or leaves it as it was: tmp -> fdatasync -> rename -> fsync directory. Throws StorageError io. */
 export function atomicWriteDurable(dir: Directory, name: string, bytes: Uint8Array): void {
   const temporary = temporaryName(name);
   removeIfThere(dir, temporary);
@@ -245,8 +270,7 @@ export function atomicWriteDurable(dir: Directory, name: string, bytes: Uint8Arr
     } finally {
       dir.close(fd);
     }
-    dir.rename(temporary, name);
-    dir.syncDirectory();
+    atomicRenameDurable(dir, temporary, name);
   } catch (error) {
     throw ioError("durable write failed", name, error);
   }

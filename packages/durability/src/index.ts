@@ -3,7 +3,16 @@
  * README.md says what is promised, FORMAT.md what the files hold.
  */
 export { crc32 } from "./crc.js";
-export { atomicWriteDurable, type Directory, type OpenMode, realDisk, writeFully } from "./disk.js";
+export {
+  atomicRenameDurable,
+  atomicWriteDurable,
+  type Directory,
+  type OpenMode,
+  realDisk,
+  syncFile,
+  syncParentDirectory,
+  writeFully,
+} from "./disk.js";
 export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
 export {
   type DiskFault,

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { Binary, deserialize, serialize } from "bson";
 import { crc32 } from "./crc.js";
-import { atomicWriteDurable, type Directory, listNames, readFile, syncNames } from "./disk.js";
+import { atomicWriteDurable, type Directory, listNames, readFile, syncParentDirectory } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { MANIFEST, segmentNames, snapshotNames } from "./file-names.js";
 
@@ -31,7 +31,7 @@ export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now())
   if (names.includes(MANIFEST)) {
     const manifest = decodeManifest(readFile(dir, MANIFEST));
     // Whoever made it may have been stopped before its name was durable. (A segment has made it so.)
-    if (!hasData) syncNames(dir);
+    if (!hasData) syncParentDirectory(dir);
     return manifest;
   }
   if (hasData) {

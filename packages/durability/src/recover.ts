@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
-import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncNames } from "./disk.js";
+import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncParentDirectory } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
 import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep } from "./recovery-plan.js";
@@ -139,7 +139,7 @@ class Recovery {
     const unproven = this.#unproven(plan, scans);
     const bytesCut = this.#repair(plan, found);
     for (const { name, from, to } of unproven) rewrite(this.#dir, name, from, to);
-    syncNames(this.#dir);
+    syncParentDirectory(this.#dir);
     this.#options.onProgress?.(1);
     const numbers = headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
     return {

@@ -1,4 +1,12 @@
-import { type Directory, readFully, removeIfThere, writeFully, writeFullyAt } from "./disk.js";
+import {
+  atomicRenameDurable,
+  type Directory,
+  readFully,
+  removeIfThere,
+  syncParentDirectory,
+  writeFully,
+  writeFullyAt,
+} from "./disk.js";
 import { ioError } from "./errors.js";
 import { brokenName } from "./file-names.js";
 
@@ -21,7 +29,7 @@ export function cutTail(dir: Directory, name: string, offset: number, nowMs: num
     const from = dir.open(name, "update");
     try {
       copyTail(dir, name, from, offset, copy);
-      dir.syncDirectory();
+      syncParentDirectory(dir);
       dir.truncate(from, offset);
       dir.fdatasync(from);
     } finally {
@@ -36,12 +44,7 @@ export function cutTail(dir: Directory, name: string, offset: number, nowMs: num
 /** Moves a file out of recovery's sight. Returns its new name. */
 export function setAside(dir: Directory, name: string, nowMs: number): string {
   const aside = brokenName(name, nowMs);
-  try {
-    dir.rename(name, aside);
-    dir.syncDirectory();
-  } catch (error) {
-    throw ioError("cannot set the file aside", name, error);
-  }
+  atomicRenameDurable(dir, name, aside);
   return aside;
 }
 

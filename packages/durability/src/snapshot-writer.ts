@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Document, serialize } from "bson";
-import { type Directory, listNames, removeIfThere, writeFully, writeFullyAt } from "./disk.js";
+import { atomicRenameDurable, type Directory, listNames, removeIfThere, writeFully, writeFullyAt } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import { nextSnapshotTimestamp, snapshotName, snapshotTemporaryName } from "./file-names.js";
 import {
@@ -144,8 +144,7 @@ export class SnapshotWriter {
       await this.#fdatasync();
       await logSyncedUpTo(this.#highestStamp);
       await verifySnapshotAsync(this.#dir, this.#temporary);
-      this.#dir.rename(this.#temporary, this.name);
-      this.#dir.syncDirectory();
+      atomicRenameDurable(this.#dir, this.#temporary, this.name);
     } catch (error) {
       this.abort();
       throw ioError("cannot publish the snapshot", this.#temporary, error);

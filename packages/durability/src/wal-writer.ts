@@ -1,7 +1,8 @@
-import { type Directory, removeIfThere, writeFully } from "./disk.js";
-import { ioError, StorageError } from "./errors.js";
+import type { Directory } from "./disk.js";
+import { ioError } from "./errors.js";
 import { nextRotatedTimestamp, rotatedName, WAL_CURRENT, WAL_NEXT } from "./file-names.js";
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./wal-format.js";
+import { createSegment, SegmentFile } from "./segment-file.js";
+import { SEGMENT_HEADER_BYTES } from "./wal-format.js";
 
 /*
  * The segment being written. The order that makes a new one safe (nothing in it may be acknowledged before its end):
@@ -32,24 +33,16 @@ export interface WalWriterOptions {
 }
 
 /**
- * Appends bytes that hold whole sealed entries. Not thread-safe by itself; another thread may append to `fd` as long
- * as it tells this one by `noteExternalBytes` and rotation is agreed between them.
+ * The log's current segment. Not thread-safe by itself; another thread may append to `fd` as long as it tells this one by
+ * `noteExternalBytes` and rotation is agreed between them. Once it is `poisoned` only `truncate`, `rotate` and `close` may follow.
  */
-export class WalWriter {
-  /** Opened for appending. Changes with `rotate`. */
-  fd: number;
-  /** Length of the file. */
-  bytes: number;
+export class WalWriter extends SegmentFile {
   segmentNumber: number;
   /** Sequence of the first entry of this segment. */
   firstSequence: number;
-  /** An fdatasync failed: what the disk holds is unknown from then on. Only `rotate` and `close` may follow. */
-  poisoned = false;
   readonly generation: number;
   readonly maxBytes: number;
-  readonly #dir: Directory;
   readonly #now: () => number;
-  #syncing = false;
   /** No segment gets a lower name: a power loss may bring back those that were removed, and names give the order. */
   #nextTimestamp = 0;
 
@@ -59,78 +52,18 @@ export class WalWriter {
   }
 
   private constructor(dir: Directory, options: WalWriterOptions) {
-    this.#dir = dir;
+    super(dir, WAL_CURRENT, -1, SEGMENT_HEADER_BYTES);
     this.#now = options.now ?? Date.now;
     this.generation = options.generation;
     this.maxBytes = options.maxBytes ?? WAL_MAX_BYTES_DEFAULT;
     this.firstSequence = options.firstSequence;
     this.segmentNumber = options.segmentNumber;
     this.fd = this.#openSegment(this.segmentNumber, this.firstSequence, options.syncedSequence);
-    this.bytes = SEGMENT_HEADER_BYTES;
   }
 
   /** Time to rotate. */
   get full(): boolean {
     return this.bytes >= this.maxBytes;
-  }
-
-  /** An asynchronous sync is under way: `rotate` and `close` must wait for it. */
-  get syncing(): boolean {
-    return this.#syncing;
-  }
-
-  /**
-   * Appends all of `buffer[off, off + len)`, going on after short writes. On an error throws StorageError io with
-   * `bytesWritten`: the caller retries the rest, or cuts back with `truncate`. Throws StorageError poisoned.
-   */
-  write(buffer: Uint8Array, off: number, len: number): void {
-    this.#refusePoisoned();
-    try {
-      writeFully(this.#dir, this.fd, WAL_CURRENT, buffer, off, len);
-      this.bytes += len;
-    } catch (error) {
-      if (error instanceof StorageError) this.bytes += error.bytesWritten ?? 0;
-      throw error;
-    }
-  }
-
-  /** Another thread appended `count` bytes through the same descriptor. */
-  noteExternalBytes(count: number): void {
-    this.bytes += count;
-  }
-
-  /** Cuts the file back to `length` bytes, the end of its last whole entry, after a write that failed for good. */
-  truncate(length: number): void {
-    try {
-      this.#dir.truncate(this.fd, length);
-      this.bytes = length;
-    } catch (error) {
-      throw ioError("truncate failed", WAL_CURRENT, error);
-    }
-  }
-
-  /** fdatasync. When it fails the segment is poisoned and StorageError io is thrown; afterwards StorageError poisoned. */
-  sync(): void {
-    this.#refusePoisoned();
-    try {
-      this.#dir.fdatasync(this.fd);
-    } catch (error) {
-      throw this.#poison(error);
-    }
-  }
-
-  /** As `sync`, in another thread: bytes written before the call are durable when it resolves. One at a time. */
-  async syncAsync(): Promise<void> {
-    this.#refusePoisoned();
-    if (this.#syncing) throw new Error("a sync is under way");
-    this.#syncing = true;
-    try {
-      await this.#dir.fdatasyncAsync(this.fd);
-    } catch (error) {
-      throw this.#poison(error);
-    } finally {
-      this.#syncing = false;
-    }
   }
 
   /**
@@ -141,7 +74,7 @@ export class WalWriter {
    * stays in use, unless `poisoned` is true: the new one may already stand on the disk.
    */
   rotate(nextSequence: number, syncedSequence?: number): void {
-    if (this.#syncing) throw new Error("rotate while a sync is under way");
+    if (this.syncing) throw new Error("rotate while a sync is under way");
     if (!this.poisoned) this.sync();
     else if (syncedSequence === undefined) throw new Error("rotate of a poisoned segment needs syncedSequence");
     const old = this.fd;
@@ -150,40 +83,17 @@ export class WalWriter {
     this.segmentNumber++;
     this.firstSequence = nextSequence;
     this.poisoned = false;
-    this.#dir.close(old);
-  }
-
-  /** Closes the descriptor; does not sync. */
-  close(): void {
-    if (this.#syncing) throw new Error("close while a sync is under way");
-    this.#dir.close(this.fd);
-  }
-
-  #refusePoisoned(): void {
-    if (!this.poisoned) return;
-    throw new StorageError("poisoned", "an earlier fdatasync of this segment failed", {
-      file: WAL_CURRENT,
-      hint: "A new segment and a fresh snapshot are needed",
-    });
-  }
-
-  #poison(error: unknown): StorageError {
-    this.poisoned = true;
-    return ioError("fdatasync failed", WAL_CURRENT, error);
+    this.dir.close(old);
   }
 
   #openSegment(segmentNumber: number, firstSequence: number, syncedSequence = firstSequence - 1): number {
-    const dir = this.#dir;
+    const { dir, generation } = this;
     const createdMs = this.#now();
-    const { generation } = this;
-    const header = encodeSegmentHeader({ generation, segmentNumber, firstSequence, createdMs, syncedSequence });
     let fd = -1;
     let replaced = false;
     try {
-      removeIfThere(dir, WAL_NEXT);
-      fd = dir.open(WAL_NEXT, "append");
-      writeFully(dir, fd, WAL_NEXT, header, 0, header.length);
-      dir.fdatasync(fd);
+      const header = { generation, segmentNumber, firstSequence, createdMs, syncedSequence };
+      fd = createSegment(dir, WAL_NEXT, header);
       this.#nextTimestamp = nextRotatedTimestamp(dir.list(), Math.max(createdMs, this.#nextTimestamp));
       if (hasEntries(dir)) dir.rename(WAL_CURRENT, rotatedName(this.#nextTimestamp++));
       dir.syncDirectory();
