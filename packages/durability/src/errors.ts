@@ -4,6 +4,7 @@ export type StorageErrorCode =
   | "poisoned" // an fdatasync of this file failed once: it is never synced again
   | "locked" // another process holds the directory
   | "lock-lost" // the lock file no longer names this process
+  | "log-exists" // a log was to be begun where there is one
   | "too-large" // a limit of the format
   | "newer-format" // written by a newer version
   | "corrupt-header" // header of a segment

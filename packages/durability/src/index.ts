@@ -2,6 +2,8 @@
  * Durability for any in-memory state: a write-ahead log of opaque entries, checked snapshots, recovery, a directory lock.
  * README.md says what is promised, FORMAT.md what the files hold.
  */
+export type { PublishedCheckpoint } from "./checkpoint.js";
+export { bsonCodec, type Codec } from "./codec.js";
 export { crc32 } from "./crc.js";
 export {
   atomicRenameDurable,
@@ -30,10 +32,21 @@ export {
   lockDirectory,
   readLockOwner,
 } from "./lock.js";
+export type { LogOperation } from "./log-format.js";
+export type { LogGroup } from "./log-group.js";
+export type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogOptions } from "./log-options.js";
 export { loadOrCreateManifest, type Manifest, newGeneration, rewriteManifest } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
+export {
+  type LoggedRecord,
+  RecordLog,
+  type RecordLogOptions,
+  type RecordReplay,
+  replayRecords,
+} from "./record-log.js";
 export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
+export { type ApplyFailure, type RecoveredState, recoverState, type StateRecoveryOptions } from "./recover-state.js";
 export { firstNeededSegment } from "./recovery-plan.js";
 export {
   decide,
@@ -82,3 +95,4 @@ export {
   type SegmentScan,
 } from "./wal-reader.js";
 export { WAL_MAX_BYTES_DEFAULT, WalWriter, type WalWriterOptions } from "./wal-writer.js";
+export { type Appended, type LogReceiver, WriteAheadLog } from "./write-ahead-log.js";

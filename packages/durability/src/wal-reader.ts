@@ -39,6 +39,8 @@ export interface ReadOptions {
   readonly locateAfter?: number;
   /** Visit the valid entries after a bad place, too. Default: only those before the first one. */
   readonly visitAfterHole?: boolean;
+  /** Stop at the first bad place, without looking for valid entries after it: `tail` is then never bad. Default: go on. */
+  readonly untilHole?: boolean;
   /** Called with the number of bytes passed, now and then. */
   readonly onBytes?: (count: number) => void;
 }
@@ -190,6 +192,7 @@ class Pass {
         at += length;
       } else {
         this.#hole ??= this.#describe(at);
+        if (this.#options.untilHole === true) break;
         at = this.#nextValid(at);
       }
       if (at - reported >= PROGRESS_BYTES) {

@@ -1,0 +1,146 @@
+import type { Directory } from "./disk.js";
+import { EntryAppender } from "./entry-appender.js";
+import { StorageError } from "./errors.js";
+import { WAL_CURRENT } from "./file-names.js";
+import { newGeneration } from "./manifest.js";
+import { WalWriter } from "./wal-writer.js";
+
+/** Where a log goes on, and when it begins a segment. */
+export interface LogSegmentsOptions {
+  /** Of what recovery has found. */
+  readonly lastSequence: number;
+  readonly segmentNumber: number;
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+  readonly now: () => number;
+}
+
+/**
+ * The segments of a WriteAheadLog, and how far they are durable. Syncs and rotations come one after the other; entries may be staged and
+ * written during a sync, which does not cover them.
+ *
+ * When a sync has failed the log is wounded: its segment is never synced again. The next one says in its header that no more than
+ * `synced` is durable, until a snapshot of everything up to `woundedUpTo` is published.
+ */
+export class LogSegments {
+  readonly appender: EntryAppender;
+  /** Everything up to it is durable, whatever happens. */
+  synced: number;
+  /** A failed sync is mended by a snapshot of everything up to here; -1: none is needed. */
+  woundedUpTo = -1;
+  syncs = 0;
+  rotations = 0;
+  readonly #writer: WalWriter;
+  readonly #maxEntries: number;
+  /** The current segment is synced up to here. */
+  #fileSynced: number;
+  #end: Promise<unknown> = Promise.resolve();
+
+  /** Begins a segment. Throws StorageError io. */
+  constructor(dir: Directory, { lastSequence, segmentNumber, maxBytes, maxEntries, now }: LogSegmentsOptions) {
+    this.appender = new EntryAppender(lastSequence);
+    this.synced = lastSequence;
+    this.#fileSynced = lastSequence;
+    this.#maxEntries = maxEntries;
+    const firstSequence = lastSequence + 1;
+    this.#writer = WalWriter.create(dir, { generation: newGeneration(), firstSequence, segmentNumber, maxBytes, now });
+  }
+
+  get segmentNumber(): number {
+    return this.#writer.segmentNumber;
+  }
+
+  /** Of the current segment. */
+  get segmentBytes(): number {
+    return this.#writer.bytes;
+  }
+
+  /** What is appended next should come into a new segment. */
+  get full(): boolean {
+    const { appender } = this;
+    return (
+      this.#writer.bytes + appender.stagedBytes >= this.#writer.maxBytes ||
+      appender.lastSequence - this.#writer.firstSequence + 1 >= this.#maxEntries
+    );
+  }
+
+  stage(payload: Uint8Array, opType: number, timestampMs: number): number {
+    return this.appender.stage(payload, opType, timestampMs, this.synced, this.#writer.generation);
+  }
+
+  /** Writes what is staged. Throws StorageError io, poisoned: what is not written stays staged. */
+  write(): void {
+    this.appender.write(this.#writer);
+  }
+
+  /** Does something that must not be done during a sync or a rotation. */
+  exclusive<R>(action: () => Promise<R> | R): Promise<R> {
+    const result = this.#end.then(action);
+    this.#end = result.catch(() => {});
+    return result;
+  }
+
+  /** Exclusive: makes what is written durable. Throws StorageError io, poisoned; then the log is wounded. */
+  async sync(): Promise<void> {
+    const { writtenSequence } = this.appender;
+    if (writtenSequence <= this.#fileSynced) return;
+    try {
+      await this.#writer.syncAsync();
+    } catch (error) {
+      this.#wound();
+      throw error;
+    }
+    this.syncs++;
+    this.#noteSynced(writtenSequence);
+  }
+
+  /** Exclusive: syncs the segment, unless it is poisoned, and begins the next one. Throws StorageError io; it may be tried again. */
+  async beginSegment(): Promise<void> {
+    const { appender } = this;
+    const writer = this.#writer;
+    if (!writer.poisoned) {
+      this.write();
+      await this.sync();
+    }
+    appender.leave(writer);
+    try {
+      writer.rotate(appender.writtenSequence + 1, this.woundedUpTo >= 0 ? this.synced : undefined);
+    } catch (error) {
+      if (writer.poisoned) this.#wound();
+      throw error;
+    }
+    this.rotations++;
+    this.#noteSynced(appender.writtenSequence);
+  }
+
+  /** Exclusive: the log must be durable up to the stamp of a snapshot before that is published. Throws StorageError io, poisoned. */
+  async syncUpTo(stamp: number): Promise<void> {
+    if (this.#fileSynced < stamp) {
+      this.write();
+      await this.sync();
+    }
+    if (!this.#writer.poisoned && stamp >= this.woundedUpTo) return;
+    throw new StorageError("poisoned", "a sync of the log has failed meanwhile", { file: WAL_CURRENT });
+  }
+
+  /** A snapshot with this stamp is published. */
+  mend(stamp: number): void {
+    if (this.#writer.poisoned || stamp < this.woundedUpTo) return;
+    this.woundedUpTo = -1;
+    this.#noteSynced(this.#fileSynced);
+  }
+
+  /** Exclusive: closes the file as it is. */
+  close(): void {
+    this.#writer.close();
+  }
+
+  #wound(): void {
+    this.woundedUpTo = Math.max(this.woundedUpTo, this.appender.writtenSequence);
+  }
+
+  #noteSynced(sequence: number): void {
+    this.#fileSynced = Math.max(this.#fileSynced, sequence);
+    if (this.woundedUpTo < 0) this.synced = Math.max(this.synced, this.#fileSynced);
+  }
+}

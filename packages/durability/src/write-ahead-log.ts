@@ -1,0 +1,391 @@
+import { type PublishedCheckpoint, publishCheckpoint } from "./checkpoint.js";
+import { type Directory, listNames } from "./disk.js";
+import { StorageError } from "./errors.js";
+import { segmentNames, snapshotNames, WAL_CURRENT } from "./file-names.js";
+import { HeldDirectory } from "./held-directory.js";
+import { OP_APPEND, OP_BATCH_FIRST, OP_BATCH_LAST, OP_BATCH_MIDDLE, OP_GROUP } from "./log-format.js";
+import { LogGroup } from "./log-group.js";
+import type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogOptions } from "./log-options.js";
+import { replayEntries } from "./log-replay.js";
+import { LogSegments } from "./log-segments.js";
+import { type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
+import { MAX_PAYLOAD_BYTES } from "./wal-format.js";
+
+/*
+ * A log of entries of any type. The parts that it puts in order are those that every log here runs on: WalWriter, recover, SnapshotWriter.
+ *
+ *   append       encode -> (segment full: sync it, begin the next) -> stage with the next sequence -> write -> sync, as the level asks for
+ *   write fails  what is not wholly in the file is dropped, and its caller told. A batch counts only with its last entry (log-format.ts)
+ *   sync fails   the segment is never synced again, and the log refuses until a checkpoint is published: new segment, whose header claims
+ *                no more than what was durable -> snapshot of the state -> what was under way is then in neither
+ */
+const MAX_SEGMENT_BYTES_DEFAULT = 64 * 1024 * 1024;
+const MAX_ENTRY_BYTES_DEFAULT = 16 * 1024 * 1024;
+/** So much waits in memory (levels batched and eventual) before it is written. */
+const STAGE_BYTES = 64 * 1024;
+
+/** What one sync did for all who waited for it: everything up to `through` is durable; what is above it has met `error`. */
+interface SyncOutcome {
+  readonly through: number;
+  readonly error: unknown;
+}
+
+/** Sequences of what was appended together. */
+export interface Appended {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+/** What recovery delivers to, undecoded. */
+export type LogReceiver = Pick<RecoveryOptions, "onMetadata" | "beginSection" | "onSnapshotEntries" | "onEntry">;
+
+/** A log in a directory of its own, which is locked until `close` where it has a path. Not for several threads. */
+export class WriteAheadLog<T> {
+  readonly #held: HeldDirectory;
+  readonly #options: WriteAheadLogOptions<T>;
+  readonly #durability: Durability;
+  readonly #now: () => number;
+  readonly #segments: LogSegments;
+  /** Highest sequence that a caller was told of. */
+  #acknowledged: number;
+  #nextSync: Promise<SyncOutcome> | null = null;
+  #rotation: Promise<void> = Promise.resolve();
+  #rotating = false;
+  #waitingForRotation = 0;
+  #timer: NodeJS.Timeout | null = null;
+  /** The last sync failed: the next append tries it again, and is told. */
+  #overdue = false;
+  #publishing = false;
+  #closed = false;
+  #appendedEntries = 0;
+  #appendedBytes = 0;
+  #checkpoints = 0;
+
+  /**
+   * Begins a log where there is none, at a path (made where it is missing) or in a Directory. Throws StorageError log-exists where
+   * there are segments or snapshots, locked, io.
+   */
+  static async create<T>(where: string | Directory, options: WriteAheadLogOptions<T>): Promise<WriteAheadLog<T>> {
+    const held = new HeldDirectory(where);
+    try {
+      const names = listNames(held.dir);
+      const existing = [...segmentNames(names), ...snapshotNames(names)][0];
+      if (existing === undefined) return new WriteAheadLog(held, options, 0, 1);
+      throw new StorageError("log-exists", "there is a log already", { file: existing, hint: "Resume it" });
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Goes on with the log that is there, or begins one. A torn tail is repaired (a copy is kept), what was read is made durable, and a new
+   * segment begun. To get a state back as well, use `recoverState`. Throws StorageError: what `recover` refuses with, locked, io.
+   */
+  static async resume<T>(where: string | Directory, options: ResumeOptions<T>): Promise<WriteAheadLog<T>> {
+    const nobody = { onMetadata() {}, beginSection() {}, onSnapshotEntries() {}, onEntry() {} };
+    return (await WriteAheadLog.resumeInto(where, options, nobody)).log;
+  }
+
+  /** The same, with what recovery delivers; `receiver` as for `recover`. */
+  static async resumeInto<T>(
+    where: string | Directory,
+    options: ResumeOptions<T>,
+    receiver: LogReceiver,
+  ): Promise<{ log: WriteAheadLog<T>; recovery: RecoveryResult }> {
+    const held = new HeldDirectory(where);
+    try {
+      const { mode = "torn-tail", log, now } = options;
+      const recovery = await recover(held.dir, { mode, ...(log && { log }), ...(now && { now }), ...receiver });
+      const { lastSequence, nextSegmentNumber } = recovery;
+      return { log: new WriteAheadLog(held, options, lastSequence, nextSegmentNumber), recovery };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  private constructor(
+    held: HeldDirectory,
+    options: WriteAheadLogOptions<T>,
+    lastSequence: number,
+    segmentNumber: number,
+  ) {
+    this.#held = held;
+    this.#options = options;
+    this.#durability = options.durability ?? { level: "immediate" };
+    this.#now = options.now ?? Date.now;
+    this.#acknowledged = lastSequence;
+    this.#segments = new LogSegments(held.dir, {
+      lastSequence,
+      segmentNumber,
+      maxBytes: options.maxSegmentBytes ?? MAX_SEGMENT_BYTES_DEFAULT,
+      maxEntries: options.maxSegmentEntries ?? Number.POSITIVE_INFINITY,
+      now: this.#now,
+    });
+  }
+
+  /** Sequence of the last entry, those on their way included; 0 before the first. */
+  get lastSequence(): number {
+    return this.#segments.appender.lastSequence;
+  }
+
+  /** Everything up to it survives a power loss. */
+  get syncedSequence(): number {
+    return this.#segments.synced;
+  }
+
+  /**
+   * A sync has failed: everything is refused until a checkpoint is published. What was under way has been refused; whether a power loss
+   * now would leave it in the log, nobody can tell.
+   */
+  get wounded(): boolean {
+    return this.#segments.woundedUpTo >= 0;
+  }
+
+  statistics(): LogStatistics {
+    return {
+      lastSequence: this.lastSequence,
+      syncedSequence: this.syncedSequence,
+      segmentNumber: this.#segments.segmentNumber,
+      segmentBytes: this.#segments.segmentBytes,
+      stagedBytes: this.#segments.appender.stagedBytes,
+      appendedEntries: this.#appendedEntries,
+      appendedBytes: this.#appendedBytes,
+      syncs: this.#segments.syncs,
+      rotations: this.#segments.rotations,
+      checkpoints: this.#checkpoints,
+    };
+  }
+
+  /**
+   * Appends an entry; resolves with its sequence. Throws StorageError too-large, lock-lost; io: it is not in the log, and never will
+   * be; io and poisoned with `wounded` true: see there.
+   */
+  async append(entry: T): Promise<number> {
+    return (await this.#commit([this.#encode(entry)], () => OP_APPEND)).lastSequence;
+  }
+
+  /**
+   * Appends entries with one write and one sync: all of them, or none. They get their sequences, without gaps, when all have been
+   * encoded; null where there are none. Throws as `append`, and what the codec throws.
+   */
+  async appendBatch(entries: readonly T[]): Promise<Appended | null> {
+    const payloads = entries.map((entry) => this.#encode(entry));
+    if (payloads.length === 0) return null;
+    const last = payloads.length - 1;
+    const opType = (i: number) => (i === 0 ? OP_BATCH_FIRST : i === last ? OP_BATCH_LAST : OP_BATCH_MIDDLE);
+    return await this.#commit(payloads, last === 0 ? () => OP_APPEND : opType);
+  }
+
+  /** Begins a group of entries, which comes into the log, as one of its entries, with its `commit`. */
+  begin(): LogGroup<T> {
+    return new LogGroup(this.#options.codec, async (payload) => {
+      this.#checkSize(payload);
+      return (await this.#commit([payload], () => OP_GROUP)).lastSequence;
+    });
+  }
+
+  /** Gives what waits in memory to the operating system: the death of the process does not take it any more. Throws as `append`. */
+  async flush(): Promise<void> {
+    this.#refuse();
+    this.#segments.write();
+  }
+
+  /** Makes everything appended so far durable. What a failed write has left in memory is tried again the next time. Throws as `append`. */
+  async flushAndSync(): Promise<void> {
+    this.#refuse();
+    await this.#durable(this.lastSequence);
+  }
+
+  /**
+   * The log's entries above `after` (default 0: all), in order: with level immediate those that are durable, else those accepted when it
+   * begins. Entries may be appended meanwhile. Throws StorageError missing-segment where entries have been truncated away, or are while
+   * it reads; corrupt-entry; what the codec throws.
+   */
+  async *replay(after = 0): AsyncGenerator<Replayed<T>, void> {
+    const immediate = this.#durability.level === "immediate";
+    if (!immediate && !this.wounded) this.#segments.write();
+    const through = immediate ? this.syncedSequence : this.#segments.appender.writtenSequence;
+    for await (const { bytes, ...where } of replayEntries(this.#held.dir, { after, through })) {
+      yield { ...where, entry: this.#options.codec.decode(bytes) };
+    }
+  }
+
+  /**
+   * Publishes a checkpoint of the state that the entries up to `sequence` have made, and truncates the log (checkpoint.ts says in which
+   * order). `parts`, the state as byte strings in an order that depends on nothing but the state, are taken before anything is waited
+   * for. `keep` checkpoints stay, and the log since the oldest of them (default 2). After a failed sync this mends the log; `sequence`
+   * must then contain all that was acknowledged. Throws StorageError io, poisoned, too-large: the checkpoints before are as they were.
+   */
+  async publishCheckpoint(
+    sequence: number,
+    parts: Iterable<Uint8Array>,
+    { keep = 2 }: { readonly keep?: number } = {},
+  ): Promise<PublishedCheckpoint> {
+    if (this.#closed) throw closed();
+    if (this.#held.lost !== null) throw this.#held.lost;
+    if (this.#publishing) throw new Error("a checkpoint is being published");
+    const lowest = this.wounded ? this.#acknowledged : 0;
+    if (!(sequence >= lowest && sequence <= this.lastSequence)) {
+      throw new RangeError(`a checkpoint can be made of ${lowest} to ${this.lastSequence}, not of ${sequence}`);
+    }
+    this.#publishing = true;
+    try {
+      const segments = this.#segments;
+      // Of what a failed sync has refused nothing is in the state, and with this stamp nothing in the log either.
+      const stamp = Math.max(sequence, segments.woundedUpTo);
+      const published = await publishCheckpoint(this.#held.dir, this.#now(), stamp, parts, keep, {
+        beginSegment: () => segments.exclusive(() => segments.beginSegment()),
+        syncUpTo: (upTo) => segments.exclusive(() => segments.syncUpTo(upTo)),
+        published: (upTo) => segments.mend(upTo),
+      });
+      this.#checkpoints++;
+      return published;
+    } finally {
+      this.#publishing = false;
+    }
+  }
+
+  /**
+   * Makes everything durable, closes the file and gives the lock back, also where it throws: StorageError io, poisoned, lock-lost, where
+   * something that was accepted is not durable. Not while a checkpoint is being published.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { through, error } = await this.#syncStaged();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#segments.exclusive(() => this.#segments.close()).finally(() => this.#held.release());
+    if (through < this.#acknowledged) throw error;
+  }
+
+  #encode(entry: T): Uint8Array {
+    const bytes = this.#options.codec.encode(entry);
+    this.#checkSize(bytes);
+    return bytes;
+  }
+
+  #checkSize({ length }: Uint8Array): void {
+    const most = Math.min(this.#options.maxEntryBytes ?? MAX_ENTRY_BYTES_DEFAULT, MAX_PAYLOAD_BYTES);
+    if (length <= most) return;
+    throw new StorageError("too-large", `an entry of ${length} bytes`, { expected: `at most ${most} bytes` });
+  }
+
+  #refuse(): void {
+    if (this.#closed) throw closed();
+    const refusal = this.#refusal();
+    if (refusal !== null) throw refusal;
+  }
+
+  #refusal(): StorageError | null {
+    if (this.#held.lost !== null || !this.wounded) return this.#held.lost;
+    return new StorageError("poisoned", "a sync of the log has failed", {
+      file: WAL_CURRENT,
+      hint: "Publish a checkpoint of the state, or close the log and resume it",
+    });
+  }
+
+  async #commit(payloads: readonly Uint8Array[], opType: (index: number) => number): Promise<Appended> {
+    this.#refuse();
+    if (this.#waitingForRotation > 0 || this.#segments.full) await this.#rotated();
+    this.#refuse();
+    const firstSequence = this.lastSequence + 1;
+    const now = this.#now();
+    for (const [i, payload] of payloads.entries()) {
+      this.#segments.stage(payload, opType(i), now);
+      this.#appendedBytes += payload.length;
+    }
+    this.#appendedEntries += payloads.length;
+    const { lastSequence } = this;
+    if (this.#durability.level === "immediate") await this.#durable(lastSequence);
+    else await this.#accepted(firstSequence, lastSequence);
+    this.#acknowledged = Math.max(this.#acknowledged, lastSequence);
+    return { firstSequence, lastSequence };
+  }
+
+  /** Whoever comes after one who waits waits, too: so that entries get their sequences in the order of the calls. */
+  async #rotated(): Promise<void> {
+    this.#waitingForRotation++;
+    try {
+      if (this.#segments.full && !this.#rotating) {
+        this.#rotating = true;
+        this.#rotation = this.#segments
+          .exclusive(() => this.#segments.beginSegment())
+          .finally(() => {
+            this.#rotating = false;
+          });
+      }
+      await this.#rotation;
+    } finally {
+      this.#waitingForRotation--;
+    }
+  }
+
+  /** Levels batched and eventual. */
+  async #accepted(firstSequence: number, lastSequence: number): Promise<void> {
+    const due = this.#syncDue;
+    const { appender } = this.#segments;
+    if (due || lastSequence > firstSequence || appender.stagedBytes >= STAGE_BYTES) {
+      try {
+        this.#segments.write();
+      } catch (error) {
+        appender.dropFrom(firstSequence);
+        throw error;
+      }
+    }
+    if (due) await this.#durable(lastSequence);
+    else if (this.#durability.level === "batched") this.#timer ??= this.#syncAfter(this.#durability.milliseconds);
+  }
+
+  get #syncDue(): boolean {
+    if (this.#durability.level !== "batched") return false;
+    return this.#overdue || this.lastSequence - this.syncedSequence >= this.#durability.writes;
+  }
+
+  #syncAfter(milliseconds: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#timer = null;
+      void this.#syncStaged();
+    }, milliseconds);
+  }
+
+  async #durable(sequence: number): Promise<void> {
+    const { through, error } = await this.#syncStaged();
+    if (sequence > through) throw error;
+  }
+
+  /** Joins the next sync. Never rejects. */
+  #syncStaged(): Promise<SyncOutcome> {
+    this.#nextSync ??= this.#segments.exclusive(async () => {
+      this.#nextSync = null;
+      const error = (await this.#writeAndSync()) ?? null;
+      this.#overdue = error !== null;
+      return { through: this.syncedSequence, error };
+    });
+    return this.#nextSync;
+  }
+
+  /** The first error; what could be written is synced all the same. */
+  async #writeAndSync(): Promise<unknown> {
+    let failure: unknown = this.#refusal();
+    try {
+      if (failure === null) this.#segments.write();
+    } catch (error) {
+      failure = error;
+    }
+    // Whoever waits for it is told of the error. With the other levels it has been accepted, and stays.
+    const { appender } = this.#segments;
+    if (failure !== null && this.#durability.level === "immediate") appender.dropFrom(appender.writtenSequence + 1);
+    try {
+      if (this.#refusal() === null) await this.#segments.sync();
+    } catch (error) {
+      failure ??= error;
+    }
+    return failure;
+  }
+}
+
+function closed(): Error {
+  return new Error("the log is closed");
+}
