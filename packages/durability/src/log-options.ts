@@ -6,12 +6,12 @@ import type { RecoveryMode } from "./recovery-table.js";
 /**
  * When `append`, `appendBatch` and `commit` of a WriteAheadLog resolve.
  * immediate: when the entry is durable. Those who append at the same time share one sync.
- * batched: when it is accepted; it is durable when `writes` entries have come, or after `milliseconds`.
+ * batched: when it is accepted; it is durable when `writes` entries have come, or after `milliseconds`, whichever is given.
  * eventual: when it is accepted; it is durable after `flushAndSync`, the segment's rotation, or `close`.
  */
 export type Durability =
   | { readonly level: "immediate" }
-  | { readonly level: "batched"; readonly writes: number; readonly milliseconds: number }
+  | { readonly level: "batched"; readonly writes?: number; readonly milliseconds?: number }
   | { readonly level: "eventual" };
 
 export interface WriteAheadLogOptions<T> {

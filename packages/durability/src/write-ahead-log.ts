@@ -335,19 +335,22 @@ export class WriteAheadLog<T> {
       }
     }
     if (due) await this.#durable(lastSequence);
-    else if (this.#durability.level === "batched") this.#timer ??= this.#syncAfter(this.#durability.milliseconds);
+    else this.#syncLater();
   }
 
   get #syncDue(): boolean {
     if (this.#durability.level !== "batched") return false;
-    return this.#overdue || this.lastSequence - this.syncedSequence >= this.#durability.writes;
+    return (
+      this.#overdue || this.lastSequence - this.syncedSequence >= (this.#durability.writes ?? Number.POSITIVE_INFINITY)
+    );
   }
 
-  #syncAfter(milliseconds: number): NodeJS.Timeout {
-    return setTimeout(() => {
+  #syncLater(): void {
+    if (this.#durability.level !== "batched" || this.#durability.milliseconds === undefined) return;
+    this.#timer ??= setTimeout(() => {
       this.#timer = null;
       void this.#syncStaged();
-    }, milliseconds);
+    }, this.#durability.milliseconds);
   }
 
   async #durable(sequence: number): Promise<void> {
