@@ -96,7 +96,15 @@ export class WriteAheadLog<T> {
     const held = new HeldDirectory(where);
     try {
       const { mode = "torn-tail", log, now } = options;
-      const recovery = await recover(held.dir, { mode, ...(log && { log }), ...(now && { now }), ...receiver });
+      const recovery = await recover(held.dir, {
+        mode,
+        ...(log && { log }),
+        ...(now && { now }),
+        onMetadata: (metadata) => receiver.onMetadata(metadata),
+        beginSection: (...section) => receiver.beginSection(...section),
+        onSnapshotEntries: (...entries) => receiver.onSnapshotEntries(...entries),
+        onEntry: (...entry) => receiver.onEntry(...entry),
+      });
       const { lastSequence, nextSegmentNumber } = recovery;
       return { log: new WriteAheadLog(held, options, lastSequence, nextSegmentNumber), recovery };
     } catch (error) {

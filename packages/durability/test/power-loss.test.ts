@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { CommitOrder, recoverAndJudge } from "./commit-order.js";
-import { CONTROL_STATES, CONTROLS, campaign, SEED, STATES, type Subject } from "./power-loss.js";
+import { CONTROL_STATES, CONTROLS, campaign, crashStates, SEED, type Subject } from "./power-loss.js";
 import { ProcessRun } from "./process-run.js";
 
 /*
@@ -14,6 +14,8 @@ import { ProcessRun } from "./process-run.js";
  * A refusal to start is a failure too: nothing here is damage. HEARTHKV_CRASH_STATES: how many states (default 20,000).
  * A failure names its own seed: HEARTHKV_CRASH_SEED=that HEARTHKV_CRASH_STATES=1 repeats it alone.
  */
+const STATES = crashStates(20_000);
+
 function processes(): Subject<number> {
   const order = new CommitOrder();
   return {

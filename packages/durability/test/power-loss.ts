@@ -7,7 +7,11 @@ import { intercepted, wideRandom } from "./support.js";
  * are killed, and started again; the power goes at any operation, and most often just before a sync. The possible remains of the disk are
  * recovered, with a power loss in the middle of the recovery, and another one; the program then goes on with one of them.
  */
-export const STATES = Number(process.env.HEARTHKV_CRASH_STATES ?? 20_000);
+/** How many states a campaign tries, unless HEARTHKV_CRASH_STATES says another number. */
+export function crashStates(byDefault: number): number {
+  return Number(process.env.HEARTHKV_CRASH_STATES ?? byDefault);
+}
+
 export const SEED = Number(process.env.HEARTHKV_CRASH_SEED ?? Date.now());
 export const CONTROL_STATES = 20_000;
 
