@@ -1,7 +1,7 @@
 import { putU32 } from "./bytes.js";
 import { crc32 } from "./crc.js";
 import type { Directory } from "./disk.js";
-import { StorageError } from "./errors.js";
+import { ioError, StorageError } from "./errors.js";
 import { pruneSegments, pruneSnapshots } from "./prune.js";
 import { MAX_SECTION_BYTES } from "./snapshot-format.js";
 import { type PublishedSnapshot, SnapshotWriter } from "./snapshot-writer.js";
@@ -28,9 +28,11 @@ export const CHECKPOINT_FORMAT = "state";
 export const PART_HEADER_BYTES = 4;
 const SECTION_BYTES = 1024 * 1024;
 
-/** What was published, with the files that it made superfluous and that are gone. */
+/** What was published, and what became of the files that it made superfluous. */
 export interface PublishedCheckpoint extends PublishedSnapshot {
   readonly removed: readonly string[];
+  /** Why others could not be removed; the next checkpoint tries again. Null where all are gone. */
+  readonly truncationError: StorageError | null;
 }
 
 /** What publishing asks of the log. Each may throw; `published` is called as soon as the checkpoint is durable. */
@@ -59,8 +61,20 @@ export async function publishCheckpoint(
   }
   const published = await writer.publish(log.syncUpTo);
   log.published(stamp);
-  const { removed, oldestKeptWalPos } = pruneSnapshots(dir, keep);
-  return { ...published, removed: [...removed, ...pruneSegments(dir, oldestKeptWalPos)] };
+  return { ...published, ...truncate(dir, keep) };
+}
+
+/** The checkpoint stands, whatever happens here. */
+function truncate(dir: Directory, keep: number): Pick<PublishedCheckpoint, "removed" | "truncationError"> {
+  const removed: string[] = [];
+  try {
+    const { removed: snapshots, oldestKeptWalPos } = pruneSnapshots(dir, keep);
+    removed.push(...snapshots);
+    removed.push(...pruneSegments(dir, oldestKeptWalPos));
+    return { removed, truncationError: null };
+  } catch (error) {
+    return { removed, truncationError: ioError("cannot remove what is superfluous", "the data directory", error) };
+  }
 }
 
 function writeState(writer: SnapshotWriter, stamp: number, parts: Iterable<Uint8Array>): void {

@@ -5,6 +5,8 @@ import { WAL_CURRENT } from "./file-names.js";
 import { newGeneration } from "./manifest.js";
 import { WalWriter } from "./wal-writer.js";
 
+const POISONED_HINT = "Publish a checkpoint of the state, or close the log and resume it";
+
 /** Where a log goes on, and when it begins a segment. */
 export interface LogSegmentsOptions {
   /** Of what recovery has found. */
@@ -80,21 +82,20 @@ export class LogSegments {
     return result;
   }
 
-  /** Exclusive: makes what is written durable. Throws StorageError io, poisoned; then the log is wounded. */
+  /** Exclusive: makes what is written durable. Throws StorageError poisoned; then the log is wounded. */
   async sync(): Promise<void> {
     const { writtenSequence } = this.appender;
     if (writtenSequence <= this.#fileSynced) return;
     try {
       await this.#writer.syncAsync();
     } catch (error) {
-      this.#wound();
-      throw error;
+      throw this.#wound(error);
     }
     this.syncs++;
     this.#noteSynced(writtenSequence);
   }
 
-  /** Exclusive: syncs the segment, unless it is poisoned, and begins the next one. Throws StorageError io; it may be tried again. */
+  /** Exclusive: syncs the segment, unless it is poisoned, and begins the next one. Throws StorageError io, poisoned; it may be tried again. */
   async beginSegment(): Promise<void> {
     const { appender } = this;
     const writer = this.#writer;
@@ -106,8 +107,7 @@ export class LogSegments {
     try {
       writer.rotate(appender.writtenSequence + 1, this.woundedUpTo >= 0 ? this.synced : undefined);
     } catch (error) {
-      if (writer.poisoned) this.#wound();
-      throw error;
+      throw writer.poisoned ? this.#wound(error) : error;
     }
     this.rotations++;
     this.#noteSynced(appender.writtenSequence);
@@ -120,7 +120,15 @@ export class LogSegments {
       await this.sync();
     }
     if (!this.#writer.poisoned && stamp >= this.woundedUpTo) return;
-    throw new StorageError("poisoned", "a sync of the log has failed meanwhile", { file: WAL_CURRENT });
+    throw this.poisoned();
+  }
+
+  /** What is refused while the log is wounded is refused with this. */
+  poisoned(): StorageError {
+    return new StorageError("poisoned", "an earlier sync of the log has failed", {
+      file: WAL_CURRENT,
+      hint: POISONED_HINT,
+    });
   }
 
   /** A snapshot with this stamp is published. */
@@ -135,8 +143,16 @@ export class LogSegments {
     this.#writer.close();
   }
 
-  #wound(): void {
+  #wound(cause: unknown): StorageError {
     this.woundedUpTo = Math.max(this.woundedUpTo, this.appender.writtenSequence);
+    const errno = cause instanceof StorageError ? cause.errno : undefined;
+    return new StorageError("poisoned", "a sync of the log has failed", {
+      file: WAL_CURRENT,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: POISONED_HINT,
+      errno,
+      cause,
+    });
   }
 
   #noteSynced(sequence: number): void {

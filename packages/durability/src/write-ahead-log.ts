@@ -1,7 +1,7 @@
 import { type PublishedCheckpoint, publishCheckpoint } from "./checkpoint.js";
 import { type Directory, listNames } from "./disk.js";
 import { StorageError } from "./errors.js";
-import { segmentNames, snapshotNames, WAL_CURRENT } from "./file-names.js";
+import { segmentNames, snapshotNames } from "./file-names.js";
 import { HeldDirectory } from "./held-directory.js";
 import { OP_APPEND, OP_BATCH_FIRST, OP_BATCH_LAST, OP_BATCH_MIDDLE, OP_GROUP } from "./log-format.js";
 import { LogGroup } from "./log-group.js";
@@ -60,6 +60,8 @@ export class WriteAheadLog<T> {
   #appendedEntries = 0;
   #appendedBytes = 0;
   #checkpoints = 0;
+  /** The newest: what it was made of, and its stamp. Higher, where it has mended a failed sync; what lies between is nowhere. */
+  #checkpoint = { sequence: 0, stamp: 0 };
 
   /**
    * Begins a log where there is none, at a path (made where it is missing) or in a Directory. Throws StorageError log-exists where
@@ -105,8 +107,10 @@ export class WriteAheadLog<T> {
         onSnapshotEntries: (...entries) => receiver.onSnapshotEntries(...entries),
         onEntry: (...entry) => receiver.onEntry(...entry),
       });
-      const { lastSequence, nextSegmentNumber } = recovery;
-      return { log: new WriteAheadLog(held, options, lastSequence, nextSegmentNumber), recovery };
+      const { lastSequence, nextSegmentNumber, snapshot } = recovery;
+      const resumed = new WriteAheadLog(held, options, lastSequence, nextSegmentNumber);
+      if (snapshot !== null) resumed.#checkpoint = { sequence: snapshot.walPos, stamp: snapshot.walPos };
+      return { log: resumed, recovery };
     } catch (error) {
       held.release();
       throw error;
@@ -144,8 +148,8 @@ export class WriteAheadLog<T> {
   }
 
   /**
-   * A sync has failed: everything is refused until a checkpoint is published. What was under way has been refused; whether a power loss
-   * now would leave it in the log, nobody can tell.
+   * A sync has failed: everything is refused until a checkpoint is published. What was under way has been refused, too, but the disk may
+   * have it. With the checkpoint, which does not contain it, it is gone; without, the next `resume` may find it.
    */
   get wounded(): boolean {
     return this.#segments.woundedUpTo >= 0;
@@ -168,7 +172,7 @@ export class WriteAheadLog<T> {
 
   /**
    * Appends an entry; resolves with its sequence. Throws StorageError too-large, lock-lost; io: it is not in the log, and never will
-   * be; io and poisoned with `wounded` true: see there.
+   * be; poisoned: a sync has failed, and nobody can tell whether it is (see `wounded`).
    */
   async append(entry: T): Promise<number> {
     return (await this.#commit([this.#encode(entry)], () => OP_APPEND)).lastSequence;
@@ -209,7 +213,7 @@ export class WriteAheadLog<T> {
   /**
    * The log's entries above `after` (default 0: all), in order: with level immediate those that are durable, else those accepted when it
    * begins. Entries may be appended meanwhile. Throws StorageError missing-segment where entries have been truncated away, or are while
-   * it reads; corrupt-entry; what the codec throws.
+   * it reads; corrupt-entry, also below a checkpoint that has mended a failed sync; what the codec throws.
    */
   async *replay(after = 0): AsyncGenerator<Replayed<T>, void> {
     const immediate = this.#durability.level === "immediate";
@@ -224,7 +228,7 @@ export class WriteAheadLog<T> {
    * Publishes a checkpoint of the state that the entries up to `sequence` have made, and truncates the log (checkpoint.ts says in which
    * order). `parts`, the state as byte strings in an order that depends on nothing but the state, are taken before anything is waited
    * for. `keep` checkpoints stay, and the log since the oldest of them (default 2). After a failed sync this mends the log; `sequence`
-   * must then contain all that was acknowledged. Throws StorageError io, poisoned, too-large: the checkpoints before are as they were.
+   * must then contain all that was acknowledged. It is never lower than that of the checkpoint before. Throws StorageError io, poisoned, too-large: the checkpoints before are as they were.
    */
   async publishCheckpoint(
     sequence: number,
@@ -234,7 +238,7 @@ export class WriteAheadLog<T> {
     if (this.#closed) throw closed();
     if (this.#held.lost !== null) throw this.#held.lost;
     if (this.#publishing) throw new Error("a checkpoint is being published");
-    const lowest = this.wounded ? this.#acknowledged : 0;
+    const lowest = Math.max(this.#checkpoint.sequence, this.wounded ? this.#acknowledged : 0);
     if (!(sequence >= lowest && sequence <= this.lastSequence)) {
       throw new RangeError(`a checkpoint can be made of ${lowest} to ${this.lastSequence}, not of ${sequence}`);
     }
@@ -242,12 +246,13 @@ export class WriteAheadLog<T> {
     try {
       const segments = this.#segments;
       // Of what a failed sync has refused nothing is in the state, and with this stamp nothing in the log either.
-      const stamp = Math.max(sequence, segments.woundedUpTo);
+      const stamp = Math.max(sequence, segments.woundedUpTo, this.#checkpoint.stamp);
       const published = await publishCheckpoint(this.#held.dir, this.#now(), stamp, parts, keep, {
         beginSegment: () => segments.exclusive(() => segments.beginSegment()),
         syncUpTo: (upTo) => segments.exclusive(() => segments.syncUpTo(upTo)),
         published: (upTo) => segments.mend(upTo),
       });
+      this.#checkpoint = { sequence, stamp };
       this.#checkpoints++;
       return published;
     } finally {
@@ -287,11 +292,7 @@ export class WriteAheadLog<T> {
   }
 
   #refusal(): StorageError | null {
-    if (this.#held.lost !== null || !this.wounded) return this.#held.lost;
-    return new StorageError("poisoned", "a sync of the log has failed", {
-      file: WAL_CURRENT,
-      hint: "Publish a checkpoint of the state, or close the log and resume it",
-    });
+    return this.#held.lost ?? (this.wounded ? this.#segments.poisoned() : null);
   }
 
   async #commit(payloads: readonly Uint8Array[], opType: (index: number) => number): Promise<Appended> {

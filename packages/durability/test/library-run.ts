@@ -1,7 +1,7 @@
 import type { Codec } from "../src/codec.js";
 import { crc32 } from "../src/crc.js";
 import type { Directory } from "../src/disk.js";
-import { StorageError } from "../src/errors.js";
+import { StorageError, type StorageErrorCode } from "../src/errors.js";
 import type { Durability } from "../src/log-options.js";
 import { recoverState } from "../src/recover-state.js";
 import { WriteAheadLog } from "../src/write-ahead-log.js";
@@ -117,6 +117,8 @@ export class Library implements Subject<Promised> {
   goOnWith(state: State): void {
     this.#units = [...unitsOf(state, this.expectation())];
     this.#required = this.#units.length;
+    // Also those whose call never came back.
+    for (const unit of this.#units) unit.last = Math.min(unit.last, Number.MAX_SAFE_INTEGER);
   }
 }
 
@@ -192,6 +194,8 @@ class LibraryRun {
   #state = new State();
   /** Sequence of the last entry that the state contains. */
   #sequence = 0;
+  /** Of the newest checkpoint. The log below it may be damaged, where a failed sync was mended by it. */
+  #checkpointSequence = 0;
   #made = 0;
 
   constructor(library: Library, disk: Directory, random: () => number, run: number, control: LibraryControl) {
@@ -205,11 +209,12 @@ class LibraryRun {
   async start(): Promise<boolean> {
     const level = LEVELS[Math.floor(this.#random() * LEVELS.length)]!;
     return await this.#attempt(async () => {
-      const { log, state } = await open(this.#disk, level, () => this.#nowMs(), this.#control);
+      const { log, state, recovery } = await open(this.#disk, level, () => this.#nowMs(), this.#control);
       this.#library.goOnWith(state);
       this.#log = log;
       this.#state = state;
       this.#sequence = log.lastSequence;
+      this.#checkpointSequence = recovery.snapshot?.walPos ?? 0;
     });
   }
 
@@ -259,12 +264,13 @@ class LibraryRun {
   async #unit(log: WriteAheadLog<string>, entries: readonly string[], append: () => Promise<number>): Promise<void> {
     const unit: Unit = { entries, last: Number.POSITIVE_INFINITY };
     this.#library.add(unit);
-    const appended = await this.#attempt(async () => {
+    try {
       unit.last = await append();
-    });
-    if (!appended) {
+    } catch (error) {
       // After a failed sync nobody knows, before a checkpoint decides.
-      if (!log.wounded) this.#library.remove(unit);
+      if (isStorageError(error, "poisoned")) return;
+      if (!isStorageError(error, "io")) throw error;
+      this.#library.remove(unit);
       return;
     }
     for (const entry of entries) this.#state.apply(entry);
@@ -274,14 +280,13 @@ class LibraryRun {
   }
 
   async #checkpoint(log: WriteAheadLog<string>): Promise<void> {
-    const published = log.publishCheckpoint(this.#sequence, this.#state.parts(), {
-      keep: this.#random() < 0.5 ? 1 : 2,
+    const keep = this.#random() < 0.5 ? 1 : 2;
+    const publishing = this.#attempt(async () => {
+      const { walPos } = await log.publishCheckpoint(this.#sequence, this.#state.parts(), { keep });
+      this.#checkpointSequence = walPos;
     });
-    const done = this.#attempt(async () => {
-      await published;
-    });
-    if (!log.wounded && this.#random() < 0.5) await this.#together(log, 1);
-    await done;
+    const meanwhile = !log.wounded && this.#random() < 0.5 ? this.#together(log, 1) : null;
+    await Promise.all([publishing, meanwhile]);
     // Published: what a failed sync had left open is in neither the state nor the log.
     if (!log.wounded) {
       for (const unit of this.#library.units.filter(({ last }) => last === Number.POSITIVE_INFINITY)) {
@@ -294,7 +299,7 @@ class LibraryRun {
   async #checkReplay(log: WriteAheadLog<string>): Promise<void> {
     await this.#attempt(async () => {
       const replayed: string[] = [];
-      const after = Math.max(0, this.#sequence - 10);
+      const after = Math.max(this.#checkpointSequence, this.#sequence - 10);
       for await (const { entry } of log.replay(after)) replayed.push(entry);
       const all = this.#library.units.flatMap(({ entries }) => entries);
       const end = all.slice(all.length - replayed.length);
@@ -312,8 +317,12 @@ class LibraryRun {
       await action();
       return true;
     } catch (error) {
-      if (error instanceof StorageError && ["io", "poisoned", "missing-segment"].includes(error.code)) return false;
+      if (isStorageError(error, "io") || isStorageError(error, "poisoned")) return false;
       throw error;
     }
   }
+}
+
+function isStorageError(error: unknown, code: StorageErrorCode): boolean {
+  return error instanceof StorageError && error.code === code;
 }
