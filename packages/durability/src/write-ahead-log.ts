@@ -24,10 +24,15 @@ const MAX_ENTRY_BYTES_DEFAULT = 16 * 1024 * 1024;
 /** So much waits in memory (levels batched and eventual) before it is written. */
 const STAGE_BYTES = 64 * 1024;
 
-/** What one sync did for all who waited for it: everything up to `through` is durable; what is above it has met `error`. */
+/** What one sync did for all who waited for it. */
 interface SyncOutcome {
+  /** Everything up to it is durable. */
   readonly through: number;
-  readonly error: unknown;
+  /** Everything up to it is in the file; what is not durable has met `syncError`. */
+  readonly written: number;
+  readonly syncError: unknown;
+  /** What is above has met this. */
+  readonly writeError: unknown;
 }
 
 /** Sequences of what was appended together. */
@@ -267,10 +272,10 @@ export class WriteAheadLog<T> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const { through, error } = await this.#syncStaged();
+    const error = unlessDurable(await this.#syncStaged(), this.#acknowledged);
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#segments.exclusive(() => this.#segments.close()).finally(() => this.#held.release());
-    if (through < this.#acknowledged) throw error;
+    if (error !== null) throw error;
   }
 
   #encode(entry: T): Uint8Array {
@@ -363,39 +368,46 @@ export class WriteAheadLog<T> {
   }
 
   async #durable(sequence: number): Promise<void> {
-    const { through, error } = await this.#syncStaged();
-    if (sequence > through) throw error;
+    const error = unlessDurable(await this.#syncStaged(), sequence);
+    if (error !== null) throw error;
   }
 
   /** Joins the next sync. Never rejects. */
   #syncStaged(): Promise<SyncOutcome> {
     this.#nextSync ??= this.#segments.exclusive(async () => {
       this.#nextSync = null;
-      const error = (await this.#writeAndSync()) ?? null;
-      this.#overdue = error !== null;
-      return { through: this.syncedSequence, error };
+      const outcome = await this.#writeAndSync();
+      this.#overdue = outcome.writeError !== null || outcome.syncError !== null;
+      return outcome;
     });
     return this.#nextSync;
   }
 
-  /** The first error; what could be written is synced all the same. */
-  async #writeAndSync(): Promise<unknown> {
-    let failure: unknown = this.#refusal();
+  /** What could be written is synced, even where not all could be. */
+  async #writeAndSync(): Promise<SyncOutcome> {
+    const { appender } = this.#segments;
+    let writeError: unknown = this.#refusal();
+    let syncError = writeError;
     try {
-      if (failure === null) this.#segments.write();
+      if (writeError === null) this.#segments.write();
     } catch (error) {
-      failure = error;
+      writeError = error;
     }
     // Whoever waits for it is told of the error. With the other levels it has been accepted, and stays.
-    const { appender } = this.#segments;
-    if (failure !== null && this.#durability.level === "immediate") appender.dropFrom(appender.writtenSequence + 1);
+    if (writeError !== null && this.#durability.level === "immediate") appender.dropFrom(appender.writtenSequence + 1);
+    const written = appender.writtenSequence;
     try {
-      if (this.#refusal() === null) await this.#segments.sync();
+      if (syncError === null) await this.#segments.sync();
     } catch (error) {
-      failure ??= error;
+      syncError = error;
     }
-    return failure;
+    return { through: this.syncedSequence, written, syncError, writeError };
   }
+}
+
+function unlessDurable({ through, written, syncError, writeError }: SyncOutcome, sequence: number): unknown {
+  if (sequence <= through) return null;
+  return sequence <= written ? syncError : writeError;
 }
 
 function closed(): Error {
