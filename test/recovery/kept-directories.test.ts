@@ -1,0 +1,139 @@
+/**
+ * Data directories that earlier versions of the server wrote load for ever: a server started on a copy gives every key as it was.
+ * `test/fixtures/vN` is of format version N, `vN.json` what it holds. None is ever written again; a new format version adds one, with
+ * HEARTHKV_WRITE_FIXTURES=1.
+ */
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type Arg, projectRoot, type Reply, temporaryFolder } from "../support/index.js";
+import { type OwnServer, startOwn } from "./in-process.js";
+
+const FIXTURES = join(projectRoot, "test/fixtures");
+const YEAR_3000 = 32_503_680_000_000;
+const DATABASES = [0, 1, 15];
+
+interface Key {
+  readonly type: Reply;
+  readonly expiresAtMs: Reply;
+  readonly value: Reply;
+}
+
+type Contents = Record<string, Record<string, Key>>;
+
+const READ: Readonly<Record<string, (key: string) => Arg[]>> = {
+  string: (key) => ["GET", key],
+  hash: (key) => ["HGETALL", key],
+  list: (key) => ["LRANGE", key, 0, -1],
+  set: (key) => ["SMEMBERS", key],
+  zset: (key) => ["ZRANGE", key, 0, -1, "WITHSCORES"],
+};
+
+/** Every key of every database; what has no order is sorted. */
+async function contentsOf({ client }: OwnServer): Promise<Contents> {
+  const contents: Contents = {};
+  for (let db = 0; db < 16; db++) {
+    await client.ok("SELECT", db);
+    const keys = ((await client.ok("KEYS", "*")) as string[]).sort();
+    for (const key of keys) {
+      const type = String(await client.ok("TYPE", key));
+      const value = await client.ok(...READ[type]!(key));
+      contents[db] ??= {};
+      contents[db][key] = {
+        type,
+        expiresAtMs: await client.ok("PEXPIRETIME", key),
+        value: type === "set" ? (value as string[]).sort() : type === "hash" ? sortedPairs(value as string[]) : value,
+      };
+    }
+  }
+  return contents;
+}
+
+function sortedPairs(flat: readonly string[]): string[][] {
+  return flat.flatMap((field, i) => (i % 2 === 0 ? [[field, flat[i + 1]!]] : [])).sort();
+}
+
+/** All types in several forms, in several databases, with and without an end; a snapshot, and a log with more. */
+async function writeFixture(path: string): Promise<Contents> {
+  rmSync(path, { recursive: true, force: true });
+  const own = await startOwn(path, { walMaxBytes: 4096 });
+  const all = async (...requests: Arg[][]) => {
+    for (const request of requests) await own.client.ok(...request);
+  };
+  for (const [round, half] of ["snapshot", "log"].entries()) {
+    for (const db of DATABASES) {
+      const name = (what: string) => `${half}:${what}:${db}`;
+      // Large ones have a form of their own in memory, and their own entries in a snapshot.
+      const many = Array.from({ length: db === 0 ? 150 : 4 }, (_, i) => `element ${i}`);
+      await all(
+        ["SELECT", db],
+        ["SET", name("text"), `a text of ${half}`],
+        ["SET", name("number"), 41],
+        ["INCR", name("number")],
+        ["SET", name("bytes"), Uint8Array.from({ length: 256 }, (_, i) => i)],
+        ["SET", name("empty"), ""],
+        ["SET", name("long"), "x".repeat(3000)],
+        ["SET", name("ends"), "in the year 3000", "PXAT", YEAR_3000],
+        ["SET", name("ended"), "long ago", "PX", 60],
+        ["HSET", name("hash"), "field", "value", "", "empty field"],
+        ["HSET", name("large hash"), ...many],
+        ["RPUSH", name("list"), "b", "c"],
+        ["LPUSH", name("list"), "a"],
+        ["RPUSH", name("large list"), ...many],
+        ["SADD", name("set"), "a", "b", "1"],
+        ["SADD", name("large set"), ...many],
+        ["ZADD", name("zset"), "-inf", "low", 1.5, "middle", "inf", "high"],
+        ["PEXPIREAT", name("zset"), YEAR_3000 + round],
+        ["ZADD", name("large zset"), ...many.flatMap((element, i) => [i / 7, element])],
+        ["LOCK", name("lock"), "owner", YEAR_3000],
+        ["SET", name("deleted"), "x"],
+        ["DEL", name("deleted")],
+        ["MULTI"],
+        ["SET", name("in a transaction"), "1"],
+        ["APPEND", name("in a transaction"), "2"],
+        ["EXEC"],
+      );
+    }
+    if (half === "snapshot") await own.client.ok("SAVE");
+    else
+      await all(
+        ["SELECT", 1],
+        ["DEL", "snapshot:text:1"],
+        ["RPOP", "snapshot:list:1"],
+        ["HSET", "snapshot:hash:1", "field", "new"],
+      );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const contents = await contentsOf(own);
+  await own.close();
+  for (const name of readdirSync(path).filter((entry) => entry.startsWith("LOCK"))) rmSync(join(path, name));
+  return contents;
+}
+
+if (process.env.HEARTHKV_WRITE_FIXTURES === "1") {
+  test("writes the fixture of the present version", async () => {
+    const contents = await writeFixture(join(FIXTURES, "v1"));
+    writeFileSync(join(FIXTURES, "v1.json"), `${JSON.stringify(contents)}\n`);
+  });
+}
+
+/** Control: a byte changed in v1.json, or a segment left out of the copy, turns it red. */
+test("version 1: every key is as it was", async () => {
+  const dataDir = join(temporaryFolder("fixture"), "copy");
+  cpSync(join(FIXTURES, "v1"), dataDir, { recursive: true });
+  const expected = JSON.parse(readFileSync(join(FIXTURES, "v1.json"), "utf8")) as Contents;
+  expect(Object.keys(expected)).toEqual(DATABASES.map(String));
+  expect(Object.values(expected).flatMap((keys) => Object.values(keys).map(({ type }) => type))).toEqual(
+    expect.arrayContaining(["string", "hash", "list", "set", "zset"]),
+  );
+  for (let start = 0; start < 2; start++) {
+    const own = await startOwn(dataDir);
+    const contents = await contentsOf(own);
+    for (const [db, keys] of Object.entries(expected)) {
+      expect(Object.keys(contents[db] ?? {})).toEqual(Object.keys(keys));
+      for (const [key, value] of Object.entries(keys)) expect(contents[db]?.[key], `${key} in ${db}`).toEqual(value);
+    }
+    // The second start is from a snapshot of today.
+    await own.close({ snapshot: true });
+  }
+});
