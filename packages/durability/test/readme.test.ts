@@ -1,13 +1,43 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readLockOwner } from "../src/lock.js";
 import { recovered, temporaryDirectory } from "./support.js";
 
-test("the README's example runs, and twice in a row", async () => {
+/** What each example prints when it runs in an empty directory, and again after itself. */
+const EXAMPLES: Readonly<Record<string, readonly [RegExp, RegExp]>> = {
+  "A log": [/^1 apple\n2 pear\n3 plum\n3\n$/, /^1 apple\n2 pear\n3 plum\n4 apple\n5 pear\n6 plum\n6\n$/],
+  Groups: [/^1 group a\n1 group b\n$/, /^1 group a\n1 group b\n2 group a\n2 group b\n$/],
+  "Checkpoint and recovery": [/^0 0 0 \[\]\ntrue null 3\n$/, /^0 0 0 \[\]\ntrue null 6\n$/],
+  "Records in one file": [/^ann\n0\n$/, /^ann\nann\n0\n$/],
+  "The parts": [/^$/, /^$/],
+  "A faulty disk for your tests": [/^ENOSPC\n(true|false)\n$/, /^ENOSPC\n(true|false)\n$/],
+};
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const sections = new Map(
+  readme.split(/^## /m).flatMap((section) => {
+    const example = /```js\n([\s\S]*?)```/.exec(section)?.[1];
+    return example === undefined ? [] : [[section.slice(0, section.indexOf("\n")), example] as const];
+  }),
+);
+
+test("every example has its test", () => {
+  expect([...sections.keys()]).toEqual(Object.keys(EXAMPLES));
+  expect(readme.match(/^```\w/gm)).toHaveLength(sections.size);
+});
+
+test.each(Object.entries(EXAMPLES))("example: %s", (title, [first, second]) => {
   const path = temporaryDirectory();
-  for (let run = 0; run < 2; run++) runExample(0, path);
+  expect(runExample(title, path)).toMatch(first);
+  expect(runExample(title, path)).toMatch(second);
+  for (const name of readdirSync(path)) expect(readLockOwner(join(path, name))).toBeNull();
+});
+
+test("what the example of the parts wrote can be recovered", async () => {
+  const path = temporaryDirectory();
+  for (let run = 0; run < 2; run++) runExample("The parts", path);
   const words: string[] = [];
   const { result } = await recovered(join(path, "my-data"), {
     onEntry: (_op, _sequence, _time, bytes, off, len) =>
@@ -15,19 +45,16 @@ test("the README's example runs, and twice in a row", async () => {
   });
   expect(words).toEqual(["hello", "hello"]);
   expect(result).toMatchObject({ lastSequence: 2, nextSegmentNumber: 3 });
-  expect(readLockOwner(join(path, "my-data"))).toBeNull();
 });
 
-test("the faulty disk's example runs", () => {
-  expect(runExample(1, temporaryDirectory())).toMatch(/^ENOSPC\n(true|false)\n$/);
-});
-
-/** Runs the `index`-th example in `path` and returns what it prints. */
-function runExample(index: number, path: string): string {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-  const example = [...readme.matchAll(/```js\n([\s\S]*?)```/g)][index]?.[1] ?? "";
+/** Runs the example of a section in `path` and returns what it prints. */
+function runExample(title: string, path: string): string {
   const library = new URL("../dist/index.js", import.meta.url).href;
   const script = join(path, "example.mjs");
-  writeFileSync(script, example.replace('"@hearthkv/durability"', JSON.stringify(library)));
-  return execFileSync(process.execPath, [script], { cwd: path, encoding: "utf8" });
+  writeFileSync(script, (sections.get(title) ?? "").replace('"@hearthkv/durability"', JSON.stringify(library)));
+  try {
+    return execFileSync(process.execPath, [script], { cwd: path, encoding: "utf8" });
+  } finally {
+    rmSync(script);
+  }
 }
