@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Directory, readFile } from "../src/disk.js";
+import { errnoOf } from "../src/errors.js";
 import { type FaultyDirectory, faultyDisk, PowerLoss } from "../src/faulty-disk.js";
 import { range, wideRandom } from "./support.js";
 
@@ -122,6 +123,33 @@ test("faults: at an operation, once or for good, only where they can be; and the
   expect(() => disk.close(fd)).toThrow(PowerLoss);
   expect(disk.powerLost).toBe(true);
   expect(disk.crash().powerLost).toBe(false);
+});
+
+test.each(
+  (["EIO", "ENOSPC", "EMFILE", "short write"] as const).flatMap((fault) => [
+    [fault, "once"] as const,
+    [fault, "for good"] as const,
+  ]),
+)("%s at operation N, %s, for every N", (fault, duration) => {
+  const open = (disk: FaultyDirectory) => disk.close(disk.open("a", "read"));
+  for (const n of range(1, 6)) {
+    const disk = newDisk();
+    const fd = syncedFile(disk, "a", 10);
+    disk.failAfter(n, fault, duration === "for good");
+    const failed = range(1, 8).filter(() => {
+      try {
+        if (fault === "EMFILE") open(disk);
+        else return disk.write(fd, filled(1, 100), 0, 100) < 100;
+      } catch (error) {
+        return errnoOf(error) === fault;
+      }
+      return false;
+    });
+    expect(failed).toEqual(duration === "once" ? [n] : range(n, 8));
+    disk.heal();
+    open(disk);
+    expect(disk.write(fd, filled(1, 100), 0, 100)).toBe(100);
+  }
 });
 
 test("a lying disk keeps nothing", () => {

@@ -3,8 +3,10 @@ import { linkSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { bsonCodec } from "../src/codec.js";
 import { lockDirectory, readLockOwner } from "../src/lock.js";
+import { WriteAheadLog } from "../src/write-ahead-log.js";
 import { temporaryDirectory } from "./support.js";
 
 const LIBRARY = new URL("../dist/index.js", import.meta.url).href;
@@ -117,6 +119,40 @@ test("an owner in another container holds it as long as it gives signs of life",
 function plant(path: string, owner: object, name = "LOCK"): void {
   writeFileSync(join(path, name), JSON.stringify(owner));
 }
+
+test("an owner that was frozen while another took over learns of it, and a log of it writes nothing more", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const path = temporaryDirectory();
+  const lost = vi.fn();
+  const lock = lockDirectory(path, { onLost: lost });
+  vi.advanceTimersByTime(10_000);
+  expect(lost).not.toHaveBeenCalled();
+  plant(path, { ...lock.owner, token: "another" });
+  vi.advanceTimersByTime(10_000);
+  expect(lost).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: "lock-lost" }));
+  lock.release();
+  expect(readLockOwner(path)?.token).toBe("another");
+
+  const logged = temporaryDirectory();
+  const log = await WriteAheadLog.create(logged, { codec: bsonCodec() });
+  await log.append({ number: 1 });
+  plant(logged, { ...lock.owner, token: "another" });
+  vi.advanceTimersByTime(10_000);
+  const { segmentBytes } = log.statistics();
+  for (const action of [
+    () => log.append({ number: 2 }),
+    () => log.flushAndSync(),
+    () => log.publishCheckpoint(1, []),
+  ]) {
+    await expect(action()).rejects.toMatchObject({ code: "lock-lost" });
+  }
+  expect(log.statistics().segmentBytes).toBe(segmentBytes);
+  await log.close();
+  expect(readLockOwner(logged)?.token).toBe("another");
+});
 
 test("the lock file can be read by a human", () => {
   const path = temporaryDirectory();
