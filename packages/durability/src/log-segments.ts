@@ -17,6 +17,17 @@ export interface LogSegmentsOptions {
   readonly now: () => number;
 }
 
+/** What one sync did for all who waited for it. */
+export interface SyncOutcome {
+  /** Everything up to it is durable. */
+  readonly through: number;
+  /** Everything up to it is in the file; what is not durable has met `syncError`. */
+  readonly written: number;
+  readonly syncError: unknown;
+  /** What is above has met this. */
+  readonly writeError: unknown;
+}
+
 /**
  * The segments of a WriteAheadLog, and how far they are durable. Syncs and rotations come one after the other; entries may be staged and
  * written during a sync, which does not cover them.
@@ -95,6 +106,30 @@ export class LogSegments {
     this.#noteSynced(writtenSequence);
   }
 
+  /**
+   * Exclusive: writes what is staged and syncs what could be written. `refusal`: why neither may be done, or null. `drop`: what could not be
+   * written is dropped, for whoever waits for it is told of the error; else it has been accepted, and stays.
+   */
+  async writeAndSync(refusal: StorageError | null, drop: boolean): Promise<SyncOutcome> {
+    const { appender } = this;
+    let writeError: unknown = refusal;
+    let syncError: unknown = refusal;
+    try {
+      if (refusal === null) this.write();
+    } catch (error) {
+      writeError = error;
+    }
+    // In the same turn: what is staged from now on belongs to the next sync.
+    if (writeError !== null && drop) appender.dropFrom(appender.writtenSequence + 1);
+    const written = appender.writtenSequence;
+    try {
+      if (refusal === null) await this.sync();
+    } catch (error) {
+      syncError = error;
+    }
+    return { through: this.synced, written, syncError, writeError };
+  }
+
   /** Exclusive: syncs the segment, unless it is poisoned, and begins the next one. Throws StorageError io, poisoned; it may be tried again. */
   async beginSegment(): Promise<void> {
     const { appender } = this;
@@ -159,4 +194,10 @@ export class LogSegments {
     this.#fileSynced = Math.max(this.#fileSynced, sequence);
     if (this.woundedUpTo < 0) this.synced = Math.max(this.synced, this.#fileSynced);
   }
+}
+
+/** What an entry has met on its way; null where it is durable. */
+export function unlessDurable({ through, written, syncError, writeError }: SyncOutcome, sequence: number): unknown {
+  if (sequence <= through) return null;
+  return sequence <= written ? syncError : writeError;
 }

@@ -7,7 +7,7 @@ import { OP_APPEND, OP_BATCH_FIRST, OP_BATCH_LAST, OP_BATCH_MIDDLE, OP_GROUP } f
 import { LogGroup } from "./log-group.js";
 import type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogOptions } from "./log-options.js";
 import { replayEntries } from "./log-replay.js";
-import { LogSegments } from "./log-segments.js";
+import { LogSegments, type SyncOutcome, unlessDurable } from "./log-segments.js";
 import { type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
 import { MAX_PAYLOAD_BYTES } from "./wal-format.js";
 
@@ -23,17 +23,6 @@ const MAX_SEGMENT_BYTES_DEFAULT = 64 * 1024 * 1024;
 const MAX_ENTRY_BYTES_DEFAULT = 16 * 1024 * 1024;
 /** So much waits in memory (levels batched and eventual) before it is written. */
 const STAGE_BYTES = 64 * 1024;
-
-/** What one sync did for all who waited for it. */
-interface SyncOutcome {
-  /** Everything up to it is durable. */
-  readonly through: number;
-  /** Everything up to it is in the file; what is not durable has met `syncError`. */
-  readonly written: number;
-  readonly syncError: unknown;
-  /** What is above has met this. */
-  readonly writeError: unknown;
-}
 
 /** Sequences of what was appended together. */
 export interface Appended {
@@ -58,7 +47,7 @@ export class WriteAheadLog<T> {
   #rotating = false;
   #waitingForRotation = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** The last sync failed: the next append tries it again, and is told. */
+  /** The last sync failed: it is tried again, also by the next append, which is then told. */
   #overdue = false;
   #publishing = false;
   #closed = false;
@@ -271,6 +260,7 @@ export class WriteAheadLog<T> {
    */
   async close(): Promise<void> {
     if (this.#closed) return;
+    if (this.#publishing) throw new Error("a checkpoint is being published");
     this.#closed = true;
     const error = unlessDurable(await this.#syncStaged(), this.#acknowledged);
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -361,9 +351,10 @@ export class WriteAheadLog<T> {
 
   #syncLater(): void {
     if (this.#durability.level !== "batched" || this.#durability.milliseconds === undefined) return;
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= setTimeout(async () => {
       this.#timer = null;
-      void this.#syncStaged();
+      await this.#syncStaged();
+      if (this.#overdue && !this.#closed && !this.wounded) this.#syncLater();
     }, this.#durability.milliseconds);
   }
 
@@ -376,38 +367,12 @@ export class WriteAheadLog<T> {
   #syncStaged(): Promise<SyncOutcome> {
     this.#nextSync ??= this.#segments.exclusive(async () => {
       this.#nextSync = null;
-      const outcome = await this.#writeAndSync();
+      const outcome = await this.#segments.writeAndSync(this.#refusal(), this.#durability.level === "immediate");
       this.#overdue = outcome.writeError !== null || outcome.syncError !== null;
       return outcome;
     });
     return this.#nextSync;
   }
-
-  /** What could be written is synced, even where not all could be. */
-  async #writeAndSync(): Promise<SyncOutcome> {
-    const { appender } = this.#segments;
-    let writeError: unknown = this.#refusal();
-    let syncError = writeError;
-    try {
-      if (writeError === null) this.#segments.write();
-    } catch (error) {
-      writeError = error;
-    }
-    // Whoever waits for it is told of the error. With the other levels it has been accepted, and stays.
-    if (writeError !== null && this.#durability.level === "immediate") appender.dropFrom(appender.writtenSequence + 1);
-    const written = appender.writtenSequence;
-    try {
-      if (syncError === null) await this.#segments.sync();
-    } catch (error) {
-      syncError = error;
-    }
-    return { through: this.syncedSequence, written, syncError, writeError };
-  }
-}
-
-function unlessDurable({ through, written, syncError, writeError }: SyncOutcome, sequence: number): unknown {
-  if (sequence <= through) return null;
-  return sequence <= written ? syncError : writeError;
 }
 
 function closed(): Error {

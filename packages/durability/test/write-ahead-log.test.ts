@@ -227,6 +227,13 @@ test("batched: an error of the sync that comes by itself is told to the next app
   disk.heal();
   expect(await log.append("c")).toBe(2);
   expect(log.syncedSequence).toBe(2);
+  // Without another append it comes right by itself, too.
+  await log.append("d");
+  disk.failAfter(1, "ENOSPC", true);
+  await sleep(20);
+  expect(log.syncedSequence).toBe(2);
+  disk.heal();
+  while (log.syncedSequence < 3) await sleep(1);
   await log.close();
 });
 
