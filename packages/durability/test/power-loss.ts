@@ -20,6 +20,8 @@ const REMAINS = 3;
 /** How often it is tried what would remain if the power went just before a sync of a file, or of the directory. */
 const FILE_SYNC_SHARE = 0.05;
 const DIRECTORY_SYNC_SHARE = 0.3;
+/** How often a sync fails, in programs whose disk has faults: what follows is the weakest time of all. */
+const SYNC_FAULT_SHARE = 0.05;
 const LIFE_OPERATIONS = 250;
 const RECOVERY_OPERATIONS = 40;
 const FAULTS = ["EIO", "EIO", "ENOSPC", "EMFILE", "short write"] as const satisfies readonly DiskFault[];
@@ -167,10 +169,11 @@ class Program<E> {
     if (random() < 0.1) this.#disk.failAfter(at, "power loss");
   }
 
-  /** Keeps what would remain before some of the syncs. */
+  /** Keeps what would remain before some of the syncs, and lets some fail. */
   #watched(disk: Directory): Directory {
     const before = <T>(share: number, sync: () => T) => {
       if (!this.#disk.powerLost && this.#random() < share) this.#keepRemains();
+      if (this.#faultShare > 0 && this.#random() < SYNC_FAULT_SHARE) this.#disk.failAfter(1, "EIO");
       return sync();
     };
     return intercepted(disk, (real) => ({
