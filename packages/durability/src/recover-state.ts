@@ -48,7 +48,7 @@ export interface RecoveredState<T> {
 /**
  * Gives the state back that a WriteAheadLog and its checkpoints hold, and resumes the log. `load` and `apply` are called before it
  * resolves; they are synchronous. An entry that fails does not stop the others: a program that cannot live with one looks at `failed`
- * before it goes on. Throws StorageError: what `recover` refuses with, newer-format, locked, io; and what `load` throws.
+ * before it goes on. Where it throws, what was loaded and applied until then is void. Throws StorageError: what `recover` refuses with, newer-format, locked, io; and what `load` throws.
  */
 export async function recoverState<T>(options: StateRecoveryOptions<T>): Promise<RecoveredState<T>> {
   const receiver = new StateReceiver(options);

@@ -144,9 +144,9 @@ test("a file of a newer version is refused by its name, whatever else it holds",
     bytes[8] = 2;
     if (name.startsWith("wal")) new DataView(bytes.buffer).setUint32(52, crc32(0, bytes, 0, 52), true);
     writeFileSync(join(path, name), bytes);
-    const error = await refusal(dir);
+    const error = await refusal(dir, { onEntry: () => {} });
     expect(error).toMatchObject({ code: "newer-format", file: name, found: "version 2" });
-    expect(error.message).toContain("Start a newer HearthKV");
+    expect(error.message).toMatch(/newer HearthKV/);
   }
   const { dir } = copyOf("v1");
   const manifest = decodeManifest(readFile(dir, "manifest.bson"));
