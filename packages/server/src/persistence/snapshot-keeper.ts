@@ -143,6 +143,7 @@ export class SnapshotKeeper {
           changedBytes: this.#context.committedBytes() - this.#lastLogBytes,
           snapshotBytes: this.#lastBytes,
           msSinceSnapshot: nowMs - this.#lastStartMs,
+          lastDurationMs: this.#lastDurationMs,
           msSinceFailure,
         });
     if (due) this.#start().catch(() => {});

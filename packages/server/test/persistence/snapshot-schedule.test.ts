@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { type SnapshotState, snapshotDue } from "../../src/persistence/snapshot-schedule.js";
+
+const MB = 1024 * 1024;
+
+/** A minute after a snapshot of 10 MB that took a second; twice as many writes as ask for one. */
+const busy: SnapshotState = {
+  ...{ intervalS: 300, ops: 1000, changes: 2000, changedBytes: 20 * MB, snapshotBytes: 10 * MB },
+  ...{ msSinceSnapshot: 60_000, lastDurationMs: 1000, msSinceFailure: Number.POSITIVE_INFINITY },
+};
+
+test.for<[string, Partial<SnapshotState>, boolean]>([
+  ["so many writes", {}, true],
+  ["fewer writes", { changes: 999 }, false],
+  ["fewer writes, but the interval is over", { changes: 1, msSinceSnapshot: 300_000 }, true],
+  ["no writes", { changes: 0, msSinceSnapshot: 300_000 }, false],
+  ["not by count", { ops: 0 }, false],
+  ["not by time", { intervalS: 0, changes: 1, msSinceSnapshot: 1e9 }, false],
+  ["less log than the last snapshot has bytes", { changedBytes: 9 * MB }, false],
+  ["less log than a small snapshot has bytes", { changedBytes: 1, snapshotBytes: MB }, true],
+  ["so soon that snapshots would take more than a twentieth of the time", { msSinceSnapshot: 19_000 }, false],
+  ["a failure just now", { msSinceFailure: 4000 }, false],
+  ["a failure some time ago", { msSinceFailure: 5000 }, true],
+])("%s", ([, change, due]) => {
+  expect(snapshotDue({ ...busy, ...change })).toBe(due);
+});
