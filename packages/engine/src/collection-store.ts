@@ -6,11 +6,12 @@
 import { StringStore } from "./string-store.js";
 import type { ByteSink } from "./types/byte-sink.js";
 import type { ByteVisitor } from "./types/collection.js";
-import type { AnyValue } from "./types/index.js";
+import type { AnyValue, HashValue, SetValue } from "./types/index.js";
 import {
   addEntries,
   elementLength,
   elementStart,
+  findElement,
   nextElement,
   PACKED_HEADER_BYTES,
   PACKED_PLAIN,
@@ -20,6 +21,7 @@ import {
   putPackedHeader,
   setPackedEnd,
 } from "./types/packed.js";
+import { TYPE_NONE } from "./types/type-codes.js";
 
 /** A mutator that found a value of another type changed nothing and returns this. */
 export const WRONG_TYPE = -1;
@@ -157,6 +159,55 @@ export class CollectionStore extends StringStore {
     if (insert >= remove || size < SHRINK_BYTES_MIN || newEnd > size >>> 1) return base + at;
     this.ref = shard.resize(this.ref, newEnd + (newEnd >>> SPARE_SHIFT));
     return shard.valueOffset(this.ref) + at;
+  }
+
+  /**
+   * Place of an element (a field of a hash) of the set or hash found last: in its table or, when it is packed, in its record's chunk. 0 when it
+   * is absent.
+   * @param perEntry elements of an entry: 1 in a set, 2 in a hash
+   */
+  protected placeOf(perEntry: 1 | 2, buf: Uint8Array, off: number, len: number): number {
+    if (!this.isPacked) return (this.value as HashValue | SetValue).find(buf, off, len);
+    return findElement(this.shard.bytesOf(this.ref), this.packedAt, perEntry, buf, off, len);
+  }
+
+  /** Removes the entry at a place. */
+  protected removeAt(perEntry: 1 | 2, place: number): void {
+    if (this.isPacked) this.removeElements(place, perEntry);
+    else (this.value as HashValue | SetValue).delete(place);
+  }
+
+  /** Removes entries of a set or hash by their elements (fields), and logs those that were there; see setRemove. */
+  protected removeEntries(
+    type: number,
+    op: number,
+    perEntry: 1 | 2,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const found = this.lookup(kbuf, koff, klen);
+    if (found === TYPE_NONE) return 0;
+    if (found !== type) return WRONG_TYPE;
+    const { effects } = this.keyspace;
+    const end = first + count;
+    let gone = 0;
+    // Removing the last entry empties the collection before its key goes: what is named twice is not found the second time.
+    for (let i = first; i < end; i++) {
+      const place = this.placeOf(perEntry, buf, off[i], len[i]);
+      if (place === 0) continue;
+      if (gone === 0) this.beginElements(op, kbuf, koff, klen, len, i, end);
+      this.removeAt(perEntry, place);
+      if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      gone++;
+    }
+    if (gone > 0) this.endElements(kbuf, koff, klen);
+    return gone;
   }
 
   /** Takes an entry of `count` elements, the first at position `p`, out of the packed collection found last. */

@@ -8,7 +8,6 @@ import {
   elementLength,
   elementStart,
   elementsBytes,
-  findElement,
   fitsPacked,
   nextElement,
   PACKED_HEADER_BYTES,
@@ -87,28 +86,12 @@ export class HashStore extends CollectionStore {
     first: number,
     count: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
-    if (type === TYPE_NONE) return 0;
-    if (type !== TYPE_HASH) return WRONG_TYPE;
-    const { effects } = this.keyspace;
-    const end = first + count;
-    let gone = 0;
-    for (let i = first; i < end; i++) {
-      const place = this.#find(buf, off[i], len[i]);
-      if (place === 0) continue;
-      if (gone === 0) this.beginElements(OP_HASH_DELETE, kbuf, koff, klen, len, i, end);
-      if (this.isPacked) this.removeElements(place, 2);
-      else (this.value as HashValue).delete(place);
-      if (effects.enabled) effects.blob(buf, off[i], len[i]);
-      gone++;
-    }
-    if (gone > 0) this.endElements(kbuf, koff, klen);
-    return gone;
+    return this.removeEntries(TYPE_HASH, OP_HASH_DELETE, 2, kbuf, koff, klen, buf, off, len, first, count);
   }
 
   /** Finds a field of the hash found last, and leaves its value in valueBuf, valueOff, valueLen; false when it is absent. */
   hashGet(buf: Uint8Array, off: number, len: number): boolean {
-    const place = this.#find(buf, off, len);
+    const place = this.placeOf(2, buf, off, len);
     if (place === 0) return false;
     if (!this.isPacked) {
       (this.value as HashValue).visitValue(place, this.keepRange);
@@ -138,12 +121,6 @@ export class HashStore extends CollectionStore {
     return 0;
   }
 
-  /** Place of a field of the hash found last, in its table or, when it is packed, in its record's chunk; 0 when it is absent. */
-  #find(buf: Uint8Array, off: number, len: number): number {
-    if (!this.isPacked) return (this.value as HashValue).find(buf, off, len);
-    return findElement(this.shard.bytesOf(this.ref), this.packedAt, 2, buf, off, len);
-  }
-
   #packedPairs(visit: PairVisitor): void {
     const bytes = this.shard.bytesOf(this.ref);
     const at = this.packedAt;
@@ -170,7 +147,7 @@ export class HashStore extends CollectionStore {
     more: number,
   ): boolean {
     const isLarge = this.ref !== 0 && !this.isPacked;
-    const place = this.ref === 0 || isLarge ? 0 : this.#find(fbuf, foff, flen);
+    const place = this.ref === 0 || isLarge ? 0 : this.placeOf(2, fbuf, foff, flen);
     if (isLarge || !this.#staysPacked(place, flen, vlen)) {
       if (!isLarge) this.#makeLarge(kbuf, koff, klen);
       return (this.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);

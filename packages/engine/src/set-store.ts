@@ -11,7 +11,6 @@ import {
   elementLength,
   elementStart,
   elementsBytes,
-  findElement,
   fitsPacked,
   INTEGER_BYTES_MAX,
   isInteger,
@@ -70,22 +69,7 @@ export class SetStore extends ListStore {
     first: number,
     count: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
-    if (type === TYPE_NONE) return 0;
-    if (type !== TYPE_SET) return WRONG_TYPE;
-    const { effects } = this.keyspace;
-    const end = first + count;
-    let gone = 0;
-    for (let i = first; i < end; i++) {
-      const place = this.#find(buf, off[i], len[i]);
-      if (place === 0) continue;
-      if (gone === 0) this.beginElements(OP_SET_REMOVE, kbuf, koff, klen, len, i, end);
-      this.#delete(place);
-      if (effects.enabled) effects.blob(buf, off[i], len[i]);
-      gone++;
-    }
-    if (gone > 0) this.endElements(kbuf, koff, klen);
-    return gone;
+    return this.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
   }
 
   /** Removes the members in some slots (distinct, largest first) of the set found last, which the key names. */
@@ -103,14 +87,14 @@ export class SetStore extends ListStore {
     for (const slot of slots) {
       const place = this.setRead(slot);
       if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
-      this.#delete(place);
+      this.removeAt(1, place);
     }
     this.endElements(kbuf, koff, klen);
   }
 
   /** Whether the set found last has a member. */
   setHas(buf: Uint8Array, off: number, len: number): boolean {
-    return this.#find(buf, off, len) !== 0;
+    return this.placeOf(1, buf, off, len) !== 0;
   }
 
   /**
@@ -152,13 +136,6 @@ export class SetStore extends ListStore {
     return 0;
   }
 
-  /** Place of a member of the set found last, in its table or, when it is packed, in its record's chunk; 0 when it is absent. */
-  #find(buf: Uint8Array, off: number, len: number): number {
-    if (this.isPacked) return findElement(this.shard.bytesOf(this.ref), this.packedAt, 1, buf, off, len);
-    const set = this.value as SetValue;
-    return set.find(set.hashOf(buf, off, len), buf, off, len);
-  }
-
   /** Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides. */
   #insert(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number, more: number): void {
     const kind = this.#kindWith(buf, off, len);
@@ -195,15 +172,9 @@ export class SetStore extends ListStore {
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
     if (this.ref === 0 || this.isPacked) {
       const made = new SetValue(this.keyspace);
-      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(made.hashOf(b, o, n), b, o, n));
+      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(b, o, n));
       this.putLarge(kbuf, koff, klen, made);
     }
-    const set = this.value as SetValue;
-    set.add(set.hashOf(buf, off, len), buf, off, len);
-  }
-
-  #delete(place: number): void {
-    if (this.isPacked) this.removeElements(place, 1);
-    else (this.value as SetValue).delete(place);
+    (this.value as SetValue).add(buf, off, len);
   }
 }

@@ -14,7 +14,7 @@
  *
  * To give a type a small form:
  *   1. its limits in PackedLimits, connected to CONFIG in server/src/config.ts (and gone from config-remembered.ts)
- *   2. packElements() and packedSlice() here, so that snapshots, COPY and replay can read and write it
+ *   2. packSlice() and packedSlice() here, so that snapshots, COPY and replay can read and write it
  *   3. in its store (set-store.ts is the shortest): readers and mutators that look the key up, and then ask `isPacked`; a change begins
  *      with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with addEntries(), and ends with endChange()
  *   4. OBJECT ENCODING in commands/src/object.ts; the limits of the random model test, so that both forms and the step between them are tried

@@ -22,19 +22,15 @@ export class SetValue implements Collection {
     return this.#table.bytes;
   }
 
-  /** Hash of a member, for `find` and `add`. */
-  hashOf(buf: Uint8Array, off: number, len: number): number {
-    return this.#table.hashOf(buf, off, len);
-  }
-
   /** Place of a member, 0 when absent. Any change of the set makes it void. */
-  find(hash: number, buf: Uint8Array, off: number, len: number): number {
-    return this.#table.find(hash, buf, off, len);
+  find(buf: Uint8Array, off: number, len: number): number {
+    const table = this.#table;
+    return table.find(table.hashOf(buf, off, len), buf, off, len);
   }
 
   /** Adds a member that is known to be absent. */
-  add(hash: number, buf: Uint8Array, off: number, len: number): void {
-    this.#table.add(hash, buf, off, len);
+  add(buf: Uint8Array, off: number, len: number): void {
+    this.#table.add(this.#table.hashOf(buf, off, len), buf, off, len);
   }
 
   /** Deletes the member at a place. */
@@ -74,8 +70,7 @@ export class SetValue implements Collection {
     const source = new ByteSource(bytes, off, len);
     for (let left = source.u32(); left > 0; left--) {
       const count = source.blob();
-      const hash = this.hashOf(source.bytes, source.blobAt, count);
-      if (this.find(hash, source.bytes, source.blobAt, count) === 0) this.add(hash, source.bytes, source.blobAt, count);
+      if (this.find(source.bytes, source.blobAt, count) === 0) this.add(source.bytes, source.blobAt, count);
     }
   }
 

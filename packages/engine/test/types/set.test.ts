@@ -4,14 +4,12 @@ import { TYPE_SET } from "../../src/types/type-codes.js";
 import { ranged, seeded, tableHome, textAt } from "./seeded.js";
 
 function placeOf(set: SetValue, member: string): number {
-  const [buf, off, len] = ranged(member);
-  return set.find(set.hashOf(buf, off, len), buf, off, len);
+  return set.find(...ranged(member));
 }
 
 function add(set: SetValue, member: string): boolean {
   if (placeOf(set, member) !== 0) return false;
-  const [buf, off, len] = ranged(member);
-  set.add(set.hashOf(buf, off, len), buf, off, len);
+  set.add(...ranged(member));
   return true;
 }
 

@@ -6,11 +6,6 @@ const HOME = tableHome();
 const COUNT = 700;
 const text = (i: number) => `\x00\xff${i}`.padEnd(i % 60, "\xe9");
 
-function addMember(set: SetValue, member: string): void {
-  const [buf, off, len] = ranged(member);
-  set.add(set.hashOf(buf, off, len), buf, off, len);
-}
-
 function addScored(zset: ZsetValue, i: number, score: number): void {
   const [buf, off, len] = ranged(text(i));
   zset.add(zset.hashOf(buf, off, len), buf, off, len, score);
@@ -43,7 +38,7 @@ const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
   {
     name: "set",
     make: () => new SetValue(HOME),
-    fill: () => filled(new SetValue(HOME), (set, i) => addMember(set, text(i))),
+    fill: () => filled(new SetValue(HOME), (set, i) => set.add(...ranged(text(i)))),
   },
   {
     name: "list",
