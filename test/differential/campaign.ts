@@ -60,6 +60,8 @@ async function changeLimits(ports: Ports, protocol: 2 | 3, random: Random): Prom
     ["set-max-intset-entries", 512],
     ["set-max-listpack-entries", 128],
     ["set-max-listpack-value", 64],
+    ["zset-max-listpack-entries", 128],
+    ["zset-max-listpack-value", 64],
   ] as const;
   const few = random.int(0, 8);
   const pairs = limits.flatMap(([name, usual]) => [name, String(random.int(0, 1) === 0 ? usual : few)]);
