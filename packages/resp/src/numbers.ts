@@ -7,6 +7,7 @@
  */
 
 const MINUS = 45;
+const POINT = 46;
 const ZERO = 48;
 /** A sign and the 16 digits of 2^53 - 1. */
 const SAFE_INT_CHARS_MAX = 17;
@@ -50,8 +51,8 @@ const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 /** The double in `buf[off, off + len)`, or null when strtod would not take all of it (see above). Infinities are allowed. */
 export function parseFloat64(buf: Uint8Array, off: number, len: number): number | null {
-  const integer = parseSafeInt(buf, off, len);
-  if (!Number.isNaN(integer)) return integer;
+  const plain = parsePlainDecimal(buf, off, len);
+  if (!Number.isNaN(plain)) return plain;
   const text = latin1(buf, off, len);
   const decimal = DECIMAL.exec(text);
   if (decimal !== null) {
@@ -67,6 +68,34 @@ export function parseFloat64(buf: Uint8Array, off: number, len: number): number 
   const half = Math.trunc(hex.exponent / 2);
   const value = Number(hex.mantissa) * 2 ** half * 2 ** (hex.exponent - half);
   return inRange(text.startsWith("-") ? -value : value, true);
+}
+
+/** So many chars leave at most 22 digits behind the point, and 10^22 is the last power of ten that is an exact double. */
+const PLAIN_CHARS_MAX = 23;
+
+/**
+ * The number in `buf[off, off + len)` when it is digits with perhaps a minus and a point, and as an integer a safe one; else NaN. Allocates
+ * nothing. Digits and power of ten are exact doubles, so their quotient is the double nearest to the text (W. D. Clinger, 1990).
+ */
+function parsePlainDecimal(buf: Uint8Array, off: number, len: number): number {
+  if (len === 0 || len > PLAIN_CHARS_MAX) return Number.NaN;
+  const end = off + len;
+  const negative = buf[off] === MINUS;
+  let value = 0;
+  let digits = 0;
+  let divisor = 0;
+  for (let p = negative ? off + 1 : off; p < end; p++) {
+    const digit = buf[p] - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      divisor *= 10;
+      digits++;
+    } else if (buf[p] === POINT && divisor === 0) divisor = 1;
+    else return Number.NaN;
+  }
+  if (digits === 0 || value > Number.MAX_SAFE_INTEGER) return Number.NaN;
+  if (divisor > 1) value /= divisor;
+  return negative ? -value : value;
 }
 
 /** What a hexadecimal float of C denotes: mantissa * 2^exponent, the sign left out; null when `text` is none. */

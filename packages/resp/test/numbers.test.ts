@@ -132,3 +132,14 @@ test(`what is printed reads back as the same double (seed ${seed})`, () => {
     if (Number.isFinite(x)) expect(over(parseFloat64, formatDouble(x)), String(x)).toBe(x);
   }
 });
+
+test(`prop: plain decimals are read as Number does (seed ${seed})`, () => {
+  const random = seeded(seed);
+  const digits = (n: number) =>
+    Array.from({ length: Math.floor(random() * n) }, () => Math.floor(random() * 10)).join("");
+  for (let i = 0; i < 20_000; i++) {
+    const text = `${random() < 0.5 ? "-" : ""}${"0".repeat(random() * 4)}${digits(18)}${random() < 0.5 ? `.${digits(24)}` : ""}`;
+    const expected = /\d/.test(text) ? Number(text) : null;
+    expect(over(parseFloat64, text), text).toBe(expected);
+  }
+});
