@@ -1,5 +1,5 @@
 /** Lists. */
-import { type ListValue, SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE } from "@hearthkv/engine";
+import { lengthAt, lengthBytes, SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
 import { isLongDouble, parseFloat64 } from "@hearthkv/resp";
 import {
   countArg,
@@ -36,11 +36,13 @@ function rpushx(ctx: CommandContext): void {
 
 function push(ctx: CommandContext, side: number, onlyIfExists: boolean): void {
   const { request: r, db, reply } = ctx;
-  if (!elementsFit(ctx, 2)) return;
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  if (onlyIfExists && type === TYPE_NONE) reply.int(0);
-  else reply.int(db.listPush(r.buf, r.off[1], r.len[1], side, elements(ctx, 2)));
+  if (onlyIfExists && lookupAt(ctx, 1) === TYPE_NONE) {
+    reply.int(0);
+    return;
+  }
+  const size = db.listPush(r.buf, r.off[1], r.len[1], side, r.buf, r.off, r.len, 2, r.argc - 2);
+  if (size === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int(size);
 }
 
 function lpop(ctx: CommandContext): void {
@@ -63,10 +65,9 @@ function pop(ctx: CommandContext, side: number): void {
 
 function popOne(ctx: CommandContext, side: number): void {
   const { request: r, db, reply } = ctx;
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  if (type === TYPE_NONE) reply.nil();
-  else reply.bulkString(db.listPop(r.buf, r.off[1], r.len[1], side, 1)[0]);
+  const popped = db.listPop(r.buf, r.off[1], r.len[1], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
+  if (popped === WRONG_TYPE) reply.error(ERR.wrongType);
+  else if (popped === 0) reply.nil();
 }
 
 function popSeveral(ctx: CommandContext, side: number): void {
@@ -79,52 +80,52 @@ function popSeveral(ctx: CommandContext, side: number): void {
     reply.nilArray();
     return;
   }
-  const popped = count === 0 ? [] : db.listPop(r.buf, r.off[1], r.len[1], side, count);
-  reply.array(popped.length);
-  for (const element of popped) reply.bulkString(element);
+  reply.array(Math.min(count, db.collectionSize));
+  db.listPop(r.buf, r.off[1], r.len[1], side, count, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
-/** The list at the key for reading, null when there is none, undefined after an error reply. */
-function readList(ctx: CommandContext): ListValue | null | undefined {
+/** Looks the key up for reading: the list's length, 0 when there is none, -1 after an error reply. */
+function readList(ctx: CommandContext): number {
   const type = lookupReadAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return undefined;
-  return type === TYPE_NONE ? null : (ctx.db.value as ListValue);
+  if (!isOrAbsent(ctx, type, TYPE_LIST)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
 }
 
 function llen(ctx: CommandContext): void {
-  const list = readList(ctx);
-  if (list !== undefined) ctx.reply.int(list?.size ?? 0);
+  const size = readList(ctx);
+  if (size >= 0) ctx.reply.int(size);
 }
 
 function lrange(ctx: CommandContext): void {
-  const { reply } = ctx;
+  const { db, reply } = ctx;
   const first = intArg(ctx, 2);
   if (Number.isNaN(first)) return;
   const last = intArg(ctx, 3);
   if (Number.isNaN(last)) return;
-  const list = readList(ctx);
-  if (list === undefined) return;
-  const size = list?.size ?? 0;
+  const size = readList(ctx);
+  if (size < 0) return;
   const from = Math.max(0, first < 0 ? size + first : first);
   const to = Math.min(size, (last < 0 ? size + last : last) + 1);
   reply.array(Math.max(0, to - from));
-  if (from < to) list?.iterate(from, to, (element) => reply.bulkString(element));
+  if (from >= to) return;
+  if (db.isPacked) db.listRange(from, to, (buf, off, len) => reply.bulk(buf, off, len));
+  else db.listRuns(from, to, (buf, start, end) => reply.bulkRun(buf, start, end, lengthAt, lengthBytes));
 }
 
 /** The index is read only when there is a list, as in Redis. */
 function lindex(ctx: CommandContext): void {
-  const { reply } = ctx;
-  const list = readList(ctx);
-  if (list === undefined) return;
-  if (list === null) {
+  const { db, reply } = ctx;
+  const size = readList(ctx);
+  if (size < 0) return;
+  if (size === 0) {
     reply.nil();
     return;
   }
   const index = intArg(ctx, 2);
   if (Number.isNaN(index)) return;
-  const position = index < 0 ? list.size + index : index;
-  if (position < 0 || position >= list.size) reply.nil();
-  else reply.bulkString(list.at(position));
+  const position = index < 0 ? size + index : index;
+  if (position < 0 || position >= size) reply.nil();
+  else db.listRange(position, position + 1, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function blpop(ctx: CommandContext): void {
@@ -148,7 +149,7 @@ function popOrWait(ctx: CommandContext, side: number): void {
     if (type === TYPE_NONE) continue;
     reply.array(2);
     reply.bulk(r.buf, r.off[i], r.len[i]);
-    reply.bulkString(db.listPop(r.buf, r.off[i], r.len[i], side, 1)[0]);
+    db.listPop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
     return;
   }
   if (ctx.denyBlocking) reply.nilArray();

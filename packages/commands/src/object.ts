@@ -1,6 +1,5 @@
 /** OBJECT: what clients ask about how a value is kept. Encodings are what Redis would use; ours are others. */
 import {
-  type ListValue,
   PACKED_INTEGERS,
   PACKED_PLAIN,
   TYPE_HASH,
@@ -19,7 +18,6 @@ import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
 
 /** The limits up to which Redis packs a value, as its default configuration has them. */
 const EMBEDDED_BYTES_MAX = 44;
-const PACKED_LIST_BYTES_MAX = 8192;
 
 const SET_ENCODINGS: ReadonlyMap<number, string> = new Map([
   [PACKED_INTEGERS, "intset"],
@@ -53,16 +51,7 @@ function collectionEncoding(ctx: CommandContext, type: number): string {
   if (type === TYPE_HASH) return ctx.db.isPacked ? "listpack" : "hashtable";
   if (type === TYPE_SET) return SET_ENCODINGS.get(ctx.db.packedKind) ?? "hashtable";
   if (type === TYPE_ZSET) return ctx.db.isPacked ? "listpack" : "skiplist";
-  return isShortList(ctx.db.value as ListValue) ? "listpack" : "quicklist";
-}
-
-function isShortList(list: ListValue): boolean {
-  if (list.size > PACKED_LIST_BYTES_MAX) return false;
-  let bytes = 0;
-  list.iterate(0, list.size, (element) => {
-    bytes += element.length;
-  });
-  return bytes <= PACKED_LIST_BYTES_MAX;
+  return ctx.db.isPacked ? "listpack" : "quicklist";
 }
 
 function freq(ctx: CommandContext): void {

@@ -13,8 +13,6 @@ const takingElements = [
   "HEXISTS h f",
   "HSTRLEN h f",
   "HSCAN h 0 MATCH p",
-  "LPUSH l v",
-  "RPUSHX l v",
   "SADD s m",
   "SREM s m",
   "SISMEMBER s m",

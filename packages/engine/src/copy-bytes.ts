@@ -4,7 +4,8 @@ const LOOP_COPY_MAX = 100;
 /** Copies `len` bytes. Short ones eight a step: less than half the time of one a step for 64 bytes. The two ranges must not overlap. */
 export function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: number, len: number): void {
   if (len >= LOOP_COPY_MAX) {
-    to.set(from.subarray(off, off + len), at);
+    // Not subarray(): of a Buffer it costs twice as much.
+    to.set(new Uint8Array(from.buffer, from.byteOffset + off, len), at);
     return;
   }
   let p = off;

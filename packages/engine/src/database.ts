@@ -1,10 +1,10 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
 import { copyBytes } from "./copy-bytes.js";
+import type { Keyspace } from "./keyspace.js";
 import { OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
 import { ByteSink } from "./types/byte-sink.js";
 import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
-import type { TableHome } from "./types/member-table.js";
 import { packSlice } from "./types/packed.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
@@ -103,7 +103,12 @@ export class Database extends ZsetStore {
   /** A collection from its encoded form. */
   #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
     const value = newValue(type, this.keyspace);
-    value.decodeInto(bytes, off, len);
+    try {
+      value.decodeInto(bytes, off, len);
+    } catch (error) {
+      value.free();
+      throw error;
+    }
     return value;
   }
 
@@ -122,9 +127,10 @@ export class Database extends ZsetStore {
   }
 }
 
-function newValue(type: number, home: TableHome): AnyValue {
-  if (type === TYPE_HASH) return new HashValue(home);
-  if (type === TYPE_LIST) return new ListValue();
-  if (type === TYPE_SET) return new SetValue(home);
-  return new ZsetValue(home);
+/** An empty collection of a type, with its memory from the keyspace. */
+function newValue(type: number, keyspace: Keyspace): AnyValue {
+  if (type === TYPE_HASH) return new HashValue(keyspace);
+  if (type === TYPE_LIST) return new ListValue(keyspace.blocks);
+  if (type === TYPE_SET) return new SetValue(keyspace);
+  return new ZsetValue(keyspace);
 }

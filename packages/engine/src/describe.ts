@@ -128,14 +128,6 @@ function copies(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number
   return Array.from({ length: count }, (_, i) => copy(buf, off[first + i], len[first + i]));
 }
 
-function text(latin1: string): Buffer {
-  return Buffer.from(latin1, "latin1");
-}
-
-function texts(all: readonly string[]): Buffer[] {
-  return all.map(text);
-}
-
 /** Notes every mutation instead of applying it. What the mutators would return is of no interest to the reader. */
 class Notes implements ReplayTarget {
   lastFence = 0;
@@ -212,13 +204,13 @@ class Notes implements ReplayTarget {
       this.#note([copy(b, koff, klen)], { fields: copies(...elements) });
       return 0;
     },
-    listPush: (b, koff, klen, side, all) => {
-      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", elements: texts(all) });
+    listPush: (b, koff, klen, side, ...elements) => {
+      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", elements: copies(...elements) });
       return 0;
     },
     listPop: (b, koff, klen, side, count) => {
       this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", count });
-      return [];
+      return 0;
     },
     setAdd: (b, koff, klen, ...elements) => {
       this.#note([copy(b, koff, klen)], { members: copies(...elements) });

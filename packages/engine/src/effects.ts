@@ -16,7 +16,6 @@ import { OP_BATCH } from "./ops.js";
 export const EFFECT_HEADROOM_BYTES = 64;
 
 const FRAME_BYTES = 5;
-const SHORT_COPY_BYTES = 100;
 const SPILL_KEEP_BYTES = 1 << 20;
 /** Until an owner lends a target everything spills. */
 const NO_TARGET = new Uint8Array(0);
@@ -125,15 +124,6 @@ export class EffectLog {
   blob(buf: Uint8Array, off: number, len: number): void {
     this.u32(len);
     this.raw(buf, off, len);
-  }
-
-  /** A latin1 string behind its length. */
-  text(value: string): void {
-    const n = value.length;
-    this.u32(n);
-    if (n < SHORT_COPY_BYTES) for (let i = 0; i < n; i++) this.bytes[this.pos + i] = value.charCodeAt(i);
-    else Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.pos, n).write(value, "latin1");
-    this.pos += n;
   }
 
   /** The first of several mutations gets its frame, for which there is room: its body moves up by the frame's bytes. */

@@ -21,9 +21,8 @@ export {
   type KeyspaceOptions,
   type KeyspaceStats,
 } from "./keyspace.js";
-export { SIDE_HEAD, SIDE_TAIL } from "./list-store.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
-export { BLOCK_BYTES, encodeInlineEntries, type ShardCapture } from "./snapshot.js";
+export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture } from "./snapshot.js";
 export * from "./types/index.js";
 export { ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "./zset-store.js";

@@ -1,4 +1,5 @@
 /** All databases of a process, with their clock, their log and their upkeep. */
+import { BlockPool } from "./block-pool.js";
 import { ChunkPool, type ReleaseBuffer } from "./chunk-pool.js";
 import { Database } from "./database.js";
 import { digestKeyspace } from "./digest.js";
@@ -50,6 +51,8 @@ export class Keyspace {
   readonly effects = new EffectLog();
   /** Memory of all shards. */
   readonly chunks: ChunkPool;
+  /** Memory of lists that are not packed. */
+  readonly blocks: BlockPool;
   /** Up to where collections are packed; may be changed at any time. */
   readonly limits = new PackedLimits();
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
@@ -77,6 +80,7 @@ export class Keyspace {
     this.seed = hashSeed(options.hashSeed);
     this.random = options.random;
     this.chunks = new ChunkPool(options.release ?? (() => {}));
+    this.blocks = new BlockPool(this.chunks);
     this.databaseCount = options.databases ?? DATABASES;
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
     this.#replayer = new Replayer(this);
@@ -110,9 +114,9 @@ export class Keyspace {
     return bytes;
   }
 
-  /** Bytes of the arenas' chunks, used or not. */
+  /** Bytes of all chunks, used or not. */
   arenaBytes(): number {
-    let bytes = 0;
+    let bytes = this.blocks.totalBytes;
     for (const db of this.databases()) for (const shard of db.shards) bytes += shard.arena.totalBytes;
     return bytes;
   }

@@ -1,55 +1,165 @@
 /** Lists of one database. */
-import { textsBytes } from "./collection-store.js";
+import { WRONG_TYPE } from "./collection-store.js";
 import { HashStore } from "./hash-store.js";
 import { OP_LIST_POP, OP_LIST_PUSH } from "./ops.js";
-import { ListValue } from "./types/index.js";
-
-/** Head or tail of a list. */
-export const SIDE_HEAD = 0;
-export const SIDE_TAIL = 1;
+import type { ByteVisitor } from "./types/collection.js";
+import { ListValue, SIDE_TAIL } from "./types/index.js";
+import {
+  addEntries,
+  elementAt,
+  elementBytes,
+  elementLength,
+  elementStart,
+  fitsPackedList,
+  nextElement,
+  PACKED_HEADER_BYTES,
+  packedEnd,
+  putElement,
+} from "./types/packed.js";
+import { TYPE_LIST, TYPE_NONE } from "./types/type-codes.js";
 
 export class ListStore extends HashStore {
-  /** Pushes elements one after the other at a side; returns the new length. */
-  listPush(buf: Uint8Array, off: number, len: number, side: number, values: readonly string[]): number {
-    const list = this.open(buf, off, len, newList);
-    const before = list.bytes;
-    for (const value of values) {
-      if (side === SIDE_HEAD) list.pushHead(value);
-      else list.pushTail(value);
-    }
-    this.close(buf, off, len, list, before);
+  /**
+   * Pushes elements, `count` byte ranges of `buf` from number `first` on, one after the other at a side; returns the new length, WRONG_TYPE
+   * when the key holds no list.
+   */
+  listPush(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    side: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type !== TYPE_NONE && type !== TYPE_LIST) return WRONG_TYPE;
     const { effects } = this.keyspace;
+    const end = first + count;
+    let bytes = 0;
+    for (let i = first; i < end; i++) bytes += len[i];
     if (effects.enabled) {
-      effects.beginKey(OP_LIST_PUSH, this.index, buf, off, len, 1 + textsBytes(values));
+      effects.beginKey(OP_LIST_PUSH, this.index, kbuf, koff, klen, 1 + count * 4 + bytes);
       effects.u8(side);
-      for (const value of values) effects.text(value);
-      effects.end();
     }
-    return list.size;
+    let size = 0;
+    this.beginChange();
+    try {
+      const packed = this.#preparePush(kbuf, koff, klen, bytes, count);
+      for (let i = first, left = bytes; i < end; i++) {
+        left -= len[i];
+        if (packed) this.#pushPacked(side, buf, off[i], len[i], left);
+        else (this.value as ListValue).push(side, buf, off[i], len[i]);
+        if (effects.enabled) effects.blob(buf, off[i], len[i]);
+      }
+      size = this.collectionSize;
+    } finally {
+      // Storing fails where there is no memory: the log then has as many elements as were stored.
+      if (effects.enabled) effects.end();
+      if (this.ref !== 0) this.endChange(kbuf, koff, klen);
+    }
+    return size;
   }
 
-  /** Takes up to `count` elements from a side, in the order they come off. */
-  listPop(buf: Uint8Array, off: number, len: number, side: number, count: number): string[] {
-    const list = this.find<ListValue>(buf, off, len);
-    const popped: string[] = [];
-    if (list === null) return popped;
-    const before = list.bytes;
-    while (popped.length < count) {
-      const value = side === SIDE_HEAD ? list.popHead() : list.popTail();
-      if (value === undefined) break;
-      popped.push(value);
-    }
-    if (popped.length === 0) return popped;
+  /**
+   * Takes up to `count` elements from a side, in the order they come off; `visit` is given each of them. Returns how many, WRONG_TYPE when the
+   * key holds no list.
+   */
+  listPop(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    side: number,
+    count: number,
+    visit: ByteVisitor | null,
+  ): number {
+    const type = this.lookup(kbuf, koff, klen);
+    if (type === TYPE_NONE) return 0;
+    if (type !== TYPE_LIST) return WRONG_TYPE;
+    const popped = Math.min(count, this.collectionSize);
+    if (popped === 0) return 0;
     const { effects } = this.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_LIST_POP, this.index, buf, off, len, 5);
+      effects.beginKey(OP_LIST_POP, this.index, kbuf, koff, klen, 5);
       effects.u8(side);
-      effects.u32(popped.length);
+      effects.u32(popped);
       effects.end();
     }
-    this.close(buf, off, len, list, before);
+    this.beginChange();
+    if (this.isPacked) {
+      this.#popPacked(side, popped, visit);
+    } else {
+      const list = this.value as ListValue;
+      for (let i = 0; i < popped; i++) list.pop(side, visit);
+    }
+    this.endChange(kbuf, koff, klen);
     return popped;
   }
-}
 
-const newList = (): ListValue => new ListValue();
+  /** Visits the elements at positions [from, to) of the list found last, which there must be. */
+  listRange(from: number, to: number, visit: ByteVisitor): void {
+    if (!this.isPacked) {
+      (this.value as ListValue).iterate(from, to, visit);
+      return;
+    }
+    const bytes = this.shard.bytesOf(this.ref);
+    let p = elementAt(bytes, this.packedAt, from);
+    for (let i = from; i < to; i++) {
+      visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+      p = nextElement(bytes, p);
+    }
+  }
+
+  /** Visits the entries of positions [from, to) of the list found last, which must not be packed; see ListValue.eachRun. */
+  listRuns(from: number, to: number, visit: (bytes: Uint8Array, start: number, end: number) => void): void {
+    (this.value as ListValue).eachRun(from, to, visit);
+  }
+
+  /** Gives the list, which may be new, the form for `count` elements more; returns whether that is the packed one, with room for them. */
+  #preparePush(kbuf: Uint8Array, koff: number, klen: number, bytes: number, count: number): boolean {
+    if (count === 0) return false;
+    const { limits, blocks } = this.keyspace;
+    if (this.ref !== 0 && !this.isPacked) return false;
+    const entries = this.ref === 0 ? 0 : this.collectionSize;
+    const end = this.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    // Lengths of one byte, or of three when elements are long.
+    const more = bytes + count + (bytes >> 6);
+    if (fitsPackedList(limits, entries + count, end + more)) {
+      if (this.ref === 0) this.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
+      return true;
+    }
+    const list = new ListValue(blocks);
+    if (this.ref !== 0) this.packedEach((b, o, n) => list.push(SIDE_TAIL, b, o, n));
+    this.putLarge(kbuf, koff, klen, list);
+    return false;
+  }
+
+  /** `more` bytes of elements follow with the same command. */
+  #pushPacked(side: number, buf: Uint8Array, off: number, len: number, more: number): void {
+    const at = side === SIDE_TAIL ? packedEnd(this.shard.bytesOf(this.ref), this.packedAt) : PACKED_HEADER_BYTES;
+    const p = this.splice(at, 0, elementBytes(len), more);
+    const to = this.shard.bytesOf(this.ref);
+    putElement(to, p, buf, off, len);
+    addEntries(to, this.packedAt, 1);
+  }
+
+  #popPacked(side: number, count: number, visit: ByteVisitor | null): void {
+    const bytes = this.shard.bytesOf(this.ref);
+    const at = this.packedAt;
+    const begin = side === SIDE_TAIL ? elementAt(bytes, at, this.collectionSize - count) : at + PACKED_HEADER_BYTES;
+    const places: number[] = [];
+    let behind = begin;
+    for (let i = 0; i < count; i++) {
+      places.push(behind);
+      behind = nextElement(bytes, behind);
+    }
+    if (visit !== null) {
+      if (side === SIDE_TAIL) places.reverse();
+      for (const p of places) visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+    }
+    addEntries(bytes, at, -count);
+    this.splice(begin - at, behind - begin, 0, 0);
+  }
+}

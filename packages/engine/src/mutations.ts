@@ -165,12 +165,15 @@ export class Replayer {
         db.hashDelete(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
       }
-      case ops.OP_LIST_PUSH:
-        db.listPush(b, koff, klen, this.#u8(), this.#texts());
+      case ops.OP_LIST_PUSH: {
+        const side = this.#u8();
+        const count = this.#blobs();
+        db.listPush(b, koff, klen, side, b, this.#off, this.#len, 0, count);
         return;
+      }
       case ops.OP_LIST_POP: {
         const side = this.#u8();
-        db.listPop(b, koff, klen, side, this.#u32());
+        db.listPop(b, koff, klen, side, this.#u32(), null);
         return;
       }
       case ops.OP_SET_ADD: {
@@ -292,17 +295,5 @@ export class Replayer {
     this.#len = new Int32Array(off.length * 2);
     this.#off.set(off);
     this.#len.set(len);
-  }
-
-  #text(): string {
-    const n = this.#u32();
-    const at = this.#take(n);
-    return this.#bytes.toString("latin1", at, at + n);
-  }
-
-  #texts(): string[] {
-    const texts: string[] = [];
-    while (this.#at < this.#end) texts.push(this.#text());
-    return texts;
   }
 }

@@ -3,12 +3,14 @@
  *
  *   entry   [ type:1 | flags:1 | keyBytes:4 | valueBytes:4 | expireAt:8 ? | key | value ]      little endian
  *
- *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has
+ *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has,
+ *           4 = never on the disk: entries of a list as they lie in its blocks (types/list-entries.ts), which diskEntries() makes a slice of
  *   value   a string's bytes; a slice of a collection: count:4, then elements as its type writes them (types/)
  *
  * Strings and packed collections are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
  * (encodeInlineEntries, in the thread that writes). Larger collections are encoded here, a slice at a time. A write to a collection that was not
- * encoded yet, or only half, first completes its encoding: so all entries show the shard as it was at the moment of the copy.
+ * encoded yet, or only half, first completes its encoding, or, of a list, freezes a copy that shares its blocks: so all entries show the shard
+ * as it was at the moment of the copy.
  */
 import type { Arena } from "./arena.js";
 import { copyBytes } from "./copy-bytes.js";
@@ -24,7 +26,8 @@ import {
 } from "./record.js";
 import type { Shard } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
-import type { AnyValue } from "./types/index.js";
+import { type AnyValue, ListValue } from "./types/index.js";
+import { putSlice } from "./types/list-entries.js";
 import { packedSlice } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
@@ -32,6 +35,7 @@ import { TYPE_STRING } from "./types/type-codes.js";
 export const ENTRY_HEADER_BYTES = 10;
 export const ENTRY_EXPIRES = 1;
 export const ENTRY_CONTINUES = 2;
+const ENTRY_UNCODED = 4;
 
 /** Largest slice of one collection, about. */
 const SLICE_BYTES_MAX = 256 * 1024;
@@ -39,6 +43,16 @@ const SLICE_BYTES_MAX = 256 * 1024;
 const COPY_BYTES = 4 * 1024 * 1024;
 /** Size of the blocks that encodeInlineEntries fills; larger where one entry needs it. */
 export const BLOCK_BYTES = 256 * 1024;
+
+/** A list that was written to before it was encoded whole. */
+interface FrozenList {
+  readonly list: ListValue;
+  /** What is encoded. */
+  readonly copy: ListValue;
+  /** Header and key of its entries. */
+  readonly head: ByteSink;
+  cursor: number;
+}
 
 /** One shard as it was when the capture was made. */
 export class ShardCapture {
@@ -53,6 +67,7 @@ export class ShardCapture {
   /** Entries that a write made necessary between two steps. */
   readonly #early = new ByteSink(64);
   #earlyCount = 0;
+  readonly #frozen: FrozenList[] = [];
   #finished = false;
 
   constructor(shard: Shard, epoch: number) {
@@ -69,7 +84,7 @@ export class ShardCapture {
     return this.#finished;
   }
 
-  /** Appends entries of collections to `sink` until about `maxBytes` were added; returns how many entries. */
+  /** Appends entries of collections, for diskEntries() to finish, to `sink` until about `maxBytes` were added; returns how many entries. */
   step(sink: ByteSink, maxBytes: number): number {
     const end = sink.length + maxBytes;
     let entries = this.#earlyCount;
@@ -78,9 +93,15 @@ export class ShardCapture {
       this.#early.reset();
       this.#earlyCount = 0;
     }
-    while (sink.length < end && this.#advance())
-      entries += this.#slice(sink, Math.min(end - sink.length, SLICE_BYTES_MAX));
-    if (this.#current === null && this.#next === this.#values.length) this.close();
+    while (sink.length < end) {
+      const maxBytes = Math.min(end - sink.length, SLICE_BYTES_MAX);
+      const frozen = this.#frozen.at(-1);
+      if (frozen !== undefined) this.#frozenSlice(frozen, sink, maxBytes);
+      else if (this.#advance()) this.#slice(sink, maxBytes);
+      else break;
+      entries++;
+    }
+    if (this.#current === null && this.#next === this.#values.length && this.#frozen.length === 0) this.close();
     return entries;
   }
 
@@ -88,18 +109,24 @@ export class ShardCapture {
   close(): void {
     this.#finished = true;
     if (this.#shard.capture === this) this.#shard.capture = null;
+    for (const { list } of this.#frozen) list.thaw();
+    this.#frozen.length = 0;
   }
 
-  /** Called before a collection of the shard changes or goes: encodes what is missing of it. */
+  /** Called before a collection of the shard changes or goes: encodes what is missing of it, or freezes it. */
   beforeChange(value: AnyValue): void {
     if (value.snapshotEpoch === this.epoch) return;
+    if (value instanceof ListValue) {
+      this.#freeze(value);
+      return;
+    }
     const current = this.#current;
     const cursor = this.#cursor;
     if (value !== current) {
       this.#current = value;
       this.#cursor = 0;
     }
-    while (this.#current === value) this.#earlyCount += this.#slice(this.#early, SLICE_BYTES_MAX);
+    for (; this.#current === value; this.#earlyCount++) this.#slice(this.#early, SLICE_BYTES_MAX);
     if (value !== current) {
       this.#current = current;
       this.#cursor = cursor;
@@ -118,18 +145,40 @@ export class ShardCapture {
     return true;
   }
 
-  #slice(sink: ByteSink, maxBytes: number): number {
+  #freeze(list: ListValue): void {
+    const head = new ByteSink(64);
+    beginEntry(head, this.#shard, list, ENTRY_UNCODED);
+    const isCurrent = list === this.#current;
+    this.#frozen.push({ list, copy: list.freeze(), head, cursor: isCurrent ? this.#cursor : 0 });
+    list.snapshotEpoch = this.epoch;
+    if (isCurrent) this.#current = null;
+  }
+
+  #frozenSlice(frozen: FrozenList, sink: ByteSink, maxBytes: number): void {
+    const at = sink.length;
+    sink.raw(frozen.head.bytes, 0, frozen.head.length);
+    if (frozen.cursor > 0) sink.bytes[at + 1] |= ENTRY_CONTINUES;
+    frozen.cursor = frozen.copy.encodeEntries(frozen.cursor, sink, maxBytes);
+    endEntry(sink, at);
+    if (frozen.cursor >= 0) return;
+    frozen.list.thaw();
+    this.#frozen.pop();
+  }
+
+  #slice(sink: ByteSink, maxBytes: number): void {
     // Only called with a current value.
     const value = this.#current as AnyValue;
-    const first = this.#cursor === 0;
-    const at = beginEntry(sink, this.#shard, value, first ? 0 : ENTRY_CONTINUES);
-    this.#cursor = value.encodeSlice(this.#cursor, sink, maxBytes);
+    const isList = value instanceof ListValue;
+    const flags = (this.#cursor === 0 ? 0 : ENTRY_CONTINUES) | (isList ? ENTRY_UNCODED : 0);
+    const at = beginEntry(sink, this.#shard, value, flags);
+    this.#cursor = isList
+      ? value.encodeEntries(this.#cursor, sink, maxBytes)
+      : value.encodeSlice(this.#cursor, sink, maxBytes);
     endEntry(sink, at);
     if (this.#cursor < 0) {
       value.snapshotEpoch = this.epoch;
       this.#current = null;
     }
-    return 1;
   }
 }
 
@@ -215,6 +264,22 @@ function endEntry(sink: ByteSink, at: number): void {
   const klen = bytes.readUInt32LE(at + 2);
   const head = ENTRY_HEADER_BYTES + klen + ((bytes[at + 1] & ENTRY_EXPIRES) === 0 ? 0 : 8);
   sink.setU32(at + 6, sink.length - at - head);
+}
+
+/** Appends what ShardCapture.step() gave in the form that it has on the disk. Where many elements are to be encoded, that is better done in another thread. */
+export function diskEntries(entries: Uint8Array, sink: ByteSink): void {
+  readSnapshotEntries(entries, 0, entries.length, (_type, flags, koff, _klen, _expireAt, voff, vlen) => {
+    const from = koff - ENTRY_HEADER_BYTES - ((flags & ENTRY_EXPIRES) === 0 ? 0 : 8);
+    if ((flags & ENTRY_UNCODED) === 0) {
+      sink.raw(entries, from, voff + vlen - from);
+      return;
+    }
+    const at = sink.length;
+    sink.raw(entries, from, voff - from);
+    sink.bytes[at + 1] = flags & ~ENTRY_UNCODED;
+    putSlice(entries, voff, vlen, sink);
+    endEntry(sink, at);
+  });
 }
 
 /**

@@ -56,7 +56,7 @@ describe("each mutation", () => {
     ["hash-set", (db) => hashSet(db, ["f", "v\xff"]), { details: { fields: [[bytes("f"), value]] } }],
     [
       "list-push",
-      (db) => db.listPush(...k, 1, ["a", "b"]),
+      (db) => db.listPush(...k, 1, ...ranges(["a", "b"])),
       { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
     ],
     ["set-add", (db) => db.setAdd(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
@@ -89,8 +89,8 @@ describe("each mutation", () => {
     const all = logged((db) => {
       db.setString(...k, bytes("v"), 0, 1, 0);
       db.setExpire(...k, 77);
-      db.listPush(bytes("list"), 0, 4, 0, ["a", "b"]);
-      db.listPop(bytes("list"), 0, 4, 0, 1);
+      db.listPush(bytes("list"), 0, 4, 0, ...ranges(["a", "b"]));
+      db.listPop(bytes("list"), 0, 4, 0, 1, null);
       db.removeMany(bytes("keylist"), Int32Array.of(0, 3), Int32Array.of(3, 4), 0, 2);
     });
     expect(all.map(({ op }) => op)).toEqual(["set", "expire", "list-push", "list-pop", "mdel"]);

@@ -10,7 +10,6 @@ const INT = [0n, INT32_MAX] as const;
 
 /** Integers: name, limits, default. */
 const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, value: number])[] = [
-  ["list-max-listpack-size", -INT32_MAX - 1n, INT32_MAX, -2],
   ["list-compress-depth", ...INT, 0],
   ["stream-node-max-entries", ...LONG, 100],
   ["slowlog-log-slower-than", -1n, INT64_MAX, 10_000],
@@ -58,7 +57,6 @@ const SWITCHES: readonly (readonly [name: string, value: boolean])[] = [
 
 /** Names of older versions. */
 const ALIASES: readonly (readonly [older: string, name: string])[] = [
-  ["list-max-ziplist-size", "list-max-listpack-size"],
   ["min-slaves-to-write", "min-replicas-to-write"],
   ["min-slaves-max-lag", "min-replicas-max-lag"],
   ["lua-time-limit", "busy-reply-threshold"],

@@ -180,9 +180,12 @@ function packedLimits(limits: PackedLimits): Parameter[] {
   const hashValue = memory("hash-max-listpack-value", 0n, INT64_MAX, field(limits, "hashValueBytes"));
   const zsetEntries = integer("zset-max-listpack-entries", 0n, INT64_MAX, field(limits, "zsetEntries"));
   const zsetValue = memory("zset-max-listpack-value", 0n, INT64_MAX, field(limits, "zsetValueBytes"));
+  const listSize = integer("list-max-listpack-size", -INT32_MAX - 1n, INT32_MAX, field(limits, "listSize"));
   return [
     hashEntries,
     hashValue,
+    listSize,
+    alias("list-max-ziplist-size", listSize),
     alias("hash-max-ziplist-entries", hashEntries),
     alias("hash-max-ziplist-value", hashValue),
     integer("set-max-intset-entries", 0n, INT64_MAX, field(limits, "setIntegers")),

@@ -1,5 +1,5 @@
 /** One shard of a keyspace as the snapshot entries that bring it back. */
-import { ByteSink, encodeInlineEntries, type Keyspace, SHARDS } from "@hearthkv/engine";
+import { ByteSink, diskEntries, encodeInlineEntries, type Keyspace, SHARDS } from "@hearthkv/engine";
 
 const STEP_BYTES = 1024 * 1024;
 
@@ -14,10 +14,14 @@ export function encodeShard(keyspace: Keyspace, id: number): ShardEntries {
   const blocks: Uint8Array[] = [];
   const capture = keyspace.captureShard(Math.floor(id / SHARDS), id % SHARDS);
   let count = encodeInlineEntries(capture.chunks, (block) => blocks.push(block.slice()));
+  const sink = new ByteSink(STEP_BYTES);
   while (!capture.done) {
-    const sink = new ByteSink(STEP_BYTES);
+    sink.reset();
     count += capture.step(sink, STEP_BYTES);
-    if (sink.length > 0) blocks.push(sink.bytes.slice(0, sink.length));
+    if (sink.length === 0) continue;
+    const block = new ByteSink(sink.length);
+    diskEntries(sink.bytes.subarray(0, sink.length), block);
+    blocks.push(block.bytes.subarray(0, block.length));
   }
   return { blocks, count };
 }

@@ -1,94 +1,93 @@
-import type { ListBlock } from "./list-block.js";
+// Words of a block's description.
+/** Number of the block's chunk. */
+export const CHUNK = 0;
+/** Offset of its first byte in the chunk. */
+export const BASE = 1;
+/** Offset behind its last byte. */
+export const LIMIT = 2;
+/** Offset of the first entry. */
+export const START = 3;
+/** Offset behind the last entry. */
+export const END = 4;
+/** Number of entries. */
+export const COUNT = 5;
+/** First byte that a snapshot being made still needs; NOT_FROZEN when it needs none. */
+export const FROZEN_START = 6;
+/** Offset behind the last such byte; 0 when there is none. */
+export const FROZEN_END = 7;
 
-/** The blocks of a list in their order: a circular array, so that blocks come and go at both ends without moving. */
+export const NOT_FROZEN = 0x7fff_ffff;
+const WORDS = 8;
+
+/**
+ * Where the blocks of a list are, in their order: a circular array, so that blocks come and go at both ends without moving. A block's
+ * description is a few words of `words` from at(i) on; both are void after a block came or went.
+ */
 export class BlockRing {
-  // The length is a power of two, so that positions wrap with a mask.
-  #slots: (ListBlock | null)[] = [null];
+  words = new Int32Array(WORDS);
+  count = 0;
+  // Of a power of two, so that positions wrap with a mask.
+  #capacity = 1;
   #first = 0;
-  #count = 0;
 
-  get count(): number {
-    return this.#count;
+  /** Bytes of the descriptions. */
+  get bytes(): number {
+    return this.words.byteLength;
   }
 
-  /** Block `i`, 0 .. count-1. */
-  get(i: number): ListBlock {
-    return this.#slots[(this.#first + i) & (this.#slots.length - 1)]!;
+  /** Where the description of block `i` (0 .. count-1) is. */
+  at(i: number): number {
+    return ((this.#first + i) & (this.#capacity - 1)) * WORDS;
   }
 
-  pushFirst(block: ListBlock): void {
-    this.#growIfFull();
-    this.#first = (this.#first - 1) & (this.#slots.length - 1);
-    this.#count++;
-    this.#put(0, block);
-  }
-
-  pushLast(block: ListBlock): void {
-    this.#growIfFull();
-    this.#put(this.#count++, block);
-  }
-
-  dropFirst(): void {
-    this.#put(0, null);
-    this.#first = (this.#first + 1) & (this.#slots.length - 1);
-    this.#count--;
-    this.#shrinkIfSparse();
-  }
-
-  dropLast(): void {
-    this.#put(--this.#count, null);
-    this.#shrinkIfSparse();
-  }
-
-  /** Puts a block before block `i`, moving those on the shorter side. */
-  insert(i: number, block: ListBlock): void {
-    if (i < this.#count >> 1) {
-      this.pushFirst(block);
-      for (let k = 0; k < i; k++) this.#put(k, this.get(k + 1));
+  /** Makes room for a description before block `i` (0 .. count), moving those on the shorter side; returns where it is. It is not cleared. */
+  insert(i: number): number {
+    if (this.count === this.#capacity) this.#resize(this.#capacity * 2);
+    this.count++;
+    if (i < this.count >> 1) {
+      this.#first = (this.#first - 1) & (this.#capacity - 1);
+      for (let k = 0; k < i; k++) this.#move(k + 1, k);
     } else {
-      this.pushLast(block);
-      for (let k = this.#count - 1; k > i; k--) this.#put(k, this.get(k - 1));
+      for (let k = this.count - 1; k > i; k--) this.#move(k - 1, k);
     }
-    this.#put(i, block);
+    return this.at(i);
   }
 
-  /** Takes block `i` out, moving those on the shorter side. */
-  remove(i: number): void {
-    if (i < this.#count >> 1) {
-      for (let k = i; k > 0; k--) this.#put(k, this.get(k - 1));
-      this.dropFirst();
+  /** Takes `n` descriptions out from block `i` on, moving those on the shorter side. */
+  remove(i: number, n: number): void {
+    const behind = this.count - i - n;
+    if (i < behind) {
+      for (let k = i - 1; k >= 0; k--) this.#move(k, k + n);
+      this.#first = (this.#first + n) & (this.#capacity - 1);
     } else {
-      for (let k = i; k < this.#count - 1; k++) this.#put(k, this.get(k + 1));
-      this.dropLast();
+      for (let k = 0; k < behind; k++) this.#move(i + n + k, i + k);
     }
+    this.count -= n;
+    let capacity = this.#capacity;
+    while (capacity > 4 && this.count < capacity >> 2) capacity >>= 1;
+    if (capacity < this.#capacity) this.#resize(capacity);
   }
 
-  /** Replaces all blocks. */
-  assign(blocks: readonly ListBlock[]): void {
-    let capacity = 1;
-    while (capacity < blocks.length) capacity *= 2;
-    this.#slots = new Array<ListBlock | null>(capacity).fill(null);
-    this.#first = 0;
-    this.#count = blocks.length;
-    for (let i = 0; i < blocks.length; i++) this.#slots[i] = blocks[i];
+  /** Becomes the same as another ring. */
+  copyFrom(ring: BlockRing): void {
+    this.words = ring.words.slice();
+    this.count = ring.count;
+    this.#capacity = ring.#capacity;
+    this.#first = ring.#first;
   }
 
-  #put(i: number, block: ListBlock | null): void {
-    this.#slots[(this.#first + i) & (this.#slots.length - 1)] = block;
-  }
-
-  #growIfFull(): void {
-    if (this.#count === this.#slots.length) this.#resize(this.#count * 2);
-  }
-
-  #shrinkIfSparse(): void {
-    if (this.#slots.length > 4 && this.#count < this.#slots.length >> 2) this.#resize(this.#slots.length >> 1);
+  #move(from: number, to: number): void {
+    const f = this.at(from);
+    this.words.copyWithin(this.at(to), f, f + WORDS);
   }
 
   #resize(capacity: number): void {
-    const slots = new Array<ListBlock | null>(capacity).fill(null);
-    for (let i = 0; i < this.#count; i++) slots[i] = this.get(i);
-    this.#slots = slots;
+    const words = new Int32Array(capacity * WORDS);
+    const behind = Math.min(this.count, this.#capacity - this.#first);
+    words.set(this.words.subarray(this.#first * WORDS, (this.#first + behind) * WORDS));
+    words.set(this.words.subarray(0, (this.count - behind) * WORDS), behind * WORDS);
+    this.words = words;
+    this.#capacity = capacity;
     this.#first = 0;
   }
 }

@@ -57,7 +57,7 @@ export class ByteSink {
   /** `len` bytes of `source` from `off`, without a length before them. */
   raw(source: Uint8Array, off: number, len: number): void {
     this.#reserve(len);
-    this.bytes.set(source.subarray(off, off + len), this.length);
+    copyBytes(source, off, this.bytes, this.length, len);
     this.length += len;
   }
 

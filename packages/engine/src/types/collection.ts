@@ -34,11 +34,3 @@ export interface Collection {
   /** Gives back what would wait for the garbage collector. The value is not used any more. */
   free(): void;
 }
-
-/** Estimated cost of a collection without elements: its objects, and what arrays reserve on their first push. */
-export const COLLECTION_BYTES = 400;
-
-/** Estimated memory of one string on the V8 heap: a header of 16 bytes, then the characters in whole words. */
-export function stringBytes(s: string): number {
-  return 16 + ((s.length + 7) & ~7);
-}

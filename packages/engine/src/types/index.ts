@@ -4,9 +4,11 @@ import type { SetValue } from "./set.js";
 import type { ZsetValue } from "./zset.js";
 
 export { ByteSink, ByteSource } from "./byte-sink.js";
-export { type ByteVisitor, COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
+export type { ByteVisitor, Collection } from "./collection.js";
 export { HashValue, type PairVisitor } from "./hash.js";
 export { ListValue } from "./list.js";
+export { SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
+export { lengthAt, lengthBytes } from "./list-entries.js";
 export { PACKED_INTEGERS, PACKED_PLAIN, PACKED_SCORES, PackedLimits } from "./packed.js";
 export { SetValue } from "./set.js";
 export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./type-codes.js";

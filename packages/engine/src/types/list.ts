@@ -1,381 +1,472 @@
-import { BlockRing } from "./block-ring.js";
+import type { BlockPool } from "../block-pool.js";
+import { copyBytes } from "../copy-bytes.js";
+import { BASE, type BlockRing, CHUNK, COUNT, END, LIMIT, START } from "./block-ring.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { COLLECTION_BYTES, type Collection, stringBytes } from "./collection.js";
-import { BLOCK_MAX, ListBlock } from "./list-block.js";
+import type { ByteVisitor, Collection } from "./collection.js";
+import { BLOCK_BYTES, hasRoomBefore, hasRoomBehind, ListBlocks, SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
+import { entryBytes, lengthAt, lengthBefore, lengthBytes, putLengths } from "./list-entries.js";
 import { TYPE_LIST } from "./type-codes.js";
 
-const ELEMENT_BYTES = 10; // its place in a block, and its share of the block
-
-// Neighbouring blocks are joined when both together fill no more than this: far from full, or an insertion would split
-// them again.
-const JOIN_MAX = BLOCK_MAX / 2;
+/** The object with its ring of one block, on the JS heap. */
+const LIST_BYTES = 280;
 
 /**
- * A list of latin1 strings: blocks of up to 128 elements in a ring. The ends are O(1). A position is found at once as
- * long as all blocks between the first and the last are full, which pushes, pops and trims keep so; after a change in
- * the middle the blocks up to it are counted. Slices are `count:u32, element*`.
+ * A list of byte strings: blocks of entries (list-entries.ts) outside the JS heap, in a ring. Pushing and popping touches one block at an
+ * end; a position is found by counting blocks from the nearer end. Slices are `count:u32, (length:u32, bytes)*`.
  *
  * Positions are 0 .. size-1 and are not checked: the caller has resolved negative ones and cut off the rest.
  */
 export class ListValue implements Collection {
   readonly type = TYPE_LIST;
-  bytes = COLLECTION_BYTES;
+  size = 0;
   ref = 0;
   snapshotEpoch = 0;
-  #ring = new BlockRing();
-  #size = 0;
-  // True once a block between the first and the last may be other than full.
-  #ragged = false;
-  // What #find found: a block and a position inside it.
+  readonly #pool: BlockPool;
+  readonly #blocks: ListBlocks;
+  readonly #ring: BlockRing;
+  // What #find found: a block, an element in it, and where that one's entry begins.
   #block = 0;
-  #offset = 0;
+  #index = 0;
+  #at = 0;
 
-  get size(): number {
-    return this.#size;
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+    this.#blocks = new ListBlocks(pool);
+    this.#ring = this.#blocks.ring;
   }
 
-  pushHead(value: string): void {
-    if (this.#ring.count === 0 || !this.#ring.get(0).pushHead(value)) {
-      const block = new ListBlock();
-      block.pushHead(value);
-      this.#ring.pushFirst(block);
+  get bytes(): number {
+    return LIST_BYTES + this.#blocks.bytes;
+  }
+
+  /** Adds an element at a side. */
+  push(side: number, buf: Uint8Array, off: number, len: number): void {
+    if (side === SIDE_TAIL) this.#pushTail(buf, off, len);
+    else this.#pushHead(buf, off, len);
+  }
+
+  /** Takes the element at a side; `visit` is given it before. The list must not be empty. */
+  pop(side: number, visit: ByteVisitor | null): void {
+    const last = side === SIDE_TAIL ? this.#ring.count - 1 : 0;
+    const s = this.#ring.at(last);
+    const w = this.#ring.words;
+    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    if (side === SIDE_TAIL) {
+      const end = w[s + END];
+      const len = lengthBefore(bytes, end);
+      const behind = lengthBytes(len);
+      visit?.(bytes, end - behind - len, len);
+      w[s + END] = end - len - 2 * behind;
+    } else {
+      const start = w[s + START];
+      const len = lengthAt(bytes, start);
+      const before = lengthBytes(len);
+      visit?.(bytes, start + before, len);
+      w[s + START] = start + len + 2 * before;
     }
-    this.#added(value);
+    this.size--;
+    if (--w[s + COUNT] === 0) this.#blocks.drop(last, 1);
   }
 
-  pushTail(value: string): void {
-    const count = this.#ring.count;
-    if (count === 0 || !this.#ring.get(count - 1).pushTail(value)) {
-      const block = new ListBlock();
-      block.pushTail(value);
-      this.#ring.pushLast(block);
+  /** Overwrites the element at a position. */
+  set(position: number, buf: Uint8Array, off: number, len: number): void {
+    this.#find(position);
+    const s = this.#ring.at(this.#block);
+    const before = this.#ring.words[s + CHUNK];
+    if (lengthAt(this.#pool.bytes[before], this.#at) === len) {
+      this.#at += this.#blocks.own(s);
+      copyBytes(buf, off, this.#pool.bytes[this.#ring.words[s + CHUNK]], this.#at + lengthBytes(len), len);
+      return;
     }
-    this.#added(value);
-  }
-
-  /** Undefined when the list is empty. */
-  popHead(): string | undefined {
-    if (this.#size === 0) return undefined;
-    const block = this.#ring.get(0);
-    const value = block.popHead();
-    if (block.size === 0) this.#ring.dropFirst();
-    this.#removed(value);
-    return value;
-  }
-
-  /** Undefined when the list is empty. */
-  popTail(): string | undefined {
-    if (this.#size === 0) return undefined;
-    const block = this.#ring.get(this.#ring.count - 1);
-    const value = block.popTail();
-    if (block.size === 0) this.#ring.dropLast();
-    this.#removed(value);
-    return value;
-  }
-
-  at(position: number): string {
-    this.#find(position);
-    return this.#ring.get(this.#block).get(this.#offset);
-  }
-
-  set(position: number, value: string): void {
-    this.#find(position);
-    const block = this.#ring.get(this.#block);
-    this.bytes += stringBytes(value) - stringBytes(block.get(this.#offset));
-    block.items[block.start + this.#offset] = value;
+    this.removeRange(position, position + 1);
+    this.insertAt(position, buf, off, len);
   }
 
   /** Inserts before `position`, 0 .. size. */
-  insertAt(position: number, value: string): void {
+  insertAt(position: number, buf: Uint8Array, off: number, len: number): void {
     if (position === 0) {
-      this.pushHead(value);
-    } else if (position === this.#size) {
-      this.pushTail(value);
+      this.#pushHead(buf, off, len);
+    } else if (position === this.size) {
+      this.#pushTail(buf, off, len);
     } else {
-      this.#insertInside(position, value);
+      this.#find(position);
+      this.#insertHere(buf, off, len);
     }
-  }
-
-  removeAt(position: number): void {
-    this.removeRange(position, position + 1);
-  }
-
-  /** Inserts before the first element equal to `pivot`, or behind it; false when there is none. */
-  insertNear(pivot: string, after: boolean, value: string): boolean {
-    const position = this.indexOf(pivot);
-    if (position < 0) return false;
-    this.insertAt(after ? position + 1 : position, value);
-    return true;
   }
 
   /** Keeps the elements of [from, to) and removes all others. */
   trim(from: number, to: number): void {
-    this.#cutTail(this.#size - to);
-    this.#cutHead(Math.min(from, this.#size));
+    this.removeRange(to, this.size);
+    this.removeRange(0, Math.min(from, this.size));
   }
 
   /** Removes the elements of [from, to). */
   removeRange(from: number, to: number): void {
     if (from >= to) return;
-    if (from === 0) this.#cutHead(to);
-    else if (to === this.#size) this.#cutTail(to - from);
-    else this.#cutInside(from, to - from);
+    this.#find(from);
+    const ring = this.#ring;
+    const first = this.#block;
+    let left = to - from;
+    let whole = first;
+    if (this.#index > 0) {
+      left -= this.#cut(first, this.#index, this.#at, left);
+      whole++;
+    }
+    let end = whole;
+    while (left > 0 && ring.words[ring.at(end) + COUNT] <= left) left -= ring.words[ring.at(end++) + COUNT];
+    if (left > 0) this.#cut(end, 0, ring.words[ring.at(end) + START], left);
+    this.size -= to - from;
+    if (end > whole) this.#blocks.drop(whole, end - whole);
+    this.#blocks.join(first);
+    if (first > 0) this.#blocks.join(first - 1);
   }
 
-  /** Removes up to `limit` elements equal to `value`, from the tail on if asked; returns how many. */
-  removeValue(value: string, limit: number, fromTail = false): number {
-    const blocks = this.#ring.count;
+  /** Removes up to `limit` elements equal to a value, from the tail on if asked; returns how many. */
+  removeValue(buf: Uint8Array, off: number, len: number, limit: number, fromTail = false): number {
+    const ring = this.#ring;
     let removed = 0;
-    for (let n = 0; n < blocks && removed < limit; n++) {
-      const block = this.#ring.get(fromTail ? blocks - 1 - n : n);
-      removed += fromTail ? dropFromTail(block, value, limit - removed) : dropFromHead(block, value, limit - removed);
+    for (let n = ring.count - 1, b = 0; n >= 0 && removed < limit; n--, b++) {
+      const i = fromTail ? n : b;
+      removed += this.#removeEqual(i, buf, off, len, limit - removed, fromTail);
     }
-    if (removed > 0) {
-      this.#size -= removed;
-      this.bytes -= removed * (stringBytes(value) + ELEMENT_BYTES);
-      this.#joinBlocks();
+    this.size -= removed;
+    for (let b = ring.count - 1; b >= 0 && removed > 0; b--) {
+      if (ring.words[ring.at(b) + COUNT] === 0) this.#blocks.drop(b, 1);
+      else this.#blocks.join(b);
     }
     return removed;
   }
 
-  /** First position of `value` in [from, to), -1 when there is none. */
-  indexOf(value: string, from = 0, to = this.#size): number {
-    if (from >= to) return -1;
-    this.#find(from);
-    let base = from - this.#offset;
-    for (let b = this.#block; base < to; b++) {
-      const { items, start } = this.#ring.get(b);
-      const found = items.indexOf(value, start + Math.max(0, from - base));
-      if (found >= 0) return base + found - start < to ? base + found - start : -1;
-      base += items.length - start;
-    }
-    return -1;
+  /** First position of a value in [from, to), -1 when there is none. */
+  indexOf(buf: Uint8Array, off: number, len: number, from = 0, to = this.size): number {
+    const position = this.#walk(from, to, (bytes, at, n) => n !== len || !equal(bytes, at, buf, off, len));
+    return position < to ? position : -1;
   }
 
-  /** Last position of `value` in [from, to), -1 when there is none. */
-  lastIndexOf(value: string, from = 0, to = this.#size): number {
-    if (from >= to) return -1;
-    this.#find(to - 1);
-    let base = to - 1 - this.#offset;
-    for (let b = this.#block; ; b--) {
-      const block = this.#ring.get(b);
-      for (let i = Math.min(block.size, to - base) - 1; i >= 0 && base + i >= from; i--) {
-        if (block.get(i) === value) return base + i;
-      }
-      if (base <= from) return -1;
-      base -= this.#ring.get(b - 1).size;
-    }
+  /** Last position of a value in [from, to), -1 when there is none. */
+  lastIndexOf(buf: Uint8Array, off: number, len: number, from = 0, to = this.size): number {
+    const position = this.#walkBack(from, to, (bytes, at, n) => n !== len || !equal(bytes, at, buf, off, len));
+    return position >= from ? position : -1;
   }
 
   /** Visits the elements of [from, to) in order. */
-  iterate(from: number, to: number, visit: (value: string, position: number) => void): void {
+  iterate(from: number, to: number, visit: ByteVisitor): void {
+    this.eachRun(from, to, (bytes, start, end) => {
+      for (let at = start; at < end; ) {
+        const len = lengthAt(bytes, at);
+        const width = lengthBytes(len);
+        visit(bytes, at + width, len);
+        at += len + 2 * width;
+      }
+    });
+  }
+
+  /** Visits the entries (list-entries.ts) of the elements of [from, to) in order, as many at once as lie side by side. */
+  eachRun(from: number, to: number, visit: (bytes: Uint8Array, start: number, end: number) => void): void {
     if (from >= to) return;
     this.#find(from);
-    let offset = this.#offset;
-    let position = from;
-    for (let b = this.#block; position < to; b++, offset = 0) {
-      const block = this.#ring.get(b);
-      const end = Math.min(block.size, offset + to - position);
-      for (; offset < end; offset++) visit(block.get(offset), position++);
+    const ring = this.#ring;
+    let left = to - from + this.#index;
+    for (let b = this.#block, at = this.#at; left > 0; b++, at = -1) {
+      const s = ring.at(b);
+      const { words } = ring;
+      const bytes = this.#pool.bytes[words[s + CHUNK]];
+      const here = Math.min(left, words[s + COUNT]);
+      const end = here === words[s + COUNT] ? words[s + END] : entryAt(bytes, words, s, here);
+      visit(bytes, at < 0 ? words[s + START] : at, end);
+      left -= here;
     }
   }
 
   /** Visits the elements of [from, to) from the last one backwards. */
-  iterateReverse(from: number, to: number, visit: (value: string, position: number) => void): void {
-    if (from >= to) return;
-    this.#find(to - 1);
-    let offset = this.#offset;
-    let position = to - 1;
-    for (let b = this.#block; ; b--, offset = this.#ring.get(b).size - 1) {
-      const block = this.#ring.get(b);
-      for (; offset >= 0 && position >= from; offset--) visit(block.get(offset), position--);
-      if (position < from) return;
-    }
+  iterateReverse(from: number, to: number, visit: ByteVisitor): void {
+    this.#walkBack(from, to, (bytes, at, len) => {
+      visit(bytes, at, len);
+      return true;
+    });
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
     const countAt = out.length;
     out.u32(0);
-    if (cursor >= this.#size) return -1;
-    this.#find(cursor);
-    let offset = this.#offset;
-    let position = cursor;
-    for (let b = this.#block; position < this.#size; b++, offset = 0) {
-      const block = this.#ring.get(b);
-      for (; offset < block.size; offset++, position++) {
-        if (position > cursor && out.length - countAt >= maxBytes) break;
-        out.str(block.get(offset));
-      }
-      if (offset < block.size) break;
-    }
+    if (cursor >= this.size) return -1;
+    const position = this.#walk(cursor, this.size, (bytes, at, len) => {
+      if (out.length - countAt >= maxBytes && out.length - countAt > 4) return false;
+      out.blob(bytes, at, len);
+      return true;
+    });
     out.setU32(countAt, position - cursor);
-    return position < this.#size ? position : -1;
+    return position < this.size ? position : -1;
   }
 
-  free(): void {}
+  /** As encodeSlice, but gives the entries as they lie side by side in a block, and at least one block; putSlice() makes a slice of them. */
+  encodeEntries(cursor: number, out: ByteSink, maxBytes: number): number {
+    if (cursor >= this.size) return -1;
+    this.#find(cursor);
+    const ring = this.#ring;
+    const end = out.length + maxBytes;
+    let position = cursor - this.#index;
+    for (let b = this.#block, at = this.#at; b < ring.count; b++, at = -1) {
+      const s = ring.at(b);
+      const w = ring.words;
+      const from = at < 0 ? w[s + START] : at;
+      const bytes = w[s + END] - from;
+      if (at < 0 && out.length + bytes > end) return position;
+      out.raw(this.#pool.bytes[w[s + CHUNK]], from, bytes);
+      position += w[s + COUNT];
+    }
+    return -1;
+  }
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
-    for (let left = source.u32(); left > 0; left--) this.pushTail(source.str());
-  }
-
-  #added(value: string): void {
-    this.#size++;
-    this.bytes += stringBytes(value) + ELEMENT_BYTES;
-  }
-
-  #removed(value: string): void {
-    this.#size--;
-    this.bytes -= stringBytes(value) + ELEMENT_BYTES;
-    if (this.#ring.count <= 1) this.#ragged = false;
-  }
-
-  /** Sets #block and #offset to where `position` is. */
-  #find(position: number): void {
-    const firstSize = this.#ring.get(0).size;
-    if (position < firstSize) {
-      this.#block = 0;
-      this.#offset = position;
-    } else if (!this.#ragged) {
-      const behind = position - firstSize;
-      this.#block = 1 + Math.floor(behind / BLOCK_MAX);
-      this.#offset = behind % BLOCK_MAX;
-    } else if (position < this.#size / 2) {
-      this.#findForwards(position);
-    } else {
-      this.#findBackwards(position);
+    for (let left = source.u32(); left > 0; left--) {
+      const n = source.blob();
+      this.#pushTail(source.bytes, source.blobAt, n);
     }
   }
 
-  #findForwards(position: number): void {
-    let offset = position;
-    let b = 0;
-    for (let size = this.#ring.get(0).size; offset >= size; size = this.#ring.get(++b).size) offset -= size;
-    this.#block = b;
-    this.#offset = offset;
+  /**
+   * The list as it is now, to be read while this one goes on changing; `thaw` ends that. The two share their blocks: pushes write beside the
+   * bytes of then, what would change them moves to another block first, and a block that goes is kept.
+   */
+  freeze(): ListValue {
+    const copy = new ListValue(this.#pool);
+    this.#blocks.freeze(copy.#ring);
+    copy.size = this.size;
+    return copy;
   }
 
-  #findBackwards(position: number): void {
-    let b = this.#ring.count - 1;
-    let base = this.#size - this.#ring.get(b).size;
-    while (position < base) base -= this.#ring.get(--b).size;
-    this.#block = b;
-    this.#offset = position - base;
+  /** The frozen copy is not used any more. */
+  thaw(): void {
+    this.#blocks.thaw();
   }
 
-  #insertInside(position: number, value: string): void {
-    this.#find(position);
-    let block = this.#ring.get(this.#block);
-    if (block.size === BLOCK_MAX) {
-      const upper = block.split();
-      this.#ring.insert(this.#block + 1, upper);
-      if (this.#offset > block.size) {
-        this.#offset -= block.size;
-        block = upper;
-      }
-    }
-    block.insert(this.#offset, value);
-    this.#added(value);
-    this.#ragged = this.#ring.count > 1;
+  free(): void {
+    if (this.#ring.count > 0) this.#blocks.drop(0, this.#ring.count);
+    this.size = 0;
   }
 
-  #cutHead(count: number): void {
-    for (let left = count; left > 0; ) {
-      const block = this.#ring.get(0);
-      if (block.size <= left) {
-        left -= block.size;
-        this.#dropWhole(block);
-        this.#ring.dropFirst();
-      } else {
-        for (; left > 0; left--) this.#removed(block.popHead());
-      }
-    }
-  }
-
-  #cutTail(count: number): void {
-    for (let left = count; left > 0; ) {
-      const block = this.#ring.get(this.#ring.count - 1);
-      if (block.size <= left) {
-        left -= block.size;
-        this.#dropWhole(block);
-        this.#ring.dropLast();
-      } else {
-        for (; left > 0; left--) this.#removed(block.popTail());
-      }
-    }
-  }
-
-  #cutInside(from: number, count: number): void {
-    this.#find(from);
-    const first = this.#block;
-    let offset = this.#offset;
-    let left = count;
-    for (let b = first; left > 0; b++, offset = 0) {
-      const block = this.#ring.get(b);
-      const here = Math.min(left, block.size - offset);
-      for (let i = 0; i < here; i++) this.#removed(block.get(offset + i));
-      block.remove(offset, here);
-      left -= here;
-    }
-    // One block changed: look at its neighbours only. Several: the walk over all blocks costs no more than the cut.
-    if (count === 1) this.#settle(first);
-    else this.#joinBlocks();
-  }
-
-  #dropWhole(block: ListBlock): void {
-    for (let i = 0; i < block.size; i++) this.#removed(block.get(i));
-  }
-
-  /** After block `b` has shrunk: drops it when empty, joins it with a neighbour when both are small. */
-  #settle(b: number): void {
+  #pushTail(buf: Uint8Array, off: number, len: number): void {
     const ring = this.#ring;
-    const block = ring.get(b);
-    if (block.size === 0) {
-      ring.remove(b);
-    } else if (b + 1 < ring.count && block.size + ring.get(b + 1).size <= JOIN_MAX) {
-      block.absorb(ring.get(b + 1));
-      ring.remove(b + 1);
-    } else if (b > 0 && block.size + ring.get(b - 1).size <= JOIN_MAX) {
-      ring.get(b - 1).absorb(block);
-      ring.remove(b);
-    }
-    this.#ragged = ring.count > 1;
+    const need = entryBytes(len);
+    let s = ring.count === 0 ? -1 : ring.at(ring.count - 1);
+    if (s < 0 || !hasRoomBehind(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_TAIL, need);
+    const w = ring.words;
+    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const end = w[s + END];
+    copyBytes(buf, off, bytes, putLengths(bytes, end, len), len);
+    w[s + END] = end + need;
+    w[s + COUNT]++;
+    this.size++;
   }
 
-  /** Drops empty blocks and joins small neighbours, over the whole list. */
-  #joinBlocks(): void {
-    const kept: ListBlock[] = [];
-    for (let b = 0; b < this.#ring.count; b++) {
-      const block = this.#ring.get(b);
-      const last = kept.at(-1);
-      if (block.size === 0) continue;
-      if (last !== undefined && last.size + block.size <= JOIN_MAX) last.absorb(block);
-      else kept.push(block);
+  #pushHead(buf: Uint8Array, off: number, len: number): void {
+    const ring = this.#ring;
+    const need = entryBytes(len);
+    let s = ring.count === 0 ? -1 : ring.at(0);
+    if (s < 0 || !hasRoomBefore(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_HEAD, need);
+    const w = ring.words;
+    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const start = w[s + START] - need;
+    copyBytes(buf, off, bytes, putLengths(bytes, start, len), len);
+    w[s + START] = start;
+    w[s + COUNT]++;
+    this.size++;
+  }
+
+  /** Sets #block, #index and #at to where `position` is. */
+  #find(position: number): void {
+    const ring = this.#ring;
+    const w = ring.words;
+    let b: number;
+    let index: number;
+    if (position < this.size >> 1) {
+      index = position;
+      for (b = 0; index >= w[ring.at(b) + COUNT]; b++) index -= w[ring.at(b) + COUNT];
+    } else {
+      b = ring.count - 1;
+      let base = this.size - w[ring.at(b) + COUNT];
+      while (position < base) base -= w[ring.at(--b) + COUNT];
+      index = position - base;
     }
-    this.#ring.assign(kept);
-    this.#ragged = kept.length > 1;
+    const s = ring.at(b);
+    this.#block = b;
+    this.#index = index;
+    this.#at = entryAt(this.#pool.bytes[w[s + CHUNK]], w, s, index);
+  }
+
+  /** Visits the elements of [from, to) in order until `visit` says false; returns the position of that one, else `to`. */
+  #walk(from: number, to: number, visit: (bytes: Uint8Array, at: number, len: number) => boolean): number {
+    if (from >= to) return to;
+    this.#find(from);
+    const ring = this.#ring;
+    let position = from;
+    let at = this.#at;
+    for (let b = this.#block; ; b++, at = ring.words[ring.at(b) + START]) {
+      const s = ring.at(b);
+      const bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+      const end = ring.words[s + END];
+      while (at < end) {
+        const len = lengthAt(bytes, at);
+        const width = lengthBytes(len);
+        if (!visit(bytes, at + width, len)) return position;
+        if (++position === to) return to;
+        at += len + 2 * width;
+      }
+    }
+  }
+
+  /** Visits the elements of [from, to) backwards until `visit` says false; returns the position of that one, else from - 1. */
+  #walkBack(from: number, to: number, visit: (bytes: Uint8Array, at: number, len: number) => boolean): number {
+    if (from >= to) return from - 1;
+    this.#find(to - 1);
+    const ring = this.#ring;
+    let position = to - 1;
+    let s = ring.at(this.#block);
+    let bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+    let end = this.#at + entryBytes(lengthAt(bytes, this.#at));
+    for (let b = this.#block; ; ) {
+      const start = ring.words[s + START];
+      while (end > start) {
+        const len = lengthBefore(bytes, end);
+        const width = lengthBytes(len);
+        if (!visit(bytes, end - width - len, len)) return position;
+        if (--position < from) return position;
+        end -= len + 2 * width;
+      }
+      s = ring.at(--b);
+      bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+      end = ring.words[s + END];
+    }
+  }
+
+  /** Inserts before the element that #find found. */
+  #insertHere(buf: Uint8Array, off: number, len: number): void {
+    const ring = this.#ring;
+    const need = entryBytes(len);
+    let s = ring.at(this.#block);
+    let at = this.#at;
+    const used = ring.words[s + END] - ring.words[s + START];
+    if (used + need > BLOCK_BYTES) {
+      s = this.#split(this.#block, need);
+      at = ring.words[s + END];
+    } else {
+      at += this.#blocks.own(s);
+      const capacity = ring.words[s + LIMIT] - ring.words[s + BASE];
+      if (ring.words[s + LIMIT] - ring.words[s + END] < need)
+        at += this.#blocks.relocate(s, Math.max(used + need, capacity), 0);
+    }
+    const w = ring.words;
+    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    bytes.copyWithin(at + need, at, w[s + END]);
+    copyBytes(buf, off, bytes, putLengths(bytes, at, len), len);
+    w[s + END] += need;
+    w[s + COUNT]++;
+    this.size++;
+  }
+
+  /** Moves the entries from #at on into a block behind block `b`; returns the block before them that has `need` bytes of room at its end. */
+  #split(b: number, need: number): number {
+    const ring = this.#ring;
+    const s = ring.at(b);
+    const from = this.#at;
+    const used = ring.words[s + END] - from;
+    if (this.#index > 0) {
+      const upper = this.#blocks.add(b + 1, used, SIDE_TAIL);
+      const w = ring.words;
+      const lower = ring.at(b);
+      copyBytes(this.#pool.bytes[w[lower + CHUNK]], from, this.#pool.bytes[w[upper + CHUNK]], w[upper + START], used);
+      w[upper + END] = w[upper + START] + used;
+      w[upper + COUNT] = w[lower + COUNT] - this.#index;
+      w[lower + END] = from;
+      w[lower + COUNT] = this.#index;
+      if (hasRoomBehind(w, lower, need)) return lower;
+      return this.#blocks.add(b + 1, need, SIDE_TAIL);
+    }
+    // Before block b: #find never finds the first element of the first block here, that is pushed.
+    if (hasRoomBehind(ring.words, ring.at(b - 1), need)) return ring.at(b - 1);
+    return this.#blocks.add(b, need, SIDE_TAIL);
+  }
+
+  /** Removes up to `count` elements of block `b` from its element `index` on, which is at `at`; returns how many. The block does not become empty. */
+  #cut(b: number, index: number, at: number, count: number): number {
+    const ring = this.#ring;
+    const s = ring.at(b);
+    const here = Math.min(count, ring.words[s + COUNT] - index);
+    let from = at;
+    let to = at;
+    const bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+    for (let n = here; n > 0; n--) to += entryBytes(lengthAt(bytes, to));
+    if (index === 0) {
+      ring.words[s + START] = to;
+    } else if (to === ring.words[s + END]) {
+      ring.words[s + END] = from;
+    } else {
+      const moved = this.#blocks.own(s);
+      from += moved;
+      to += moved;
+      this.#pool.bytes[ring.words[s + CHUNK]].copyWithin(from, to, ring.words[s + END]);
+      ring.words[s + END] -= to - from;
+    }
+    ring.words[s + COUNT] -= here;
+    return here;
+  }
+
+  /** Removes elements equal to a value from one block, which may become empty; returns how many. */
+  #removeEqual(b: number, buf: Uint8Array, off: number, len: number, limit: number, fromTail: boolean): number {
+    const s = this.#ring.at(b);
+    const w = this.#ring.words;
+    const matches = countEqual(this.#pool.bytes[w[s + CHUNK]], w[s + START], w[s + END], buf, off, len);
+    if (matches === 0) return 0;
+    this.#blocks.own(s);
+    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const end = w[s + END];
+    let spared = fromTail ? Math.max(0, matches - limit) : 0;
+    let removed = 0;
+    let kept = w[s + START];
+    for (let at = kept; at < end; ) {
+      const n = lengthAt(bytes, at);
+      const size = entryBytes(n);
+      const match = removed < limit && n === len && equal(bytes, at + lengthBytes(n), buf, off, len);
+      if (match && spared === 0) {
+        removed++;
+      } else {
+        if (match) spared--;
+        if (kept < at) bytes.copyWithin(kept, at, at + size);
+        kept += size;
+      }
+      at += size;
+    }
+    w[s + END] = kept;
+    w[s + COUNT] -= removed;
+    return removed;
   }
 }
 
-function dropFromHead(block: ListBlock, value: string, limit: number): number {
-  const items = block.items;
-  let kept = block.start;
-  let dropped = 0;
-  for (let i = block.start; i < items.length; i++) {
-    if (dropped < limit && items[i] === value) dropped++;
-    else items[kept++] = items[i];
+/** Where the entry of a block's element `index` begins. */
+function entryAt(bytes: Uint8Array, w: Int32Array, s: number, index: number): number {
+  if (index < w[s + COUNT] >> 1) {
+    let at = w[s + START];
+    for (let i = 0; i < index; i++) at += entryBytes(lengthAt(bytes, at));
+    return at;
   }
-  items.length = kept;
-  return dropped;
+  let at = w[s + END];
+  for (let i = w[s + COUNT]; i > index; i--) at -= entryBytes(lengthBefore(bytes, at));
+  return at;
 }
 
-function dropFromTail(block: ListBlock, value: string, limit: number): number {
-  const items = block.items;
-  let dropped = 0;
-  for (let i = items.length - 1; i >= block.start && dropped < limit; i--) {
-    if (items[i] !== value) continue;
-    items.splice(i, 1);
-    dropped++;
+function countEqual(bytes: Uint8Array, start: number, end: number, buf: Uint8Array, off: number, len: number): number {
+  let count = 0;
+  for (let at = start; at < end; ) {
+    const n = lengthAt(bytes, at);
+    if (n === len && equal(bytes, at + lengthBytes(n), buf, off, len)) count++;
+    at += entryBytes(n);
   }
-  return dropped;
+  return count;
+}
+
+function equal(bytes: Uint8Array, at: number, buf: Uint8Array, off: number, len: number): boolean {
+  for (let i = 0; i < len; i++) if (bytes[at + i] !== buf[off + i]) return false;
+  return true;
 }

@@ -21,7 +21,7 @@
  */
 import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { TYPE_HASH, TYPE_SET, TYPE_ZSET } from "./type-codes.js";
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "./type-codes.js";
 
 export const PACKED_HEADER_BYTES = 6;
 /** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
@@ -45,6 +45,8 @@ export class PackedLimits {
   setValueBytes = 64;
   zsetEntries = 128;
   zsetValueBytes = 64;
+  /** Redis's list-max-listpack-size: from -1 to -5 so many bytes as LIST_BYTES_MAX has, else so many elements (and 8 KB). */
+  listSize = -2;
 }
 
 /** Number of entries of the packed collection at `at`. */
@@ -179,6 +181,16 @@ export function fitsPacked(entries: number, limit: number, bytes: number): boole
   return entries <= limit && entries <= ENTRIES_MAX && bytes <= PACKED_BYTES_MAX;
 }
 
+/** As fitsPacked, for a list. What Redis would need to walk it backwards counts, too. */
+export function fitsPackedList(limits: PackedLimits, entries: number, bytes: number): boolean {
+  const { listSize } = limits;
+  const entriesMax = listSize < 0 ? ENTRIES_MAX : Math.max(1, listSize);
+  const bytesMax = LIST_BYTES_MAX[listSize < 0 ? Math.min(-listSize, LIST_BYTES_MAX.length) - 1 : 1];
+  return fitsPacked(entries, entriesMax, bytes + entries) && bytes + entries <= bytesMax;
+}
+
+const LIST_BYTES_MAX = [4096, 8192, 16384, 32768, 65536];
+
 /** An integer of 64 bits as Redis prints one. */
 export function isInteger(buf: Uint8Array, off: number, len: number): boolean {
   const negative = len > 0 && buf[off] === 45;
@@ -230,6 +242,10 @@ export function packSlice(
 ): boolean {
   const slice = new ByteSource(bytes, off, len);
   const entries = slice.u32();
+  if (type === TYPE_LIST) {
+    if (!fitsPackedList(limits, entries, slice.remaining - 3 * entries)) return false;
+    return packElements(PACKED_PLAIN, 1, entries, PACKED_BYTES_MAX, slice, entries, out);
+  }
   if (type === TYPE_HASH) {
     return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, entries, out);
   }

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { type Database, Keyspace, ListValue, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "../../src/index.js";
+import { type Database, Keyspace, SIDE_HEAD, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "../../src/index.js";
 import { OP_SETNX } from "../../src/ops.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
 import { textAt } from "../types/seeded.js";
@@ -147,9 +147,13 @@ export class Driver {
       checkZset(k, db, expected.data);
       return;
     }
-    const value = db.value;
-    if (value instanceof ListValue && expected.type === TYPE_LIST) {
-      value.iterate(0, value.size, (element, i) => same(k, `[${i}]`, element, expected.data[i]));
+    if (expected.type === TYPE_LIST) {
+      let at = this.random.int(3) === 0 ? this.random.int(expected.data.length) : 0;
+      db.listRange(at, expected.data.length, (buf, off, len) => {
+        same(k, `[${at}]`, textAt(buf, off, len), expected.data[at]);
+        at++;
+      });
+      same(k, "visited", at, expected.data.length);
     }
   }
 
@@ -391,14 +395,21 @@ const list: Operation = (d) => {
   if (value === null) return;
   const db = d.keyspace.db(0);
   const side = d.random.int(2);
+  const head = side === SIDE_HEAD;
   if (d.random.int(3) > 0) {
     const values = Array.from({ length: 1 + d.random.int(20) }, () => d.text());
-    same(k, "push", db.listPush(key, 0, key.length, side, values), value.data.length + values.length);
-    for (const v of values) side === 0 ? value.data.unshift(v) : value.data.push(v);
+    // Rare, or most lists would be too large to be packed.
+    if (d.random.int(60) === 0) values.push("e".repeat(d.random.int(9000)));
+    same(k, "push", db.listPush(key, 0, key.length, side, ...ranges(values)), value.data.length + values.length);
+    for (const v of values) head ? value.data.unshift(v) : value.data.push(v);
   } else {
-    for (const v of db.listPop(key, 0, key.length, side, 1 + d.random.int(15))) {
-      same(k, "pop", v, side === 0 ? value.data.shift() : value.data.pop());
-    }
+    const count = 1 + d.random.int(d.random.int(4) === 0 ? 300 : 15);
+    const popped = Math.min(count, value.data.length);
+    const real = db.listPop(key, 0, key.length, side, count, (buf, off, len) => {
+      const expected = head ? value.data.shift() : value.data.pop();
+      same(k, "pop", textAt(buf, off, len), expected);
+    });
+    same(k, "popped", real, popped);
   }
   keep(d, k, value);
 };
@@ -519,6 +530,7 @@ const packLess: Operation = (d) => {
   limits.setValueBytes = d.random.pick([0, 2, 10, 64, 300]);
   limits.zsetEntries = d.random.int(30);
   limits.zsetValueBytes = d.random.pick([0, 2, 10, 64, 300]);
+  limits.listSize = d.random.pick([-5, -2, -1, 0, 1, 10, 100]);
 };
 
 const look: Operation = (d) => d.check(d.key().toString());

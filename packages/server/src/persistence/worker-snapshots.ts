@@ -1,6 +1,6 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
 import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
-import { BLOCK_BYTES, encodeInlineEntries } from "@hearthkv/engine";
+import { BLOCK_BYTES, ByteSink, diskEntries, encodeInlineEntries } from "@hearthkv/engine";
 import { releaseBuffer } from "../release-buffer.js";
 import {
   type FromWorker,
@@ -18,6 +18,9 @@ const FLUSH_BYTES = 32 * 1024 * 1024;
 const SPARE_BLOCKS_MAX = 4;
 /** A shard with more is written as several sections. */
 const SECTION_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A buffer for entries that one large element made larger than this is given back. */
+const SINK_KEEP_BYTES = 4 * 1024 * 1024;
 
 type SnapshotMessage = Extract<ToWorker, { readonly id: number }>;
 type FinishMessage = Extract<ToWorker, { readonly type: "snapshotFinish" }>;
@@ -38,6 +41,7 @@ export class WorkerSnapshots {
   /** The snapshot being written; messages of any other are of one that failed. */
   #id = -1;
   #flushedBytes = 0;
+  #sink = new ByteSink();
 
   constructor(dir: Directory, start: WorkerStart, log: WorkerLog, post: (message: FromWorker) => void) {
     this.#dir = dir;
@@ -94,7 +98,7 @@ export class WorkerSnapshots {
     for (const piece of pieces) {
       const { sectionId, sequence, entries } = piece;
       bytes += pieceBytes(piece);
-      if (entries !== null) writer.addSection(sectionId, sequence, piece.entryCount, [entries]);
+      if (entries !== null) this.#addEntries(writer, sectionId, sequence, piece.entryCount, entries);
       else this.#addInline(writer, piece);
       if (writer.bytes - this.#flushedBytes >= FLUSH_BYTES) {
         this.#flushedBytes = writer.bytes;
@@ -141,6 +145,14 @@ export class WorkerSnapshots {
     const spare = bytes <= BLOCK_BYTES ? this.#spareBlocks.pop() : undefined;
     return spare ?? Buffer.allocUnsafeSlow(bytes);
   };
+
+  #addEntries(writer: SnapshotWriter, sectionId: number, sequence: number, count: number, entries: Uint8Array): void {
+    const sink = this.#sink;
+    sink.reset();
+    diskEntries(entries, sink);
+    writer.addSection(sectionId, sequence, count, [sink.bytes.subarray(0, sink.length)]);
+    if (sink.bytes.length > SINK_KEEP_BYTES) this.#sink = new ByteSink();
+  }
 
   async #publish(writer: SnapshotWriter, message: FinishMessage): Promise<void> {
     const { id, walPos } = message;

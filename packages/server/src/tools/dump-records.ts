@@ -83,7 +83,7 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
       break;
     }
     case "list":
-      db.listPush(...k, SIDE_TAIL, asTexts(value));
+      db.listPush(...k, SIDE_TAIL, ...asRanges(asList(value).map(asBytes)));
       break;
     case "set":
       db.setAdd(...k, ...asRanges(asList(value).map(asBytes)));
@@ -115,10 +115,6 @@ function asBytes(value: Described | undefined): Buffer {
   throw new DataError("bytes are expected in a value");
 }
 
-function latin1(value: Described | undefined): string {
-  return asBytes(value).toString("latin1");
-}
-
 function asScore(value: Described | undefined): number {
   if (typeof value === "number" && !Number.isNaN(value)) return value;
   throw new DataError("a score must be a number");
@@ -137,10 +133,6 @@ function asRanges(
   const len = Int32Array.from(elements, (element) => element.length);
   for (let i = 1; i < off.length; i++) off[i] = off[i - 1] + len[i - 1];
   return [Buffer.concat(elements), off, len, 0, elements.length];
-}
-
-function asTexts(value: Described): string[] {
-  return asList(value).map(latin1);
 }
 
 function asPairs(value: Described): (readonly Described[])[] {

@@ -1,0 +1,185 @@
+import type { BlockPool } from "../block-pool.js";
+import { copyBytes } from "../copy-bytes.js";
+import {
+  BASE,
+  BlockRing,
+  CHUNK,
+  COUNT,
+  END,
+  FROZEN_END,
+  FROZEN_START,
+  LIMIT,
+  NOT_FROZEN,
+  START,
+} from "./block-ring.js";
+
+/** Head or tail of a list. */
+export const SIDE_HEAD = 0;
+export const SIDE_TAIL = 1;
+
+/** Size of an ordinary block. A block at an end of a short list is smaller and grows by doubling; a large element has one of its own size. */
+export const BLOCK_BYTES = 8192;
+const FIRST_BLOCK_BYTES = 1024;
+/** A new block has at least this share of what all others have: so a list of medium length is not half empty. */
+const NEW_BLOCK_SHARE = 8;
+/** Neighbours are joined when both together fill no more than this: far from full, or an insertion would split them again. */
+const JOIN_BYTES = BLOCK_BYTES / 2;
+
+/**
+ * The blocks of a list, and what moves entries from one to another. A block is named by its number, or by `s`, the place of its description
+ * in the ring's words, which is void after a block came or went.
+ *
+ *   block   [ free | entry entry entry ... | free ]       BASE, START, END, LIMIT
+ *
+ * While a copy is frozen, bytes from FROZEN_START to FROZEN_END of a block are left as they are, and blocks are not given back.
+ */
+export class ListBlocks {
+  readonly pool: BlockPool;
+  readonly ring = new BlockRing();
+  /** Bytes of the blocks, and of the ring beyond its first place. */
+  bytes = 0;
+  // Blocks that a frozen copy still needs and this list does not: chunk and first byte of each.
+  #orphans: number[] = [];
+
+  constructor(pool: BlockPool) {
+    this.pool = pool;
+  }
+
+  /** Makes `copy` a frozen copy of the ring, until thaw(). */
+  freeze(copy: BlockRing): void {
+    const { ring } = this;
+    const { words } = ring;
+    for (let b = 0; b < ring.count; b++) {
+      const s = ring.at(b);
+      words[s + FROZEN_START] = words[s + START];
+      words[s + FROZEN_END] = words[s + END];
+    }
+    copy.copyFrom(ring);
+  }
+
+  /** The frozen copy is not used any more. */
+  thaw(): void {
+    const ring = this.ring;
+    const { words } = ring;
+    for (let b = 0; b < ring.count; b++) {
+      const s = ring.at(b);
+      words[s + FROZEN_START] = NOT_FROZEN;
+      words[s + FROZEN_END] = 0;
+    }
+    for (let i = 0; i < this.#orphans.length; i += 2) this.pool.give(this.#orphans[i], this.#orphans[i + 1]);
+    this.#orphans = [];
+  }
+
+  /** The block at an end has no room on that side: makes some in it, or a new block; returns its place in the ring. */
+  makeRoom(side: number, need: number): number {
+    const ring = this.ring;
+    if (ring.count > 0) {
+      const s = ring.at(side === SIDE_TAIL ? ring.count - 1 : 0);
+      const w = ring.words;
+      const capacity = Math.min(w[s + LIMIT] - w[s + BASE], BLOCK_BYTES);
+      const wanted = w[s + END] - w[s + START] + need;
+      if (wanted * 2 <= capacity) {
+        this.relocate(s, capacity, side === SIDE_TAIL ? 0 : -1);
+        return s;
+      }
+      if (wanted <= BLOCK_BYTES && capacity < BLOCK_BYTES) {
+        this.relocate(s, Math.min(BLOCK_BYTES, Math.max(wanted, capacity * 2)), side === SIDE_TAIL ? 0 : -1);
+        return s;
+      }
+    }
+    const share = Math.min(BLOCK_BYTES, this.bytes / NEW_BLOCK_SHARE);
+    return this.add(side === SIDE_TAIL ? ring.count : 0, Math.max(need, share, FIRST_BLOCK_BYTES), side);
+  }
+
+  /** An empty block before block `i`, to be filled from its head on or, for SIDE_HEAD, from its tail. */
+  add(i: number, capacity: number, side: number): number {
+    const c = this.pool.take(capacity);
+    const { base, size } = this.pool;
+    const ring = this.ring;
+    this.bytes -= ring.bytes;
+    const s = ring.insert(i);
+    this.bytes += ring.bytes + size;
+    const w = ring.words;
+    w[s + CHUNK] = c;
+    w[s + BASE] = base;
+    w[s + LIMIT] = base + size;
+    w[s + START] = side === SIDE_TAIL ? base : base + size;
+    w[s + END] = w[s + START];
+    w[s + COUNT] = 0;
+    w[s + FROZEN_START] = NOT_FROZEN;
+    w[s + FROZEN_END] = 0;
+    return s;
+  }
+
+  /** Moves a block's entries to another block of at least `capacity` bytes, `gap` bytes from its begin (-1: to its end); returns how far. */
+  relocate(s: number, capacity: number, gap: number): number {
+    const w = this.ring.words;
+    const from = w[s + START];
+    const used = w[s + END] - from;
+    const source = this.pool.bytes[w[s + CHUNK]];
+    const c = this.pool.take(capacity);
+    const { base, size } = this.pool;
+    const start = base + (gap < 0 ? size - used : gap);
+    copyBytes(source, from, this.pool.bytes[c], start, used);
+    this.bytes += size;
+    this.#give(s);
+    w[s + CHUNK] = c;
+    w[s + BASE] = base;
+    w[s + LIMIT] = base + size;
+    w[s + START] = start;
+    w[s + END] = start + used;
+    w[s + FROZEN_START] = NOT_FROZEN;
+    w[s + FROZEN_END] = 0;
+    return start - from;
+  }
+
+  /** To be called before bytes of a block's entries change; returns how far the entries moved by it. */
+  own(s: number): number {
+    const w = this.ring.words;
+    if (w[s + FROZEN_END] === 0) return 0;
+    return this.relocate(s, w[s + LIMIT] - w[s + BASE], w[s + START] - w[s + BASE]);
+  }
+
+  #give(s: number): void {
+    const w = this.ring.words;
+    this.bytes -= w[s + LIMIT] - w[s + BASE];
+    if (w[s + FROZEN_END] === 0) this.pool.give(w[s + CHUNK], w[s + BASE]);
+    else this.#orphans.push(w[s + CHUNK], w[s + BASE]);
+  }
+
+  /** Gives back `n` blocks from block `i` on. */
+  drop(i: number, n: number): void {
+    const ring = this.ring;
+    for (let b = i; b < i + n; b++) this.#give(ring.at(b));
+    this.bytes -= ring.bytes;
+    ring.remove(i, n);
+    this.bytes += ring.bytes;
+  }
+
+  /** Joins block `b` with the one behind it when both are small. */
+  join(b: number): void {
+    const ring = this.ring;
+    if (b + 1 >= ring.count) return;
+    const s = ring.at(b);
+    const next = ring.at(b + 1);
+    const w = ring.words;
+    const used = w[next + END] - w[next + START];
+    const both = used + w[s + END] - w[s + START];
+    if (both > JOIN_BYTES) return;
+    if (!hasRoomBehind(w, s, used)) this.relocate(s, Math.max(both, w[s + LIMIT] - w[s + BASE]), 0);
+    copyBytes(this.pool.bytes[w[next + CHUNK]], w[next + START], this.pool.bytes[w[s + CHUNK]], w[s + END], used);
+    w[s + END] += used;
+    w[s + COUNT] += w[next + COUNT];
+    this.drop(b + 1, 1);
+  }
+}
+
+/** Whether `need` bytes fit behind a block's entries, where no frozen copy has anything. */
+export function hasRoomBehind(w: Int32Array, s: number, need: number): boolean {
+  return w[s + LIMIT] - w[s + END] >= need && w[s + END] >= w[s + FROZEN_END];
+}
+
+/** The same before them. */
+export function hasRoomBefore(w: Int32Array, s: number, need: number): boolean {
+  return w[s + START] - w[s + BASE] >= need && w[s + START] <= w[s + FROZEN_START];
+}
