@@ -17,7 +17,7 @@ const WRITERS = 8;
 const COMPARE_EVERY = 4;
 const CYCLE_MS_MAX = 10_000;
 
-const flags = ["--wal-max-bytes", "1mb", "--snapshot-interval-s", "0.2", "--enable-debug-command"];
+const flags = ["--wal-max-bytes", "128kb", "--snapshot-interval-s", "0.2", "--enable-debug-command"];
 
 test.for(["written", "synced", "memory"])(
   "acknowledged with --ack %s",
