@@ -5,7 +5,7 @@
  *   npm run campaign -- NAME [--count N]
  *
  * Each is a test file that `npm test` runs in small; a variable holds its size. The output shows the seed, what was counted and the result;
- * HEARTHKV_SEED=N repeats a run (power-loss and io-errors: HEARTHKV_CRASH_SEED). Nothing is written but temporary folders.
+ * HEARTHKV_SEED=N repeats a run (power-loss, library-power-loss and io-errors: HEARTHKV_CRASH_SEED). Nothing is written but temporary folders.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,10 @@ const campaigns = {
   "power-loss": {
     file: "packages/durability/test/power-loss.test.ts",
     ...{ variable: "HEARTHKV_CRASH_STATES", full: 1_000_000, unit: "crash states" },
+  },
+  "library-power-loss": {
+    file: "packages/durability/test/library-power-loss.test.ts",
+    ...{ variable: "HEARTHKV_CRASH_STATES", full: 1_000_000, unit: "crash states under the log of the library" },
   },
   "kill-9": {
     file: "test/crash/kill-9.test.ts",

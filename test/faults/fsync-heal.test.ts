@@ -2,9 +2,11 @@
  * fdatasync fails with EIO: once at the Nth call, or for a while. Writes are refused with the reason, reads go on, nothing is acknowledged
  * as synced meanwhile, and the server heals by itself; then kill -9, and everything acknowledged is there.
  *
- * Negative control of what is judged after the kill: crash/oracle.test.ts. HEARTHKV_FSYNC_FAILURES=50 tries N = 1..50 for each level.
+ * Negative control of what is judged after the kill: crash/oracle.test.ts. By hand: with a WalWriter that forgets the failure (no `poisoned`)
+ * the file stays the same and this is red. HEARTHKV_FSYNC_FAILURES=50 tries N = 1..50 for each level.
  */
 
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -56,6 +58,11 @@ class FailingServer {
     return DiskFault.begin(this.server, { calls: "fdatasync", effect: `error=EIO:when=${n}`, files });
   }
 
+  /** The file that is the present segment. */
+  segment(): number {
+    return statSync(join(this.run.dataDir, "wal-current.log")).ino;
+  }
+
   /** Each fdatasync fails, of new segments and snapshots too. */
   fails(): Promise<DiskFault> {
     return DiskFault.begin(this.server, { calls: "fdatasync", effect: "error=EIO" });
@@ -104,6 +111,7 @@ test.for(["memory", "written", "synced"])("fdatasync fails, --ack %s", { timeout
   });
   await failing.refuses();
   await failing.reads();
+  const segment = failing.segment();
   const synced = await persistenceNumber(client, "wal_synced_sequence");
   await sleep(FAILS_FOR_MS);
   expect(await persistenceNumber(client, "wal_synced_sequence")).toBe(synced);
@@ -111,6 +119,8 @@ test.for(["memory", "written", "synced"])("fdatasync fails, --ack %s", { timeout
   await failing.reads();
   await fault.end();
   await failing.healed(performance.now());
+  // What could not be synced is never synced again: another file has taken its place.
+  expect(failing.segment()).not.toBe(segment);
   await begun;
   waiting.close();
 

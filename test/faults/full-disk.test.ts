@@ -2,7 +2,8 @@
  * A full disk: while the server writes, rotates its log, makes snapshots, and starts. Writes are refused with the reason, reads go on, the
  * old snapshot stays, and once there is room again the server goes on by itself; no torn entry stands before a good one.
  *
- * HEARTHKV_FULL_DISK_ROUNDS sets how often the disk is filled and freed. Negative control: crash/oracle.test.ts.
+ * HEARTHKV_FULL_DISK_ROUNDS sets how often the disk is filled and freed. Negative controls: crash/oracle.test.ts, and by hand: with #writeRange
+ * of server/src/persistence/channel.ts taking a short write for a whole one the next start refused, for damage in the middle of the log.
  */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";

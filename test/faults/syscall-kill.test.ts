@@ -4,7 +4,8 @@
  *
  * The calls are told apart by file, so that each thread's come in turn. HEARTHKV_SYSCALL_POINTS=30 walks N = 1 to 30 for each call and
  * kind of file, or until the server comes through without reaching it: those it makes more often are all alike.
- * Negative control: crash/oracle.test.ts.
+ * Negative controls: crash/oracle.test.ts, and by hand: with segments pruned before the snapshot is published (#publish of
+ * server/src/persistence/worker-snapshots.ts) a start refused, for missing log.
  */
 import { appendFileSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
