@@ -3,7 +3,8 @@
  *
  *   bytes -> decoder -> dispatcher -> replies of this read, left in the dispatcher's writer -> end of the turn -> one write
  *
- * Replies are copied into buffers of their own only when they must outlive the turn (the log or the client is behind) or are large.
+ * Large replies are written when they are made, if nothing has to be waited for. Replies are copied into buffers of their own only when they
+ * must outlive the turn (the log or the client is behind).
  *
  * Bounds: requests that cannot run now stay in the kernel (the socket is not read) beyond INPUT_KEEP_BYTES; a client that does
  * not read its replies is not served beyond OUTPUT_PAUSE_BYTES, and closed at its class's limit if messages or requests keep coming.
@@ -20,14 +21,17 @@ import type { OutputLimit, Settings } from "./settings.js";
 import type { ServerStats } from "./stats.js";
 import type { Outlet, Runnable, Ticker } from "./tick.js";
 
-/** Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at. */
-const REPLY_SLICE_BYTES = 1024 * 1024;
+/**
+ * Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at, and
+ * so that what is written is still in the processor's cache.
+ */
+const REPLY_SLICE_BYTES = 128 * 1024;
 /**
  * Above this no further request of the client is run until it has read everything. Large, because many clients send a whole pipeline
  * before they read the first reply, and would wait for ever.
  */
 const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
-/** Below this no limit is looked at, and replies stay where they were written until the turn ends. */
+/** Below this no limit is looked at, and replies wait for the turn's end, to leave in one write. */
 const OUTPUT_SMALL_BYTES = 64 * 1024;
 /** The dispatcher's writer keeps replies of one turn up to about this size. */
 const OUTBOX_BYTES_MAX = 1024 * 1024;
@@ -233,21 +237,32 @@ export class Connection extends ClientState implements Outlet, Runnable {
     const length = end - mark;
     if (length === 0) return mark;
     const small = end <= OUTBOX_BYTES_MAX && this.outputBytes + length <= OUTPUT_SMALL_BYTES;
-    if (small && this.#first === null && (this.#from === this.#to || this.#to === mark)) {
+    const adjoins = this.#first === null && (this.#from === this.#to || this.#to === mark);
+    let begin = mark;
+    if (adjoins && (small || this.#mayWriteNow())) {
       if (this.#from === this.#to) this.#from = mark;
+      begin = this.#from;
       this.#to = end;
       this.#waitingBytes += length;
-      this.#becomeOutlet();
-      return end;
+      if (small) {
+        this.#becomeOutlet();
+        return end;
+      }
+      this.#writeFromOutbox();
+    } else {
+      this.deliver(Buffer.from(reply.bytes.subarray(mark, end)));
     }
-    const bytes = Buffer.from(reply.bytes.subarray(mark, end));
-    reply.length = mark;
-    this.deliver(bytes);
+    reply.length = begin;
     if (this.outputBytes > OUTPUT_PAUSE_BYTES) {
       this.halt |= HALT_SLOW;
       this.#pauseReading();
     }
-    return mark;
+    return begin;
+  }
+
+  /** Whether replies may leave before the turn ends: the log is not behind, and nothing but what lies in the writer waits for the client. */
+  #mayWriteNow(): boolean {
+    return this.outputBytes === this.#to - this.#from && this.#services.ticker.isAllAcked;
   }
 
   #becomeOutlet(): void {

@@ -62,6 +62,11 @@ export class Ticker {
     return this.#gate.size;
   }
 
+  /** Whether the log has nothing that is not acknowledged yet: a reply then shows to nobody what a crash could take back. */
+  get isAllAcked(): boolean {
+    return this.#persistence.ackedSequence() >= this.#persistence.lastSequence;
+  }
+
   /** Makes sure that the turn has an end. */
   schedule(): void {
     if (this.#scheduled) return;
@@ -121,7 +126,6 @@ export class Ticker {
     }
     outlets.length = 0;
     this.#reply.reset();
-    this.#reply.trim();
   }
 
   /** While the disk fails nothing new is acknowledged for long; clients that only read go on. */
