@@ -18,6 +18,8 @@ const NO_BYTES = new Uint8Array(0);
 
 interface Chunk {
   readonly size: number;
+  /** Null when the chunk is a block of its own size. */
+  readonly sizeClass: SizeClass | null;
   /** Offsets of blocks that were given back. */
   readonly free: number[];
   /** Offset of the first block that was never given out. */
@@ -56,7 +58,7 @@ export class BlockPool {
   /** Takes a block of at least `size` bytes: returns the number of its chunk and sets `base` and `size`. What is in it is left from before. */
   take(size: number): number {
     if (size > LARGEST) {
-      const own = this.#add(new Uint8Array(size), size, false);
+      const own = this.#add(new Uint8Array(size), size, null, false);
       return this.#takeFrom(own, this.#chunk(own));
     }
     const sizeClass = this.#classOf(size);
@@ -73,11 +75,11 @@ export class BlockPool {
   give(c: number, base: number): void {
     const chunk = this.#chunk(c);
     this.usedBytes -= chunk.size;
-    if (chunk.size > LARGEST) {
+    const { sizeClass } = chunk;
+    if (sizeClass === null) {
       this.#drop(c);
       return;
     }
-    const sizeClass = this.#classOf(chunk.size);
     if (isFull(chunk)) sizeClass.rooms.push(c);
     chunk.free.push(base);
     chunk.taken--;
@@ -122,15 +124,15 @@ export class BlockPool {
   }
 
   #openWith(sizeClass: SizeClass, bytes: Uint8Array<ArrayBuffer>, size: number, keep: boolean): number {
-    const c = this.#add(bytes, size, keep);
+    const c = this.#add(bytes, size, sizeClass, keep);
     sizeClass.rooms.push(c);
     return c;
   }
 
-  #add(bytes: Uint8Array<ArrayBuffer>, size: number, keep: boolean): number {
+  #add(bytes: Uint8Array<ArrayBuffer>, size: number, sizeClass: SizeClass | null, keep: boolean): number {
     const c = this.#freeNumbers.pop() ?? this.bytes.length;
     this.bytes[c] = bytes;
-    this.#chunks[c] = { size, free: [], fresh: 0, taken: 0, keep };
+    this.#chunks[c] = { size, sizeClass, free: [], fresh: 0, taken: 0, keep };
     this.totalBytes += bytes.length;
     return c;
   }

@@ -1,15 +1,19 @@
 /**
- * Where arenas get their chunks: slabs of 64 MB, cut into chunks of 256 KB and taken apart again when all of a slab's chunks are back.
+ * Where arenas get their chunks: slabs of some 32 MB, cut into chunks of 256 KB and taken apart again when all of a slab's chunks are back.
  *
  * A slab is large so that the C library maps it by itself and unmaps it when it is freed. Blocks of a chunk's size would end in its heap
  * (glibc's mmap threshold follows what is freed, up to 32 MB), from whose middle nothing ever returns to the operating system. A slab's
  * pages are not resident before they are touched.
+ *
+ * Unmapping takes some microseconds for each ten pages, so the slabs that one command empties (DEL of a collection of millions, FLUSHALL)
+ * would hold up all clients. They wait instead, to be used again or to be given back one at a time by the owner's chores.
  */
 
 /** Size of an ordinary chunk, in bytes. */
 export const CHUNK_BYTES = 1 << 18;
 
-const SLAB_BYTES = 1 << 26;
+/** Just above what glibc's threshold can become: the smaller a slab, the shorter the step in which it is unmapped. */
+const SLAB_BYTES = (1 << 25) + CHUNK_BYTES;
 
 interface Slab {
   readonly buffer: ArrayBuffer;
@@ -25,6 +29,8 @@ export type ReleaseBuffer = (buffer: ArrayBuffer) => void;
 
 export class ChunkPool {
   readonly #slabs: Slab[] = [];
+  /** Slabs without a chunk in use. */
+  readonly #emptied: Slab[] = [];
   readonly #release: ReleaseBuffer;
 
   /** @param release called with what is no longer needed, which the garbage collector would find only much later */
@@ -35,7 +41,7 @@ export class ChunkPool {
   /** A chunk's bytes; what is in them is left from before. */
   take(): Uint8Array<ArrayBuffer> {
     // The first slab with room: later ones drain and are freed.
-    const slab = this.#slabs.find((s) => s.free.length > 0 || s.fresh < SLAB_BYTES) ?? this.#addSlab();
+    const slab = this.#slabs.find((s) => s.free.length > 0 || s.fresh < SLAB_BYTES) ?? this.#openSlab();
     let offset = slab.free.pop();
     if (offset === undefined) {
       offset = slab.fresh;
@@ -56,11 +62,19 @@ export class ChunkPool {
     slab.free.push(chunk.byteOffset);
     if (--slab.taken > 0) return;
     this.#slabs.splice(at, 1);
-    this.#release(slab.buffer);
+    this.#emptied.push(slab);
   }
 
-  #addSlab(): Slab {
-    const slab = { buffer: new ArrayBuffer(SLAB_BYTES), free: [], fresh: 0, taken: 0 };
+  /** Gives one emptied slab back to the system: a step of a few milliseconds, to be taken now and then. Returns whether there was one. */
+  releaseSlab(): boolean {
+    const slab = this.#emptied.pop();
+    if (slab === undefined) return false;
+    this.#release(slab.buffer);
+    return true;
+  }
+
+  #openSlab(): Slab {
+    const slab = this.#emptied.pop() ?? { buffer: new ArrayBuffer(SLAB_BYTES), free: [], fresh: 0, taken: 0 };
     this.#slabs.push(slab);
     return slab;
   }

@@ -36,6 +36,7 @@ export class Cron {
     core.keyspace.nowMs = nowMs;
     if (!core.ticker.congested && core.persistence.writeError === null) this.#expire();
     this.#evacuate();
+    core.keyspace.chunks.releaseSlab();
     // Not after each turn: where replies are large one after the other, the buffer would be made anew for each.
     core.dispatcher.reply.trim();
     this.#checkClients(nowMs);
