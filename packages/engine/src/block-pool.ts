@@ -35,6 +35,12 @@ interface SizeClass {
   spare: number;
 }
 
+/** A list that is gone, and that still has blocks. */
+export interface Discarded {
+  /** Gives some of them back; returns whether there are more. */
+  dropSome(): boolean;
+}
+
 export class BlockPool {
   /** Bytes of each chunk; empty where the number is free. */
   readonly bytes: Uint8Array<ArrayBuffer>[] = [];
@@ -42,6 +48,8 @@ export class BlockPool {
   totalBytes = 0;
   /** Bytes of the blocks that are given out. */
   usedBytes = 0;
+  /** Lists that give their blocks back step by step: see giveDiscarded(). */
+  readonly discarded: Discarded[] = [];
   /** Where the block that was taken last begins in its chunk. */
   base = 0;
   /** Its size in bytes. */
@@ -63,6 +71,8 @@ export class BlockPool {
     }
     const sizeClass = this.#classOf(size);
     const { rooms } = sizeClass;
+    // Before the memory grows, what is no longer needed goes: so it cannot pile up, either.
+    if (rooms.length === 0 && this.discarded.length > 0) this.giveDiscarded();
     const c = rooms.length > 0 ? rooms[rooms.length - 1] : this.#open(sizeClass, roundUp(size));
     const chunk = this.#chunk(c);
     if (c === sizeClass.spare) sizeClass.spare = -1;
@@ -91,6 +101,14 @@ export class BlockPool {
       this.#dropFrom(sizeClass, sizeClass.spare);
       sizeClass.spare = -1;
     }
+  }
+
+  /** Takes a step in giving back the blocks of lists that are gone; returns whether there was anything to do. */
+  giveDiscarded(): boolean {
+    const last = this.discarded.at(-1);
+    if (last === undefined) return false;
+    if (!last.dropSome()) this.discarded.pop();
+    return true;
   }
 
   #chunk(c: number): Chunk {

@@ -11,6 +11,7 @@ const EXPIRE_MS_MAX = 10;
 const EXPIRE_GO_ON = EXPIRE_STEP / 8;
 const EVACUATE_STEP = 2000;
 const EVACUATE_MS_MAX = 5;
+const GIVE_BACK_MS_MAX = 2;
 /** Clients looked at in one turn. */
 const CLIENTS_PER_TURN = 1000;
 
@@ -36,7 +37,7 @@ export class Cron {
     core.keyspace.nowMs = nowMs;
     if (!core.ticker.congested && core.persistence.writeError === null) this.#expire();
     this.#evacuate();
-    core.keyspace.chunks.releaseSlab();
+    this.#giveBack();
     // Not after each turn: where replies are large one after the other, the buffer would be made anew for each.
     core.dispatcher.reply.trim();
     this.#checkClients(nowMs);
@@ -60,6 +61,14 @@ export class Cron {
   #evacuate(): void {
     const endMs = performance.now() + EVACUATE_MS_MAX;
     while (this.#core.keyspace.evacuate(EVACUATE_STEP) >= EVACUATE_STEP && performance.now() < endMs);
+  }
+
+  /** Memory of what was deleted: first blocks of lists, then a slab, whose unmapping is a step that cannot be cut. */
+  #giveBack(): void {
+    const { blocks, chunks } = this.#core.keyspace;
+    const endMs = performance.now() + GIVE_BACK_MS_MAX;
+    while (blocks.giveDiscarded()) if (performance.now() > endMs) return;
+    chunks.releaseSlab();
   }
 
   #checkClients(nowMs: number): void {

@@ -24,6 +24,8 @@ const FIRST_BLOCK_BYTES = 1024;
 const NEW_BLOCK_SHARE = 8;
 /** Neighbours are joined when both together fill no more than this: far from full, or an insertion would split them again. */
 const JOIN_BYTES = BLOCK_BYTES / 2;
+/** Blocks of a list without an owner that are given back in one step: a list of millions has so many that all at once would hold up everybody. */
+const DROP_BLOCKS = 512;
 
 /**
  * The blocks of a list, and what moves entries from one to another. A block is named by its number, or by `s`, the place of its description
@@ -154,6 +156,19 @@ export class ListBlocks {
     this.bytes -= ring.bytes;
     ring.remove(i, n);
     this.bytes += ring.bytes;
+  }
+
+  /** Gives back all blocks: those of a large list by and by. */
+  discard(): void {
+    if (this.dropSome()) this.pool.discarded.push(this);
+  }
+
+  /** Gives back some blocks; returns whether there are more. */
+  dropSome(): boolean {
+    const { ring } = this;
+    const n = Math.min(ring.count, DROP_BLOCKS);
+    if (n > 0) this.drop(ring.count - n, n);
+    return ring.count > 0;
   }
 
   /** Joins block `b` with the one behind it when both are small. */

@@ -243,7 +243,7 @@ export class ListValue implements Collection {
   }
 
   free(): void {
-    if (this.#ring.count > 0) this.#blocks.drop(0, this.#ring.count);
+    this.#blocks.discard();
     this.size = 0;
   }
 

@@ -307,3 +307,26 @@ test.each([0, 1, 50])("prop: behaves as an array, %i in 100 steps inside", (insi
   list.trim(0, 0);
   checkEmpty(list);
 });
+
+// Control: with all blocks given back at once in free(), the second expectation is red; without the step in take(), the last one is.
+test("a large list that goes gives its blocks back in steps, and before the memory grows", () => {
+  const pool = new BlockPool(new ChunkPool(() => {}));
+  const element = Buffer.alloc(1000, "e");
+  const filled = () => {
+    const list = new ListValue(pool);
+    for (let i = 0; i < 20_000; i++) list.push(SIDE_TAIL, element, 0, element.length);
+    return list;
+  };
+  const first = filled();
+  const full = pool.usedBytes;
+  first.freeze();
+  first.free();
+  expect(pool.usedBytes).toBeGreaterThan(full / 2);
+  expect(pool.giveDiscarded()).toBe(true);
+  // Blocks that were dropped are the copy's until now, and the others go as any.
+  first.thaw();
+  while (pool.giveDiscarded());
+  expect([pool.usedBytes, pool.discarded.length]).toEqual([0, 0]);
+  for (let i = 0; i < 20; i++) filled().free();
+  expect(pool.totalBytes).toBeLessThan(3 * full);
+});
