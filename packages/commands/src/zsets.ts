@@ -193,12 +193,24 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   reply.array(nested ? popped : 2 * popped);
   if (popped === 0) return;
   const from = fromTop ? size - popped : 0;
+  if (popped === 1 && !nested) {
+    popOne(ctx, from);
+    return;
+  }
   db.zsetEach(from, from + popped, fromTop, (buf, off, len, score) => {
     if (nested) reply.array(2);
     reply.bulk(buf, off, len);
     reply.double(score);
   });
   db.zsetRemoveRanks(r.buf, r.off[1], r.len[1], from, from + popped);
+}
+
+/** The everyday pop; the header of the reply is written. */
+function popOne({ request: r, db, reply }: CommandContext, rank: number): void {
+  const score = db.zsetRead(rank);
+  reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+  reply.double(score);
+  db.zsetRemoveRead(r.buf, r.off[1], r.len[1], rank);
 }
 
 const row = rowMaker("sorted-set");

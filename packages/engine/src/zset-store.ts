@@ -134,7 +134,36 @@ export class ZsetStore extends SetStore {
     }
     this.beginChange();
     if (this.isPacked) this.#removePackedRanks(from, to);
-    else for (let left = to - from; left > 0; left--) this.#zset.delete(this.#zset.at(from));
+    else for (let left = to - from; left > 0; left--) this.#zset.deleteAt(from);
+    this.endElements(kbuf, koff, klen);
+  }
+
+  /** Leaves the member at a rank, 0 .. collectionSize - 1, of the sorted set found last in valueBuf, valueOff, valueLen; returns its score. */
+  zsetRead(rank: number): number {
+    if (this.isPacked) {
+      const bytes = this.shard.bytesOf(this.ref);
+      const p = elementAt(bytes, this.packedAt, 2 * rank);
+      this.valueBuf = bytes;
+      this.valueOff = elementStart(bytes, p);
+      this.valueLen = elementLength(bytes, p);
+      return scoreAt(bytes, nextElement(bytes, p));
+    }
+    const zset = this.#zset;
+    const place = zset.at(rank);
+    zset.visit(place, this.keepRange);
+    return zset.scoreOf(place);
+  }
+
+  /** Removes the member that zsetRead has just found at a rank. */
+  zsetRemoveRead(kbuf: Uint8Array, koff: number, klen: number, rank: number): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, 4 + this.valueLen);
+      effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+    }
+    this.beginChange();
+    if (this.isPacked) this.#removePackedRanks(rank, rank + 1);
+    else this.#zset.deleteAt(rank);
     this.endElements(kbuf, koff, klen);
   }
 

@@ -141,10 +141,15 @@ export class ScoreNodes {
     this.words[node >>> BLOCK_SHIFT][this.#refsAt(node) + i] = ref;
   }
 
+  /** Notes the count of child `i`, whose lowest entry is still the same. */
+  setCount(inner: number, i: number, count: number): void {
+    this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + COUNTS + i] = count;
+  }
+
   /** Notes the count of child `i` and the lowest entry below it. */
   refreshChild(inner: number, i: number, count: number): void {
     const child = this.child(inner, i);
-    this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + COUNTS + i] = count;
+    this.setCount(inner, i, count);
     this.setEntry(inner, i, this.score(child, 0), this.ref(child, 0));
   }
 

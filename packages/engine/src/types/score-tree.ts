@@ -93,14 +93,13 @@ export class ScoreTree {
   delete(score: number, ref: number): void {
     this.#aim(score, ref);
     this.#remove(this.#root, ref);
-    this.#size--;
-    const nodes = this.#nodes;
-    while (!nodes.isLeaf(this.#root) && nodes.length(this.#root) === 1) {
-      const only = nodes.child(this.#root, 0);
-      nodes.give(this.#root);
-      this.#root = only;
-      this.#levels--;
-    }
+    this.#lowerRoot();
+  }
+
+  /** Takes out the entry at a rank, 0 .. size-1; outRef is its member. By counts alone: no member is compared. */
+  deleteAt(rank: number): void {
+    this.#removeAt(this.#root, rank);
+    this.#lowerRoot();
   }
 
   /** A member of the table has another reference now; both can still be read. */
@@ -252,7 +251,9 @@ export class ScoreTree {
     const added = this.#insert(child, ref, rightEdge && at === nodes.length(node) - 1);
     const count = nodes.count(node, at) + 1;
     if (added < 0) {
-      nodes.refreshChild(node, at, count);
+      // What comes into a child other than the first is not below its lowest entry.
+      if (at === 0) nodes.refreshChild(node, at, count);
+      else nodes.setCount(node, at, count);
       return -1;
     }
     const addedCount = nodes.total(added);
@@ -279,17 +280,52 @@ export class ScoreTree {
       return;
     }
     const at = this.#childFor(node);
+    const lowestGoes = nodes.ref(node, at) === ref;
+    this.#remove(nodes.child(node, at), ref);
+    this.#shrunk(node, at, lowestGoes);
+  }
+
+  #removeAt(node: number, rank: number): void {
+    const nodes = this.#nodes;
+    if (nodes.isLeaf(node)) {
+      this.outRef = nodes.ref(node, rank);
+      nodes.close(node, rank, 1);
+      return;
+    }
+    let left = rank;
+    let at = 0;
+    for (let count = nodes.count(node, 0); left >= count; count = nodes.count(node, ++at)) left -= count;
+    this.#removeAt(nodes.child(node, at), left);
+    this.#shrunk(node, at, left === 0);
+  }
+
+  /** One entry below child `at` is gone. */
+  #shrunk(node: number, at: number, lowestGone: boolean): void {
+    const nodes = this.#nodes;
     const child = nodes.child(node, at);
-    this.#remove(child, ref);
     const length = nodes.length(child);
     if (length === 0) {
       nodes.give(child);
       nodes.close(node, at, 1);
       return;
     }
-    nodes.refreshChild(node, at, nodes.count(node, at) - 1);
+    const count = nodes.count(node, at) - 1;
+    if (lowestGone) nodes.refreshChild(node, at, count);
+    else nodes.setCount(node, at, count);
     const max = nodes.isLeaf(child) ? LEAF_MAX : INNER_MAX;
     if (length < max >>> 2 && nodes.length(node) > 1) this.#rebalance(node, at > 0 ? at - 1 : 0, max);
+  }
+
+  /** After an entry is gone: a root with one child makes way for it. */
+  #lowerRoot(): void {
+    this.#size--;
+    const nodes = this.#nodes;
+    while (!nodes.isLeaf(this.#root) && nodes.length(this.#root) === 1) {
+      const only = nodes.child(this.#root, 0);
+      nodes.give(this.#root);
+      this.#root = only;
+      this.#levels--;
+    }
   }
 
   /**

@@ -75,6 +75,12 @@ export class ZsetValue implements Collection {
     this.#table.remove(place);
   }
 
+  /** Deletes the member at a rank, 0 .. size-1. */
+  deleteAt(rank: number): void {
+    this.#tree.deleteAt(rank);
+    this.#table.remove(this.#tree.outRef);
+  }
+
   /** Place of the member at a rank, 0 .. size-1. */
   at(rank: number): number {
     return this.#tree.at(rank) ? this.#tree.outRef : 0;

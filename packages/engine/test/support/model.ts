@@ -473,9 +473,14 @@ const zset: Operation = (d) => {
   } else {
     const from = d.random.int(before);
     const to = Math.min(before, from + 1 + d.random.int(3));
-    for (const [m] of inOrder(value.data).slice(from, to)) value.data.delete(m);
+    const gone = inOrder(value.data).slice(from, to);
+    for (const [m] of gone) value.data.delete(m);
     db.lookup(key, 0, key.length);
-    db.zsetRemoveRanks(key, 0, key.length, from, to);
+    if (gone.length === 1) {
+      const score = db.zsetRead(from);
+      same(k, "zpop", [textAt(db.valueBuf, db.valueOff, db.valueLen), score], gone[0]);
+      db.zsetRemoveRead(key, 0, key.length, from);
+    } else db.zsetRemoveRanks(key, 0, key.length, from, to);
   }
   keep(d, k, value);
 };

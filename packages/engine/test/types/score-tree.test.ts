@@ -40,7 +40,8 @@ class NamedTree {
   /** Takes the entry at a rank out and returns it. */
   deleteAt(rank: number): Pair {
     const pair = this.at(rank);
-    this.tree.delete(this.tree.outScore, this.tree.outRef);
+    this.tree.deleteAt(rank);
+    expect(this.name(this.tree.outRef)).toBe(pair.member);
     return pair;
   }
 
