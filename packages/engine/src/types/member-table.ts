@@ -163,6 +163,29 @@ export class MemberTable {
     return compareBytes(this.bytesOf(ref), this.offsetOf(ref), this.lengthOf(ref), buf, off, len);
   }
 
+  /** Order of two elements, as compare. Elements begin at a word, so what they have in common goes four bytes a step. */
+  order(ref: number, other: number): number {
+    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const n = this.#arena.words[other >>> CHUNK_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    const v = (other & UNIT_MASK) << 1;
+    const head = this.#head >>> 2;
+    const len = m[w + 3];
+    const otherLen = n[v + 3];
+    const words = Math.min(len, otherLen) >>> 2;
+    let i = 0;
+    while (i < words && m[w + head + i] === n[v + head + i]) i++;
+    const skip = i << 2;
+    return compareBytes(
+      this.bytesOf(ref),
+      this.offsetOf(ref) + skip,
+      len - skip,
+      this.bytesOf(other),
+      this.offsetOf(other) + skip,
+      otherLen - skip,
+    );
+  }
+
   /** Where the value begins. Only in a table with values. */
   valueOffsetOf(ref: number): number {
     return this.offsetOf(ref) + this.lengthOf(ref);

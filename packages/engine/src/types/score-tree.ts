@@ -31,7 +31,7 @@ export class ScoreTree {
   #root: number;
   #levels = 1;
   #size = 0;
-  // The entry being looked for, so that the steps down the tree need not hand it on.
+  // The entry being looked for, so that the steps down the tree need not hand it on. Where #ref is 0 its member is the byte range.
   #ref = 0;
   #score = 0;
   #buf: Uint8Array = new Uint8Array(0);
@@ -196,12 +196,8 @@ export class ScoreTree {
   }
 
   #aim(score: number, ref: number): void {
-    const table = this.#table;
     this.#ref = ref;
     this.#score = score;
-    this.#buf = table.bytesOf(ref);
-    this.#off = table.offsetOf(ref);
-    this.#len = table.lengthOf(ref);
   }
 
   /** First place from `low` on that is not below what is aimed at (with `orEqual`: that is above it). */
@@ -225,8 +221,10 @@ export class ScoreTree {
   }
 
   #isBelow(ref: number, orEqual: boolean): boolean {
-    if (ref === this.#ref) return orEqual;
-    const order = this.#table.compare(ref, this.#buf, this.#off, this.#len);
+    const aim = this.#ref;
+    if (ref === aim) return orEqual;
+    const table = this.#table;
+    const order = aim === 0 ? table.compare(ref, this.#buf, this.#off, this.#len) : table.order(ref, aim);
     return order < 0 || (orEqual && order === 0);
   }
 
