@@ -3,11 +3,12 @@ import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncParentDirectory } from "./disk.js";
 import { StorageError } from "./errors.js";
 import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
-import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep } from "./recovery-plan.js";
+import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep, replacedFrom } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
 import { cutTail, rewrite, setAside } from "./repair.js";
 import { readMetadata, readSections, type VerifiedSnapshot } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
+import type { DecodedHeader } from "./wal-format.js";
 import { type EntryVisitor, type ReadOptions, readSegment, type SegmentScan } from "./wal-reader.js";
 
 /*
@@ -112,6 +113,8 @@ class Recovery {
   #doneBytes = 0;
   /** Sequence of the last entry given to `onEntry`; WalPos before the first. */
   #delivered = 0;
+  /** From this sequence on the next segment may replace what is being read. */
+  #doubtful = Number.POSITIVE_INFINITY;
   #walEntries = 0;
 
   constructor(dir: Directory, options: RecoveryOptions) {
@@ -133,7 +136,8 @@ class Recovery {
     const walPos = snapshot?.header.walPos ?? 0;
     if (snapshot !== null) this.#loadSnapshot(snapshot);
     this.#delivered = walPos;
-    const scans = await this.#scan(segments.slice(firstNeededSegment(headers, walPos)));
+    const first = firstNeededSegment(headers, walPos);
+    const scans = await this.#scan(segments.slice(first), headers.slice(first));
     const plan = planRecovery(this.#options.mode, snapshot && { walPos, highestStamp: snapshot.highestStamp }, scans);
     await this.#deliverRest(plan, scans);
     const unproven = this.#unproven(plan, scans);
@@ -181,13 +185,15 @@ class Recovery {
    * Scans the segments, and delivers while nothing is in doubt: the entries that follow one another without a hole, in segments that
    * do. Whatever the plan will be, it begins with these, or it is a refusal.
    */
-  async #scan(names: readonly string[]): Promise<SegmentScan[]> {
+  async #scan(names: readonly string[], headers: readonly DecodedHeader[]): Promise<SegmentScan[]> {
     const scans: SegmentScan[] = [];
     let sound = true;
-    for (const name of names) {
+    for (const [i, name] of names.entries()) {
       await nextTurn(); // Timers and signals get their turn between segments.
+      this.#doubtful = replacedFrom(headers[i]!, headers[i + 1]);
       const scan = readSegment(this.#dir, name, sound ? this.#deliver : null, {
         afterSequence: this.#delivered,
+        locateAfter: this.#doubtful - 1,
         onBytes: (bytes) => this.#progress(bytes),
       });
       scans.push(scan);
@@ -198,7 +204,7 @@ class Recovery {
   }
 
   readonly #deliver: EntryVisitor = (opType, sequence, timestampMs, bytes, off, len) => {
-    if (sequence !== this.#delivered + 1) return;
+    if (sequence !== this.#delivered + 1 || sequence >= this.#doubtful) return;
     this.#delivered = sequence;
     this.#walEntries++;
     this.#options.onEntry(opType, sequence, timestampMs, bytes, off, len);
@@ -256,8 +262,7 @@ class Recovery {
       const aside = setAside(this.#dir, name, nowMs);
       this.#log("warn", `${name} follows entries that were never synced and are lost: set aside as ${aside}`);
     }
-    if (plan.cut !== null) {
-      const { name, offset, reason } = plan.cut;
+    for (const { name, offset, reason } of plan.cut === null ? plan.replaced : [...plan.replaced, plan.cut]) {
       const bytes = sizeOf(this.#dir, name) - offset;
       const copy = cutTail(this.#dir, name, offset, nowMs);
       this.#log("warn", `cut the torn tail of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);

@@ -21,10 +21,19 @@ export interface ReplayStep {
   readonly skipBad: boolean;
 }
 
+/** A place from which on a segment's bytes are taken away. */
+export interface Cut {
+  readonly name: string;
+  readonly offset: number;
+  readonly reason: string;
+}
+
 export interface RecoveryPlan {
   readonly steps: readonly ReplayStep[];
   /** Where the tail is cut. */
-  readonly cut: { readonly name: string; readonly offset: number; readonly reason: string } | null;
+  readonly cut: Cut | null;
+  /** Where entries are cut once more that a later run has replaced. */
+  readonly replaced: readonly Cut[];
   /** Segments after the cut: they go aside whole. */
   readonly setAside: readonly string[];
   readonly lastSequence: number;
@@ -47,7 +56,20 @@ export function firstNeededSegment(headers: readonly DecodedHeader[], walPos: nu
   return 0;
 }
 
-/** Makes the plan for `scans`, the segments from the first needed one on. Throws the refusal as a StorageError. */
+/**
+ * Sequence from which on the next segment may replace entries of this one, because another run wrote it: no run writes one twice. Infinity where
+ * it cannot.
+ */
+export function replacedFrom(header: DecodedHeader, next: DecodedHeader | undefined): number {
+  if (header.state !== "ok" || next?.state !== "ok") return Number.POSITIVE_INFINITY;
+  const sameRun = next.header.generation === header.header.generation;
+  return sameRun ? Number.POSITIVE_INFINITY : next.header.firstSequence;
+}
+
+/**
+ * Makes the plan for `scans`, the segments from the first needed one on; each has located the entry from which the next one may replace it. Throws
+ * the refusal as a StorageError.
+ */
 export function planRecovery(
   mode: RecoveryMode,
   snapshot: SnapshotPosition | null,
@@ -64,7 +86,8 @@ class Planner {
   readonly #snapshot: SnapshotPosition | null;
   readonly #scans: readonly SegmentScan[];
   readonly #steps: ReplayStep[] = [];
-  #cut: RecoveryPlan["cut"] = null;
+  #cut: Cut | null = null;
+  readonly #replaced: Cut[] = [];
   #setAside: string[] = [];
   #last: number;
   #corrupted = 0;
@@ -84,7 +107,7 @@ class Planner {
       mode: this.#mode,
       header: scan.header.state,
       gapBefore,
-      tail: this.#continued(i) ? "continued" : scan.tail,
+      tail: this.#continued(i) || this.#isReplaced(i) ? "continued" : scan.tail,
       isLastSegment: i === this.#scans.length - 1,
       proven: (gapBefore && this.#mustFollow(i)) || this.#provenUpTo(i, gapBefore) >= hole,
     });
@@ -102,6 +125,7 @@ class Planner {
     return {
       steps: this.#steps,
       cut: this.#cut,
+      replaced: this.#replaced,
       setAside: this.#setAside,
       lastSequence: this.#last,
       syncedSequence: this.#syncedSequence(),
@@ -142,6 +166,16 @@ class Planner {
     return scan.tail === "torn" && next?.state === "ok" && next.header.firstSequence === scan.validLastSequence + 1;
   }
 
+  /**
+   * The next segment, of a later run, begins with an entry that stands (or is bad) in this one: an earlier recovery had cut it off here, and the
+   * cut was lost, as it is when its fsync fails and the next start finds it done. Not where this one's entries show that it had been synced.
+   */
+  #isReplaced(i: number): boolean {
+    const scan = this.#scans[i]!;
+    const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
+    return from <= scan.lastSequence && from <= scan.validLastSequence + 1 && scan.watermark < from;
+  }
+
   /** Highest sequence that snapshot, valid entries and later headers show to have been synced. */
   #provenUpTo(i: number, gapBefore: boolean): number {
     let proof = this.#snapshot?.highestStamp ?? 0;
@@ -159,8 +193,7 @@ class Planner {
       case "refuse":
         throw this.#refusal(scan, gapBefore, i === 0);
       case "accept":
-        this.#steps.push({ name: scan.name, endOffset: scan.validEnd, skipBad: false });
-        this.#last = Math.max(this.#last, scan.lastSequence);
+        this.#accept(i);
         return;
       case "skip":
         this.#skip(scan);
@@ -169,6 +202,21 @@ class Planner {
         this.#cutAt(i, gapBefore);
         return;
     }
+  }
+
+  #accept(i: number): void {
+    const scan = this.#scans[i]!;
+    const { name } = scan;
+    let endOffset = scan.validEnd;
+    let last = scan.validLastSequence;
+    if (this.#isReplaced(i)) {
+      const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
+      if (from <= last) endOffset = scan.located;
+      last = from - 1;
+      this.#replaced.push({ name, offset: endOffset, reason: `entry ${from} and those after it were written anew` });
+    }
+    this.#steps.push({ name, endOffset, skipBad: false });
+    this.#last = Math.max(this.#last, last);
   }
 
   #skip(scan: SegmentScan): void {

@@ -18,7 +18,9 @@
  * its successor's header proves it: so holes that are not proven lie in the last segment, or in one whose fsync failed.
  *
  * "Other bytes at the end": where the next segment begins with the sequence that should come there, nothing is missing.
- * They are an entry that was not written whole, and cut off to be written again in the next segment; the cut was lost.
+ * They are an entry that was not written whole, and cut off to be written again in the next segment; the cut was lost. The same
+ * holds for whole entries where the next segment is of a later run and begins with the sequence of one of them: an earlier
+ * recovery had cut them off, for nothing proved that they had been synced, and they are cut once more.
  *
  * cutTail: everything from the hole on goes (a copy is kept). skip: count what is missing and go on behind it.
  */
@@ -33,8 +35,8 @@ export interface SegmentFindings {
   /** Its first sequence does not follow the one before it. */
   readonly gapBefore: boolean;
   /**
-   * Entries end at the end of the file (clean), or in bytes without any valid entry (torn; continued where the next
-   * segment goes on behind the last entry); or valid entries follow bad bytes.
+   * Entries end at the end of the file (clean), or in bytes without any valid entry (torn), or valid entries follow bad bytes (bad);
+   * continued where the next segment goes on behind the last entry that counts, whatever follows it here.
    */
   readonly tail: "clean" | "continued" | "torn" | "bad";
   /** No other segment follows. */
