@@ -115,6 +115,13 @@ export class Arena {
     return this.evacuating >= 0 || this.#sparse.length > 0;
   }
 
+  /** Takes a chunk's bytes out before clear(): they are the caller's now, who gives them to the pool. */
+  take(c: number): Uint8Array<ArrayBuffer> {
+    const bytes = this.bytes[c];
+    this.bytes[c] = NO_BYTES;
+    return bytes;
+  }
+
   /** Drops every chunk. */
   clear(): void {
     for (const chunk of this.bytes) this.#pool.give(chunk);
@@ -163,7 +170,7 @@ export class Arena {
   #addChunk(length: number): number {
     const c = this.#freeNumbers.pop() ?? this.bytes.length;
     if (c >= CHUNKS_MAX) throw new RangeError(`a shard cannot hold more than ${CHUNKS_MAX} chunks`);
-    const bytes = length === CHUNK_BYTES ? this.#pool.take() : new Uint8Array(length);
+    const bytes = this.#pool.take(length);
     this.bytes[c] = bytes;
     this.words[c] = new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2);
     this.used[c] = 0;

@@ -38,8 +38,9 @@ export class ChunkPool {
     this.#release = release;
   }
 
-  /** A chunk's bytes; what is in them is left from before. */
-  take(): Uint8Array<ArrayBuffer> {
+  /** A chunk's bytes; what is in them is left from before. One of another size is none of the pool's. */
+  take(length = CHUNK_BYTES): Uint8Array<ArrayBuffer> {
+    if (length !== CHUNK_BYTES) return new Uint8Array(length);
     // The first slab with room: later ones drain and are freed.
     const slab = this.#slabs.find((s) => s.free.length > 0 || s.fresh < SLAB_BYTES) ?? this.#openSlab();
     let offset = slab.free.pop();

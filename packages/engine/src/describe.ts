@@ -101,7 +101,7 @@ function encodedValue(type: number, bytes: Uint8Array, off: number, len: number)
 
 /**
  * The content of a slice of a collection (Collection.encodeSlice): elements of a list in order; members of a set; [field, value] pairs of a
- * hash; [member, score] pairs of a sorted set by score. Buffers are copies. Throws RangeError where it is malformed.
+ * hash; [member, score] pairs of a sorted set. Buffers are copies. Throws RangeError where it is malformed.
  */
 export function describeSlice(type: number, bytes: Uint8Array, off: number, len: number): Described[] {
   const slice = new ByteSource(bytes, off, len);

@@ -4,13 +4,14 @@
  *   entry   [ type:1 | flags:1 | keyBytes:4 | valueBytes:4 | expireAt:8 ? | key | value ]      little endian
  *
  *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has,
- *           4 = never on the disk: entries of a list as they lie in its blocks (types/list-entries.ts), which diskEntries() makes a slice of
+ *           4 = never on the disk: elements as they lie in memory (types/list-entries.ts, types/member-record.ts), which diskEntries() makes a
+ *           slice of
  *   value   a string's bytes; a slice of a collection: count:4, then elements as its type writes them (types/)
  *
  * Strings and packed collections are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
- * (encodeInlineEntries, in the thread that writes). Larger collections are encoded here, a slice at a time. A write to a collection that was not
- * encoded yet, or only half, first completes its encoding, or, of a list, freezes a copy that shares its blocks: so all entries show the shard
- * as it was at the moment of the copy.
+ * (encodeInlineEntries, in the thread that writes). Larger collections follow a part at a time, and are turned into entries there, too
+ * (diskEntries). Each is frozen when its turn comes or before the first change after the copy: from then on what a change would destroy is kept.
+ * So all entries show the shard as it was at the moment of the copy.
  */
 import type { Arena } from "./arena.js";
 import { copyBytes } from "./copy-bytes.js";
@@ -26,10 +27,12 @@ import {
 } from "./record.js";
 import type { Shard } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
-import { type AnyValue, ListValue } from "./types/index.js";
+import type { FrozenCollection } from "./types/collection.js";
+import type { AnyValue } from "./types/index.js";
 import { putSlice } from "./types/list-entries.js";
+import { putMembers } from "./types/member-record.js";
 import { packedSlice } from "./types/packed.js";
-import { TYPE_STRING } from "./types/type-codes.js";
+import { TYPE_LIST, TYPE_STRING } from "./types/type-codes.js";
 
 /** Bytes of an entry before its optional expiry. */
 export const ENTRY_HEADER_BYTES = 10;
@@ -44,11 +47,10 @@ const COPY_BYTES = 4 * 1024 * 1024;
 /** Size of the blocks that encodeInlineEntries fills; larger where one entry needs it. */
 export const BLOCK_BYTES = 256 * 1024;
 
-/** A list that was written to before it was encoded whole. */
-interface FrozenList {
-  readonly list: ListValue;
-  /** What is encoded. */
-  readonly copy: ListValue;
+/** A collection that is being encoded. */
+interface Frozen {
+  readonly value: AnyValue;
+  readonly copy: FrozenCollection;
   /** Header and key of its entries. */
   readonly head: ByteSink;
   cursor: number;
@@ -62,12 +64,8 @@ export class ShardCapture {
   readonly #shard: Shard;
   readonly #values: AnyValue[] = [];
   #next = 0;
-  #current: AnyValue | null = null;
-  #cursor = 0;
-  /** Entries that a write made necessary between two steps. */
-  readonly #early = new ByteSink(64);
-  #earlyCount = 0;
-  readonly #frozen: FrozenList[] = [];
+  /** Collections of which something is left to be encoded: the one that it is the turn of, and those that were about to change. */
+  readonly #frozen: Frozen[] = [];
   #finished = false;
 
   constructor(shard: Shard, epoch: number) {
@@ -87,21 +85,12 @@ export class ShardCapture {
   /** Appends entries of collections, for diskEntries() to finish, to `sink` until about `maxBytes` were added; returns how many entries. */
   step(sink: ByteSink, maxBytes: number): number {
     const end = sink.length + maxBytes;
-    let entries = this.#earlyCount;
-    if (entries > 0) {
-      sink.raw(this.#early.bytes, 0, this.#early.length);
-      this.#early.reset();
-      this.#earlyCount = 0;
-    }
-    while (sink.length < end) {
-      const maxBytes = Math.min(end - sink.length, SLICE_BYTES_MAX);
-      const frozen = this.#frozen.at(-1);
-      if (frozen !== undefined) this.#frozenSlice(frozen, sink, maxBytes);
-      else if (this.#advance()) this.#slice(sink, maxBytes);
-      else break;
+    let entries = 0;
+    while (sink.length < end && this.#advance()) {
+      this.#slice(this.#frozen[this.#frozen.length - 1], sink, Math.min(end - sink.length, SLICE_BYTES_MAX));
       entries++;
     }
-    if (this.#current === null && this.#next === this.#values.length && this.#frozen.length === 0) this.close();
+    if (this.#next === this.#values.length && this.#frozen.length === 0) this.close();
     return entries;
   }
 
@@ -109,76 +98,37 @@ export class ShardCapture {
   close(): void {
     this.#finished = true;
     if (this.#shard.capture === this) this.#shard.capture = null;
-    for (const { list } of this.#frozen) list.thaw();
+    for (const { value } of this.#frozen) value.thaw();
     this.#frozen.length = 0;
   }
 
-  /** Called before a collection of the shard changes or goes: encodes what is missing of it, or freezes it. */
+  /** Called before a collection of the shard changes or goes, or its key: freezes it when it was not yet. */
   beforeChange(value: AnyValue): void {
     if (value.snapshotEpoch === this.epoch) return;
-    if (value instanceof ListValue) {
-      this.#freeze(value);
-      return;
-    }
-    const current = this.#current;
-    const cursor = this.#cursor;
-    if (value !== current) {
-      this.#current = value;
-      this.#cursor = 0;
-    }
-    for (; this.#current === value; this.#earlyCount++) this.#slice(this.#early, SLICE_BYTES_MAX);
-    if (value !== current) {
-      this.#current = current;
-      this.#cursor = cursor;
-    }
+    const head = new ByteSink(64);
+    beginEntry(head, this.#shard, value);
+    this.#frozen.push({ value, copy: value.freeze(), head, cursor: 0 });
+    value.snapshotEpoch = this.epoch;
   }
 
-  /** Makes the next value that still needs encoding the current one; false at the end. */
+  /** Sees to it that a collection is frozen; false when all have been encoded. */
   #advance(): boolean {
-    while (this.#current === null) {
+    while (this.#frozen.length === 0) {
       if (this.#next === this.#values.length) return false;
-      const value = this.#values[this.#next++];
-      if (value.snapshotEpoch === this.epoch) continue;
-      this.#current = value;
-      this.#cursor = 0;
+      this.beforeChange(this.#values[this.#next++]);
     }
     return true;
   }
 
-  #freeze(list: ListValue): void {
-    const head = new ByteSink(64);
-    beginEntry(head, this.#shard, list, ENTRY_UNCODED);
-    const isCurrent = list === this.#current;
-    this.#frozen.push({ list, copy: list.freeze(), head, cursor: isCurrent ? this.#cursor : 0 });
-    list.snapshotEpoch = this.epoch;
-    if (isCurrent) this.#current = null;
-  }
-
-  #frozenSlice(frozen: FrozenList, sink: ByteSink, maxBytes: number): void {
+  #slice(frozen: Frozen, sink: ByteSink, maxBytes: number): void {
     const at = sink.length;
     sink.raw(frozen.head.bytes, 0, frozen.head.length);
     if (frozen.cursor > 0) sink.bytes[at + 1] |= ENTRY_CONTINUES;
     frozen.cursor = frozen.copy.encodeEntries(frozen.cursor, sink, maxBytes);
     endEntry(sink, at);
     if (frozen.cursor >= 0) return;
-    frozen.list.thaw();
+    frozen.value.thaw();
     this.#frozen.pop();
-  }
-
-  #slice(sink: ByteSink, maxBytes: number): void {
-    // Only called with a current value.
-    const value = this.#current as AnyValue;
-    const isList = value instanceof ListValue;
-    const flags = (this.#cursor === 0 ? 0 : ENTRY_CONTINUES) | (isList ? ENTRY_UNCODED : 0);
-    const at = beginEntry(sink, this.#shard, value, flags);
-    this.#cursor = isList
-      ? value.encodeEntries(this.#cursor, sink, maxBytes)
-      : value.encodeSlice(this.#cursor, sink, maxBytes);
-    endEntry(sink, at);
-    if (this.#cursor < 0) {
-      value.snapshotEpoch = this.epoch;
-      this.#current = null;
-    }
   }
 }
 
@@ -240,14 +190,13 @@ function u32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
-/** Writes an entry's header and key; returns where it began. */
-function beginEntry(sink: ByteSink, shard: Shard, value: AnyValue, flags: number): number {
-  const at = sink.length;
+/** Writes header and key of a collection's entries. */
+function beginEntry(sink: ByteSink, shard: Shard, value: AnyValue): void {
   const ref = value.ref;
   const expireAt = shard.expireAt(ref);
   const klen = shard.keyLength(ref);
   sink.u8(value.type);
-  sink.u8(flags | (expireAt === 0 ? 0 : ENTRY_EXPIRES));
+  sink.u8(ENTRY_UNCODED | (expireAt === 0 ? 0 : ENTRY_EXPIRES));
   sink.u32(klen);
   sink.u32(0);
   if (expireAt !== 0) {
@@ -255,7 +204,6 @@ function beginEntry(sink: ByteSink, shard: Shard, value: AnyValue, flags: number
     sink.u32(Math.floor(expireAt / 4294967296));
   }
   sink.raw(shard.bytesOf(ref), shard.keyOffset(ref), klen);
-  return at;
 }
 
 /** Fills in the length of the value that was written behind the key. */
@@ -266,18 +214,15 @@ function endEntry(sink: ByteSink, at: number): void {
   sink.setU32(at + 6, sink.length - at - head);
 }
 
-/** Appends what ShardCapture.step() gave in the form that it has on the disk. Where many elements are to be encoded, that is better done in another thread. */
+/** Appends what ShardCapture.step() gave in the form that it has on the disk. Where there are many elements, that is better done in another thread. */
 export function diskEntries(entries: Uint8Array, sink: ByteSink): void {
-  readSnapshotEntries(entries, 0, entries.length, (_type, flags, koff, _klen, _expireAt, voff, vlen) => {
+  readSnapshotEntries(entries, 0, entries.length, (type, flags, koff, _klen, _expireAt, voff, vlen) => {
     const from = koff - ENTRY_HEADER_BYTES - ((flags & ENTRY_EXPIRES) === 0 ? 0 : 8);
-    if ((flags & ENTRY_UNCODED) === 0) {
-      sink.raw(entries, from, voff + vlen - from);
-      return;
-    }
     const at = sink.length;
     sink.raw(entries, from, voff - from);
     sink.bytes[at + 1] = flags & ~ENTRY_UNCODED;
-    putSlice(entries, voff, vlen, sink);
+    if (type === TYPE_LIST) putSlice(entries, voff, vlen, sink);
+    else putMembers(type, entries, voff, vlen, sink);
     endEntry(sink, at);
   });
 }

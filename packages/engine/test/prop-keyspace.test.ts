@@ -36,6 +36,8 @@ test("shard copies taken one by one under writes, and the log behind their stamp
   const driver = new Driver(random, newKeyspace(random));
   // Few keys with large values: most writes hit a shard that is being copied, before, in the middle of and after its encoding.
   driver.keys = 30;
+  // Enough elements for several chunks.
+  driver.elements = 300;
   for (let round = 0; round < 20; round++) {
     for (let i = 0; i < 2000; i++) driver.step();
     driver.commit();

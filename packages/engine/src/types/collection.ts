@@ -3,6 +3,15 @@ import type { ByteSink } from "./byte-sink.js";
 /** Is given an element: a byte range that is valid during the call. */
 export type ByteVisitor = (buf: Uint8Array, off: number, len: number) => void;
 
+/** A collection as it was at some moment. */
+export interface FrozenCollection {
+  /**
+   * Appends elements from `cursor` (0 at the start) as they lie in memory, about `maxBytes` of them, at least one; returns the next cursor, or -1
+   * after the last element. diskEntries() (snapshot.ts) makes slices of them.
+   */
+  encodeEntries(cursor: number, out: ByteSink, maxBytes: number): number;
+}
+
 /**
  * What the shard needs to know of a value that is not a string.
  *
@@ -31,6 +40,13 @@ export interface Collection {
    * @throws RangeError when the slice ends before its count says so
    */
   decodeInto(bytes: Uint8Array, off: number, len: number): void;
+  /**
+   * The elements as they are now, to be read while the collection goes on changing; `thaw` ends that. They share their memory: what a change
+   * would destroy is kept first, a bounded part at a time. Only one at a time.
+   */
+  freeze(): FrozenCollection;
+  /** What `freeze` gave is not used any more. */
+  thaw(): void;
   /** Gives back what would wait for the garbage collector. The value is not used any more. */
   free(): void;
 }

@@ -1,5 +1,5 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection } from "./collection.js";
+import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_HASH } from "./type-codes.js";
 
@@ -93,6 +93,14 @@ export class HashValue implements Collection {
       const vlen = source.blob();
       this.set(source.bytes, foff, flen, source.bytes, source.blobAt, vlen);
     }
+  }
+
+  freeze(): FrozenCollection {
+    return this.#table.freeze();
+  }
+
+  thaw(): void {
+    this.#table.thaw();
   }
 
   free(): void {

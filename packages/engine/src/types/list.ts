@@ -2,7 +2,7 @@ import type { BlockPool } from "../block-pool.js";
 import { copyBytes } from "../copy-bytes.js";
 import { BASE, type BlockRing, CHUNK, COUNT, END, LIMIT, START } from "./block-ring.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection } from "./collection.js";
+import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
 import { BLOCK_BYTES, hasRoomBefore, hasRoomBehind, ListBlocks, SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
 import { entryBytes, lengthAt, lengthBefore, lengthBytes, putLengths } from "./list-entries.js";
 import { TYPE_LIST } from "./type-codes.js";
@@ -16,7 +16,7 @@ const LIST_BYTES = 280;
  *
  * Positions are 0 .. size-1 and are not checked: the caller has resolved negative ones and cut off the rest.
  */
-export class ListValue implements Collection {
+export class ListValue implements Collection, FrozenCollection {
   readonly type = TYPE_LIST;
   size = 0;
   ref = 0;

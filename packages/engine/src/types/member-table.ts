@@ -1,11 +1,7 @@
 /**
  * The elements of one large collection: byte strings that are found by their bytes, in an arena and a linear hash index (as shard.ts does it
- * for keys), with nothing on the JavaScript heap per element. An element may have a number or a value (bytes) beside it.
- *
- *   record   [ next:4 | hash:4 | slot:4 | bytes:4 | number:8 or valueBytes:4 | element | value ]      padded to 8
- *
- *   next     reference of the next record in its chain, 0 = end
- *   slot     position in the list of all records, -1 = dead
+ * for keys), with nothing on the JavaScript heap per element. An element may have a number or a value (bytes) beside it; member-record.ts
+ * has the form of a record.
  *
  * Every element stands in a slot, 0 .. size-1 without holes. Removing one moves the last one into its slot, so a random element costs O(1), and
  * a scan that goes downwards never misses one that stays. No step is long: the index grows by one chain at a time, and records are moved
@@ -15,6 +11,8 @@ import { Arena, CHUNK_SHIFT, UNIT_MASK } from "../arena.js";
 import type { ChunkPool } from "../chunk-pool.js";
 import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type HashSeed, hashKey } from "../hash.js";
+import { FrozenMembers } from "./frozen-members.js";
+import { type Beside, HEADER_BYTES, memberRecordBytes } from "./member-record.js";
 import { WordList } from "./word-list.js";
 
 /** What a table needs of its keyspace. */
@@ -23,16 +21,12 @@ export interface TableHome {
   readonly chunks: ChunkPool;
 }
 
-/** What stands beside each element: nothing, a double, or bytes. */
-export type Beside = "nothing" | "number" | "value";
-
 /** Told that a record has moved and has another reference now. Both can be read during the call. It must not change the table. */
 export type MoveObserver = (from: number, to: number) => void;
 
 /** The longest element or value: the longest bulk that a request may hold (512 MB). */
 export const MEMBER_BYTES_MAX = 512 * 1024 * 1024;
 
-const HEADER_BYTES: Record<Beside, number> = { nothing: 16, number: 24, value: 20 };
 const FIRST_BUCKETS = 8;
 /** Records looked at in sparse chunks by each change. */
 const EVACUATE_PER_CHANGE = 4;
@@ -47,6 +41,7 @@ const TABLE_BYTES = 1200;
  */
 export class MemberTable {
   readonly #arena: Arena;
+  readonly #chunks: ChunkPool;
   readonly #seed: HashSeed;
   readonly #observer: MoveObserver | null;
   readonly #head: number;
@@ -55,9 +50,11 @@ export class MemberTable {
   readonly #buckets: WordList;
   #level = FIRST_BUCKETS;
   #liveBytes = 0;
+  #frozen: FrozenMembers | null = null;
 
   constructor(home: TableHome, beside: Beside, observer: MoveObserver | null = null) {
     this.#arena = new Arena(home.chunks);
+    this.#chunks = home.chunks;
     this.#seed = home.seed;
     this.#observer = observer;
     this.#head = HEADER_BYTES[beside];
@@ -122,6 +119,7 @@ export class MemberTable {
 
   /** Removes an element. The one that was last in the slots now stands in its slot, unless it was the last itself. */
   remove(ref: number): void {
+    this.keep(ref);
     const m = this.#arena.words[ref >>> CHUNK_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     this.#relink(ref, m[w]);
@@ -207,6 +205,7 @@ export class MemberTable {
 
   /** Only in a table with numbers. References stay valid. */
   setNumber(ref: number, value: number): void {
+    this.keep(ref);
     const m = this.#arena.words[ref >>> CHUNK_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     NUMBER[0] = value;
@@ -216,6 +215,7 @@ export class MemberTable {
 
   /** Replaces a value, in place when the record's size allows it. Only in a table with values; `vbuf` is not the table's own. */
   setValue(ref: number, vbuf: Uint8Array, voff: number, vlen: number): void {
+    this.keep(ref);
     const m = this.#arena.words[ref >>> CHUNK_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const len = m[w + 3];
@@ -242,8 +242,29 @@ export class MemberTable {
     return bottom;
   }
 
-  /** Forgets every element and gives all memory back at once. */
+  /** See Collection.freeze. */
+  freeze(): FrozenMembers {
+    this.#frozen = new FrozenMembers(this.#arena, this.#chunks);
+    return this.#frozen;
+  }
+
+  /** See Collection.thaw. */
+  thaw(): void {
+    this.#frozen?.close();
+    this.#frozen = null;
+  }
+
+  /**
+   * Copies what a frozen copy still needs of the record's chunk. Every change does this for itself, before anything has changed: only who changes
+   * more than the table calls it first, since it may fail for want of memory.
+   */
+  keep(ref: number): void {
+    if (this.#frozen !== null) this.#frozen.keep(ref);
+  }
+
+  /** Forgets every element and gives all memory back at once, but for what a frozen copy needs. */
   clear(): void {
+    this.#frozen?.keepAll();
     this.#arena.clear();
     this.#slots.clear();
     this.#buckets.clear();
@@ -263,7 +284,7 @@ export class MemberTable {
   }
 
   #recordBytes(len: number, vlen: number): number {
-    return (this.#head + len + vlen + 7) & ~7;
+    return memberRecordBytes(this.#head, len, vlen);
   }
 
   #sizeAt(m: Int32Array, w: number): number {
@@ -435,12 +456,14 @@ export class MemberTable {
       arena.evacuateAt = at + size;
       return;
     }
+    const from = (c << CHUNK_SHIFT) | (at >>> 3);
+    this.keep(from);
     const to = arena.alloc(size);
     arena.evacuateAt = at + size;
     this.#liveBytes += size;
     const target = arena.words[to >>> CHUNK_SHIFT];
     target.set(m.subarray(w, w + (size >>> 2)), (to & UNIT_MASK) << 1);
-    this.#replace((c << CHUNK_SHIFT) | (at >>> 3), to);
+    this.#replace(from, to);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection } from "./collection.js";
+import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_SET } from "./type-codes.js";
 
@@ -72,6 +72,14 @@ export class SetValue implements Collection {
       const count = source.blob();
       if (this.find(source.bytes, source.blobAt, count) === 0) this.add(source.bytes, source.blobAt, count);
     }
+  }
+
+  freeze(): FrozenCollection {
+    return this.#table.freeze();
+  }
+
+  thaw(): void {
+    this.#table.thaw();
   }
 
   free(): void {

@@ -1,5 +1,5 @@
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { Collection } from "./collection.js";
+import type { Collection, FrozenCollection } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { ScoreTree } from "./score-tree.js";
 import { TYPE_ZSET } from "./type-codes.js";
@@ -64,13 +64,15 @@ export class ZsetValue implements Collection {
   /** Gives the member at a place another score. */
   setScore(place: number, score: number): void {
     this.#tree.reserve();
-    this.#tree.delete(this.#table.numberOf(place), place);
+    const before = this.#table.numberOf(place);
     this.#table.setNumber(place, score);
+    this.#tree.delete(before, place);
     this.#tree.add(score, place);
   }
 
   /** Deletes the member at a place. */
   delete(place: number): void {
+    this.#table.keep(place);
     this.#tree.delete(this.#table.numberOf(place), place);
     this.#table.remove(place);
   }
@@ -141,6 +143,14 @@ export class ZsetValue implements Collection {
       if (place === 0) this.add(hash, source.bytes, source.blobAt, count, score);
       else this.setScore(place, score);
     }
+  }
+
+  freeze(): FrozenCollection {
+    return this.#table.freeze();
+  }
+
+  thaw(): void {
+    this.#table.thaw();
   }
 
   free(): void {

@@ -46,6 +46,8 @@ export class Driver {
   sequence = 0;
   /** How many different keys are used: raise it to grow, and delete to shrink. */
   keys = 500;
+  /** How many different elements sets, hashes and sorted sets may have. */
+  elements = 40;
   readonly #ring = Buffer.alloc(LOG_BYTES);
 
   constructor(random: Random, keyspace: Keyspace) {
@@ -366,7 +368,7 @@ const hash: Operation = (d) => {
   const value = collection(d, k, { type: TYPE_HASH, data: new Map<string, string>() });
   if (value === null) return;
   const db = d.keyspace.db(0);
-  const field = () => `f${d.random.int(30)}`;
+  const field = () => `f${d.random.int(d.elements)}`;
   const dice = d.random.int(6);
   if (dice < 3) {
     const pairs: string[] = [];
@@ -422,7 +424,7 @@ const set: Operation = (d) => {
   // Some keys hold integers mostly. Long members are rare: they end the packed form.
   const integers = key.length % 2 === 0 && d.random.int(20) > 0;
   const long = d.random.int(40) === 0 ? "x".repeat(d.random.int(400)) : "";
-  const members = Array.from({ length: 3 }, () => (integers ? "" : `m${long}`) + d.random.int(40));
+  const members = Array.from({ length: 3 }, () => (integers ? "" : `m${long}`) + d.random.int(d.elements));
   const db = d.keyspace.db(0);
   const before = value.data.size;
   const dice = d.random.int(8);
@@ -450,7 +452,7 @@ const zset: Operation = (d) => {
   if (value === null) return;
   // Long members are rare: they end the packed form.
   const long = d.random.int(40) === 0 ? "x".repeat(d.random.int(400)) : "";
-  const members = Array.from({ length: 3 }, () => `m${long}${d.random.int(40)}`);
+  const members = Array.from({ length: 3 }, () => `m${long}${d.random.int(d.elements)}`);
   const db = d.keyspace.db(0);
   const before = value.data.size;
   const dice = d.random.int(8);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ChunkPool } from "../../src/chunk-pool.js";
 import { hashSeed } from "../../src/hash.js";
-import { type Beside, MemberTable, type MoveObserver } from "../../src/types/member-table.js";
+import type { Beside } from "../../src/types/member-record.js";
+import { MemberTable, type MoveObserver } from "../../src/types/member-table.js";
 import { seeded } from "./seeded.js";
 
 const SEED = hashSeed(Buffer.from("seed8byt"));
