@@ -1,8 +1,11 @@
 /**
  * Power losses of a real file system under load, while segments are rotated and snapshots published, each on what the last one left. After
  * each: what is there is a prefix of every writer's commands and of the common order of all (I1, I5); it has all that was acknowledged with
- * --ack synced, or that a WAITAOF which returned covers (I2); with --ack written only the last moments are gone (I3, printed: its bound is
+ * --ack synced before the cut, or that a WAITAOF which returned covers (I2); with --ack written only the last moments are gone (I3, printed: its bound is
  * the sync interval and two fdatasyncs, which a test cannot know the length of).
+ *
+ * The ioctl is not quite a power loss: an fdatasync that is under way in that moment may return 0 although what it was for is lost (a program
+ * that does nothing but write, sync and count shows it in some of a hundred cuts). So replies that came after the cut began do not count.
  *
  * Control: with an fdatasync that does nothing acknowledged writes must be lost. HEARTHKV_EXT4_CYCLES sets how many power losses there are.
  */
@@ -68,8 +71,7 @@ for (const level of ["written", "synced"]) {
       const marks = new SyncedMarks(run, server);
       let cutMs = 0;
       await run.load(server, async () => {
-        await disk.cut();
-        cutMs = performance.now();
+        cutMs = await disk.cut();
         await server.kill();
       });
       disk.restore();
@@ -78,14 +80,16 @@ for (const level of ["written", "synced"]) {
       await again.kill();
       for (const [id, { kept, lostSinceMs }] of survivals.entries()) {
         expect(kept, `writer ${id}`).toBeGreaterThanOrEqual(marks.marks[id] ?? 0);
-        if (lostSinceMs !== null) lostMsMost = Math.max(lostMsMost, Math.round(cutMs - lostSinceMs));
+        if (lostSinceMs === null) continue;
+        lostMsMost = Math.max(lostMsMost, Math.ceil(cutMs - lostSinceMs));
       }
       marked += marks.marks.reduce((sum, count) => sum + count, 0);
       run.totals.cycles++;
       expect(run.totals.faults.map((fault) => fault.slice(0, 600))).toEqual([]);
     }
     console.log(`power loss of ext4, ${level}: ${JSON.stringify({ ...run.totals, marked, lostMsMost })}`);
-    if (level === "synced") expect(run.totals.lost).toBe(0);
+    // Nothing that was acknowledged while there was power.
+    if (level === "synced") expect(lostMsMost).toBe(0);
     expect(lostMsMost).toBeLessThan(LOST_MS_MAX);
     expect(run.totals.acknowledged).toBeGreaterThan(cycles * 50);
   });

@@ -1,13 +1,16 @@
 /** A real ext4 on a loop device whose power can be cut: what was not synced is gone, as after a power loss, journal replay included. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, type TestContext } from "vitest";
-import { debianPython, runProcess, temporaryFolder } from "../support/index.js";
+import { debianPython, temporaryFolder } from "../support/index.js";
 
 const IMAGE_BYTES = 256 * 1024 * 1024;
 /** EXT4_IOC_SHUTDOWN, _IOR('X', 125, u32), with EXT4_GOING_FLAGS_NOLOGFLUSH: all of the file system stops at once, its journal too. */
-const CUT = "import fcntl,os,struct,sys;fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587D,struct.pack('I',2))";
+const CUT =
+  "import fcntl,os,struct,sys;disk=os.open(sys.argv[1],os.O_RDONLY);print('ready',flush=True);sys.stdin.read();" +
+  "fcntl.ioctl(disk,0x8004587D,struct.pack('I',2))";
 const mounted: string[] = [];
 
 // Before the folder goes, which is registered earlier: hooks run last defined first.
@@ -46,10 +49,15 @@ export class LoopDisk {
     return disk;
   }
 
-  /** The power fails: from now on every write and sync gives EIO, and what was not synced will be gone. */
-  async cut(): Promise<void> {
-    const { code, output } = await runProcess(debianPython, ["-c", CUT, this.path]);
-    if (code !== 0) throw new Error(`the power cannot be cut: ${output}`);
+  /** The power fails: from now on every write and sync gives EIO, and what was not synced will be gone. Returns when that began, as performance.now(). */
+  async cut(): Promise<number> {
+    const child = spawn(debianPython, ["-c", CUT, this.path], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const nowMs = performance.now();
+    child.stdin.end();
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error("the power cannot be cut");
+    return nowMs;
   }
 
   /** The power is back. Nobody may use the disk. */
