@@ -49,6 +49,8 @@ class ClockRun {
     const env = {
       LD_PRELOAD: places.find((place) => existsSync(place)),
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      // libfaketime's work-around for old C libraries makes waits on the monotonic clock, which Atomics.wait is made of, end at once.
+      FAKETIME_FORCE_MONOTONIC_FIX: "0",
       FAKETIME_NO_CACHE: "1",
       FAKETIME_TIMESTAMP_FILE: this.#file,
       NO_FAKE_STAT: "1",
