@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LogChannel } from "./channel.js";
 import type { DataDirectory } from "./data-directory.js";
+import { LOOK_MS } from "./hang-watch.js";
 import type {
   AckLevel,
   PersistedKeyspace,
@@ -14,7 +15,7 @@ import type { RecoveredState } from "./recovery.js";
 import * as slot from "./slots.js";
 import { SnapshotKeeper } from "./snapshot-keeper.js";
 import { SyncWaiters } from "./sync-waiters.js";
-import { LOOK_MS, type WorkerHandle } from "./worker-handle.js";
+import type { WorkerHandle } from "./worker-handle.js";
 
 const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
 const HANGING = "the persistence worker does not answer";

@@ -61,12 +61,15 @@ export class RingDrain {
     this.#oversizeDone = 0;
   }
 
-  /** Writes all that is published. With the lock. False: it has to wait for an oversize entry, or the target has no room. */
+  /**
+   * Writes all that was published when it was called: what comes meanwhile would keep it from ending. With the lock. False: it has to wait
+   * for an oversize entry, or the target has no room.
+   */
   drainInto(target: DrainTarget): boolean {
     const control = this.#control;
     const range = this.#range;
+    this.#look();
     for (;;) {
-      this.#look();
       const tail = Atomics.load(control, slot.TAIL);
       if (this.#oversizeIsNext(tail)) {
         if (this.#oversize === null || !this.#drainOversize(target, this.#oversize)) return false;

@@ -1,14 +1,8 @@
 /** Starting, talking to and watching the persistence worker, as seen by the serving thread. */
 import { Worker } from "node:worker_threads";
 import { StorageError } from "@hearthkv/durability";
+import { HangWatch } from "./hang-watch.js";
 import * as slot from "./slots.js";
-
-/** The worker counts as hanging when its heartbeat stands still over so many looks in a row. */
-const LOOKS_MAX = 4;
-/** The same while it is inside a call that may be slow: a slow disk is no reason to refuse writes, it only slows them down. */
-const LOOKS_IN_LONG_CALL_MAX = 150;
-/** Time between two looks; four of them are less than a second. */
-export const LOOK_MS = 200;
 
 /** Run from source (tests), the worker still is the built file: threads cannot load TypeScript. */
 const WORKER_URL = new URL(
@@ -23,12 +17,12 @@ export class WorkerHandle {
   onDeath: (error: Error) => void = () => {};
   readonly #worker: Worker;
   readonly #control: Int32Array;
-  #beat = 0;
-  #looksWithoutBeat = 0;
+  readonly #watch: HangWatch;
   #expected = false;
 
   constructor(start: slot.WorkerStart) {
     this.#control = new Int32Array(start.control);
+    this.#watch = new HangWatch(this.#control);
     // Were the thread's descriptors closed when it dies, main could write to one that is something else by then.
     const options = { workerData: start, name: "persistence", execArgv: [], trackUnmanagedFds: false };
     this.#worker = new Worker(WORKER_URL, options);
@@ -56,17 +50,14 @@ export class WorkerHandle {
 
   /** Sends without waking the worker from its sleep. */
   post(message: slot.ToWorker, transfer: ArrayBuffer[]): void {
-    this.#worker.postMessage(message, transfer);
+    // Counted first: a worker that woke before this thread had counted would look for it in a loop, and keep it from its processor.
     Atomics.add(this.#control, slot.MESSAGES_SENT, 1);
+    this.#worker.postMessage(message, transfer);
   }
 
   /** To be called every LOOK_MS: whether the worker's loop stands still. */
   hangs(): boolean {
-    const beat = Atomics.load(this.#control, slot.HEARTBEAT);
-    this.#looksWithoutBeat = beat === this.#beat ? this.#looksWithoutBeat + 1 : 0;
-    this.#beat = beat;
-    const inCall = Atomics.load(this.#control, slot.IN_LONG_CALL) > 0;
-    return this.#looksWithoutBeat >= (inCall ? LOOKS_IN_LONG_CALL_MAX : LOOKS_MAX);
+    return this.#watch.hangs();
   }
 
   /** The worker said that it is done. */

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { LOOK_MS } from "../../src/persistence/hang-watch.js";
 import * as slot from "../../src/persistence/slots.js";
-import { LOOK_MS, WorkerHandle } from "../../src/persistence/worker-handle.js";
+import { WorkerHandle } from "../../src/persistence/worker-handle.js";
 import { freshDirectory, removeDirectories, until } from "./open.js";
 
 afterEach(removeDirectories);
