@@ -6,6 +6,7 @@ import type { Durability } from "../src/log-options.js";
 import { recoverState } from "../src/recover-state.js";
 import { WriteAheadLog } from "../src/write-ahead-log.js";
 import type { Subject } from "./power-loss.js";
+import { intercepted } from "./support.js";
 
 const MAX_ENTRY_BYTES = 900;
 const LEVELS: readonly Durability[] = [{ level: "immediate" }, { level: "batched", writes: 5 }, { level: "eventual" }];
@@ -20,6 +21,10 @@ class State {
     const bytes = Buffer.from(entry);
     this.count++;
     this.digest = crc32(this.digest, bytes, 0, bytes.length);
+  }
+
+  copy(): State {
+    return Object.assign(new State(), this);
   }
 
   /** In several parts, of several sizes. */
@@ -45,9 +50,11 @@ interface Unit {
   readonly entries: readonly string[];
   /** Its last sequence; Infinity as long as the call has not come back. */
   last: number;
+  /** The disk has refused a write while the call was under way: it may have been refused, and what came behind it not. */
+  doubtful: boolean;
 }
 
-/** What a recovery must give: the effect of the first units, at least `required` of them. */
+/** What a recovery must give: the effect of the first units, at least `required` of them; a doubtful one may be missing. */
 interface Promised {
   readonly units: readonly Unit[];
   readonly required: number;
@@ -88,6 +95,11 @@ export class Library implements Subject<Promised> {
     this.#units = this.#units.filter((other) => other !== unit);
   }
 
+  /** The disk refused a write: whose it was will be told only when the log has gone on. */
+  noteRefusal(): void {
+    for (const unit of this.#units) unit.doubtful ||= unit.last === Number.POSITIVE_INFINITY;
+  }
+
   /** Everything up to this sequence was said to be durable. */
   noteDurable(sequence: number): void {
     while (this.#required < this.#units.length && this.#units[this.#required]!.last <= sequence) this.#required++;
@@ -118,23 +130,37 @@ export class Library implements Subject<Promised> {
     this.#units = [...unitsOf(state, this.expectation())];
     this.#required = this.#units.length;
     // Also those whose call never came back.
-    for (const unit of this.#units) unit.last = Math.min(unit.last, Number.MAX_SAFE_INTEGER);
+    for (const unit of this.#units) {
+      unit.last = Math.min(unit.last, Number.MAX_SAFE_INTEGER);
+      unit.doubtful = false;
+    }
   }
 }
 
 /** The units whose effect the state is. Throws where there are none, or too few. */
 function unitsOf(state: State, { units, required }: Promised): readonly Unit[] {
-  const model = new State();
-  for (let i = 0; ; i++) {
-    if (model.count === state.count && model.digest === state.digest) {
-      if (i >= required) return units.slice(0, i);
-      throw new Error(`${i} units were recovered, but ${required} of ${units.length} were durable`);
-    }
-    const unit = units[i];
-    if (unit === undefined || model.count > state.count) break;
-    for (const entry of unit.entries) model.apply(entry);
+  const held: Unit[] = [];
+  if (!isEffectOf(state, units, new State(), held)) {
+    throw new Error(`a state of ${state.count} entries is that of no number of the ${units.length} units`);
   }
-  throw new Error(`a state of ${state.count} entries is that of no number of the ${units.length} units`);
+  if (held.length >= required) return held;
+  throw new Error(`${held.length} units were recovered, but ${required} of ${units.length} were durable`);
+}
+
+/** Whether some of `units`, added to `held`, make the state out of `model`. */
+function isEffectOf(state: State, units: readonly Unit[], model: State, held: Unit[], from = 0): boolean {
+  for (let i = from; ; i++) {
+    if (model.count === state.count && model.digest === state.digest) return true;
+    const unit = units[i];
+    if (unit === undefined || model.count > state.count) return false;
+    if (unit.doubtful) {
+      const mark = held.length;
+      if (isEffectOf(state, units, model.copy(), held, i + 1)) return true;
+      held.length = mark;
+    }
+    for (const entry of unit.entries) model.apply(entry);
+    held.push(unit);
+  }
 }
 
 async function open(disk: Directory, durability: Durability, now: () => number, control: LibraryControl) {
@@ -200,7 +226,16 @@ class LibraryRun {
 
   constructor(library: Library, disk: Directory, random: () => number, run: number, control: LibraryControl) {
     this.#library = library;
-    this.#disk = disk;
+    this.#disk = intercepted(disk, (real) => ({
+      write: (...write) => {
+        try {
+          return real.write(...write);
+        } catch (error) {
+          library.noteRefusal();
+          throw error;
+        }
+      },
+    }));
     this.#random = random;
     this.#run = run;
     this.#control = control;
@@ -262,10 +297,11 @@ class LibraryRun {
   }
 
   async #unit(log: WriteAheadLog<string>, entries: readonly string[], append: () => Promise<number>): Promise<void> {
-    const unit: Unit = { entries, last: Number.POSITIVE_INFINITY };
+    const unit: Unit = { entries, last: Number.POSITIVE_INFINITY, doubtful: false };
     this.#library.add(unit);
     try {
       unit.last = await append();
+      unit.doubtful = false;
     } catch (error) {
       // After a failed sync nobody knows, before a checkpoint decides.
       if (isStorageError(error, "poisoned")) return;
