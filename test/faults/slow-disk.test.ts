@@ -28,7 +28,7 @@ const SLOW_MS = 2000;
 const LOAD_MS = 1000 * Number(process.env.HEARTHKV_SLOW_DISK_S ?? 4);
 const LOW_BYTES_PER_S = 1024 * 1024;
 const OFFERED_BYTES_PER_S = 50 * 1024 * 1024;
-/** The promise is 20 ms for 99 in 100. A busy machine may miss that; a read that waits for an fdatasync misses this. */
+/** The promise is 20 ms for 99 in 100. A busy machine may miss that; a read that waits for an fdatasync or a full ring misses this. */
 const READ_MS_MAX = 1500;
 const RESIDENT_BYTES_MAX = 400 * 1024 * 1024;
 const LAG_LINE = /the disk is slow: writes of the last \d+ ms are not synced yet/;
@@ -123,7 +123,7 @@ test("slow disk: fdatasync takes 2 s", async (context) => {
   await server.kill();
   console.log(`fdatasync of ${SLOW_MS} ms: ${JSON.stringify(seen)}`);
   expect(seen.reads).toBeGreaterThan(5);
-  expect(seen.p99).toBeLessThan(READ_MS_MAX);
+  expect(seen.slowest).toBeLessThan(READ_MS_MAX);
   expect(seen.lag).toBeGreaterThan(SLOW_MS / 2);
   expect(seen.resident).toBeLessThan(RESIDENT_BYTES_MAX);
   expect(server.child.output).toMatch(LAG_LINE);
@@ -140,7 +140,7 @@ test("slow disk: 1 MB/s, and 50 MB/s are offered", async (context) => {
   await load.answered();
   await server.kill();
   console.log(`disk of 1 MB/s: ${JSON.stringify(seen)}`);
-  expect(seen.p99).toBeLessThan(READ_MS_MAX);
+  expect(seen.slowest).toBeLessThan(READ_MS_MAX);
   expect(seen.lag).toBeGreaterThan(1000);
   expect(seen.resident).toBeLessThan(RESIDENT_BYTES_MAX);
   expect(server.child.output).toMatch(LAG_LINE);

@@ -9,12 +9,14 @@ import type { WatchedKey } from "./watches.js";
 export const HALT_BLOCKED = 1;
 /** An answer is on its way that a promise will give (SAVE, WAITAOF). */
 export const HALT_SUSPENDED = 2;
-/** The log is behind: the whole server stands. */
+/** The log is behind, and the client wants to write: `postponed` is what it waits with. */
 export const HALT_CONGESTED = 4;
 /** It does not read its replies. */
 export const HALT_SLOW = 8;
 /** No further request is run ever. */
 export const HALT_CLOSING = 16;
+/** The server ends. */
+export const HALT_STOPPED = 32;
 
 /** A command between MULTI and EXEC. */
 export interface QueuedCommand {
@@ -58,6 +60,8 @@ export abstract class ClientState implements Session {
   patterns: Set<string> | null = null;
 
   blocked: BlockedCall | null = null;
+  /** A request, with bytes of its own, that is run before any other when HALT_CONGESTED ends. */
+  postponed: Request | null = null;
   /** HALT_* bits; 0 = requests are run. */
   halt = 0;
   /** Gone: nothing may be delivered any more. */
@@ -85,9 +89,8 @@ export abstract class ClientState implements Session {
   abstract kill(): void;
   /** Closes after what was delivered so far has left. */
   abstract closeSoon(): void;
-  /** The log is behind: nothing is read or run until goOn(). */
+  /** The server ends: nothing more is read or run. */
   abstract stand(): void;
-  abstract goOn(): void;
   /** Looks after what depends on time (limits, idle clients); called now and then. */
   abstract check(nowMs: number): void;
   /** Request bytes that wait, and output bytes that wait (for the log or for the client to read). */
@@ -120,7 +123,6 @@ export class Nobody extends ClientState {
   deliver(): void {}
   wake(): void {}
   stand(): void {}
-  goOn(): void {}
   check(): void {}
   kill(): void {}
   closeSoon(): void {}

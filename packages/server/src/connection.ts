@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 import type { Database } from "@hearthkv/engine";
 import { ERROR, MORE, REQUEST, type ReplyWriter, RequestDecoder, SECURITY } from "@hearthkv/resp";
 import type { Logger } from "pino";
-import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW } from "./client-state.js";
+import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW, HALT_STOPPED } from "./client-state.js";
 import { describeClient } from "./clients.js";
 import type { Dispatcher } from "./dispatch.js";
 import { descriptorOf, writeNow } from "./send.js";
@@ -94,7 +94,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   get inputBytes(): number {
-    return this.#decoder.bufferedBytes;
+    return this.#decoder.bufferedBytes + (this.postponed?.buf.length ?? 0);
   }
 
   get outputBytes(): number {
@@ -134,6 +134,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     const reply = dispatcher.reply;
     let mark = reply.length;
     this.lastActiveMs = dispatcher.begin(this);
+    if (this.postponed !== null) dispatcher.executePostponed(this, this.postponed);
     let status: number = MORE;
     while (this.halt === 0) {
       status = decoder.next();
@@ -202,14 +203,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   stand(): void {
-    this.halt |= HALT_CONGESTED;
+    this.halt |= HALT_STOPPED;
     this.#pauseReading();
-  }
-
-  goOn(): void {
-    this.release(HALT_CONGESTED);
-    const mustRest = (this.halt & (HALT_SLOW | HALT_CLOSING)) !== 0 || this.#decoder.bufferedBytes > INPUT_KEEP_BYTES;
-    if (!mustRest) this.#resumeReading();
   }
 
   closeSoon(): void {
@@ -319,7 +314,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #keepInput(): void {
     if ((this.halt & HALT_CLOSING) !== 0) return;
     this.#decoder.stash();
-    if (this.#decoder.bufferedBytes > INPUT_KEEP_BYTES) this.#pauseReading();
+    const waitsForLog = (this.halt & HALT_CONGESTED) !== 0;
+    if (waitsForLog || this.#decoder.bufferedBytes > INPUT_KEEP_BYTES) this.#pauseReading();
   }
 
   #pauseReading(): void {
@@ -401,6 +397,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.#first = null;
     this.#more = [];
     this.#waitingBytes = 0;
+    this.postponed = null;
     this.#services.forget(this);
   }
 }

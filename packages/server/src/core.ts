@@ -81,27 +81,15 @@ export class Core {
       pubsub: this.pubsub,
       debugEnabled: options.enableDebugCommand,
     });
-    this.dispatcher = new Dispatcher({ ...parts, reply }, host, { blocking: this.blocking, transactions });
-    this.dispatcher.onCongested = () => this.#stand();
-    this.ticker.onDrained = () => this.#goOn();
+    const { ticker } = this;
+    this.dispatcher = new Dispatcher({ ...parts, reply, ticker }, host, { blocking: this.blocking, transactions });
+    ticker.onDrained = () => this.dispatcher.releasePostponed();
   }
 
   /** The server goes: no request is run any more, also when a log that was behind catches up. */
   stop(): void {
     this.ticker.onDrained = () => {};
     for (const client of [...this.clients.all()]) client.stand();
-  }
-
-  /** The log is behind: no command runs and no socket is read until it has caught up. */
-  #stand(): void {
-    if (this.ticker.congested) return;
-    this.ticker.congested = true;
-    for (const client of this.clients.all()) client.stand();
-    this.ticker.schedule();
-  }
-
-  #goOn(): void {
-    for (const client of this.clients.all()) client.goOn();
   }
 
   #forget(client: ClientState): void {

@@ -23,9 +23,10 @@ import { type EffectLog, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
-import { type ClientState, HALT_CLOSING, HALT_SUSPENDED, Nobody } from "./client-state.js";
+import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "./client-state.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
+import type { Ticker } from "./tick.js";
 import type { Transactions } from "./transactions.js";
 
 const WRITE = flagBit("write");
@@ -60,18 +61,18 @@ export interface DispatcherParts {
   readonly logger: Logger;
   /** Where replies are written; whoever sends them empties it. */
   readonly reply: ReplyWriter;
+  readonly ticker: Ticker;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
 export class Dispatcher implements BlockingRunner {
   /** Replies of this turn, client after client; those of the present one are appended between begin() and end(). */
   readonly reply: ReplyWriter;
-  /** Called after a commit that made persistence congested. */
-  onCongested: () => void = () => {};
 
   readonly #keyspace: Keyspace;
   readonly #effects: EffectLog;
   readonly #persistence: Persistence;
+  readonly #ticker: Ticker;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #context: CommandContext;
@@ -80,6 +81,8 @@ export class Dispatcher implements BlockingRunner {
   /** Replies to others than the client between begin() and end(). */
   readonly #side = new ReplyWriter();
   #current: ClientState | null = null;
+  /** Clients that wait to write until the log has caught up, in the order of their coming. */
+  #postponed: ClientState[] = [];
   /** Messages for the current client that came up while its command ran: they follow the command's reply. */
   #pushes: Buffer[] = [];
   #isRerun = false;
@@ -90,6 +93,7 @@ export class Dispatcher implements BlockingRunner {
     this.#keyspace = parts.keyspace;
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
+    this.#ticker = parts.ticker;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#blocking = waiting.blocking;
@@ -129,6 +133,19 @@ export class Dispatcher implements BlockingRunner {
       this.#refuse(client, largeProblem(row, request), row);
     else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
     if (this.#pushes.length > 0) this.#takePushes();
+  }
+
+  /** Runs what the client had to wait with, unless it has to wait again. As execute(). */
+  executePostponed(client: ClientState, request: Request): void {
+    client.postponed = null;
+    this.execute(client, request);
+  }
+
+  /** The log has caught up: who waited to write goes on. */
+  releasePostponed(): void {
+    const waiting = this.#postponed;
+    this.#postponed = [];
+    for (const client of waiting) client.release(HALT_CONGESTED);
   }
 
   /** Runs a row inside another command's turn (EXEC): nothing is logged until that command has ended. May be called by it. */
@@ -217,18 +234,28 @@ export class Dispatcher implements BlockingRunner {
   /** Whether nothing restricts what the client may run, as is the case almost always. */
   #isPlain(client: ClientState): boolean {
     return (
-      client.authenticated && !client.inMulti && client.subscriptions === 0 && this.#persistence.writeError === null
+      client.authenticated &&
+      !client.inMulti &&
+      client.subscriptions === 0 &&
+      this.#persistence.writeError === null &&
+      !this.#ticker.congested
     );
   }
 
-  /** The rare cases, in Redis's order. False when the request was answered or queued here. */
+  /** The rare cases, in Redis's order. False when the request was answered, queued or postponed here. */
   #admit(client: ClientState, row: TableRow, request: Request): boolean {
     const problem = this.#objection(client, row);
     if (problem !== null) {
       this.#refuse(client, problem, row);
       return false;
     }
-    if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) return true;
+    if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) {
+      if (!this.#ticker.congested || !wouldWrite(client, row)) return true;
+      client.halt |= HALT_CONGESTED;
+      client.postponed = request.copy();
+      this.#postponed.push(client);
+      return false;
+    }
     const copy = request.copy();
     const bytes = copy.buf.length + QUEUED_COMMAND_BYTES;
     if (client.queuedBytes + bytes > ENTRY_BYTES_MAX) {
@@ -245,10 +272,7 @@ export class Dispatcher implements BlockingRunner {
     if (!client.authenticated && (row.bits & NO_AUTH) === 0) return ERR.noAuth;
     if (client.inMulti && (row.bits & NO_MULTI) !== 0) return ERR.notInMulti;
     const writeError = this.#persistence.writeError;
-    if (writeError !== null && (row.bits & WRITE) !== 0) return writeError;
-    if (writeError !== null && row.name === "exec" && client.queued.some((one) => one.row.flags.includes("write"))) {
-      return writeError;
-    }
+    if (writeError !== null && wouldWrite(client, row)) return writeError;
     if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
     return null;
   }
@@ -318,7 +342,7 @@ export class Dispatcher implements BlockingRunner {
 
   #seal(): void {
     this.#persistence.commit(this.#keyspace.nowMs);
-    if (this.#persistence.congested) this.onCongested();
+    if (this.#persistence.congested) this.#ticker.congest();
   }
 
   #serveBlocked(client: ClientState): void {
@@ -337,6 +361,12 @@ export class Dispatcher implements BlockingRunner {
     for (const bytes of this.#pushes) this.reply.raw(bytes);
     this.#pushes.length = 0;
   }
+}
+
+/** Whether the row changes data: EXEC does when something in the queue does. */
+function wouldWrite(client: ClientState, row: TableRow): boolean {
+  if ((row.bits & WRITE) !== 0) return true;
+  return row.name === "exec" && client.queued.some((one) => one.row.flags.includes("write"));
 }
 
 /** Whether the request ends so far behind its buffer's start that one of its limits may be passed. */

@@ -103,7 +103,7 @@ export class TcpServer {
   }
 
   #accept(accepted: Socket): void {
-    const { stats, clients, settings, keyspace, ticker } = this.#core;
+    const { stats, clients, settings, keyspace } = this.#core;
     stats.connectionsReceived++;
     const remoteAddress = plainAddress(accepted.remoteAddress ?? "?");
     const refusal = this.#refusal(remoteAddress);
@@ -122,7 +122,6 @@ export class TcpServer {
     };
     const connection = new Connection(this.#services, identity, nowMs, keyspace.db(0));
     connection.authenticated = settings.requirepass === "";
-    if (ticker.congested) connection.stand();
     clients.add(connection);
     connection.attach(receive(accepted, this.#readBuffer, connection.receive));
   }

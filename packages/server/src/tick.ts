@@ -5,11 +5,18 @@
  *   immediate     clients that may go on run what had to wait -> persistence.endTick() -> replies leave, or wait in the gate
  *
  * All replies of a connection in one turn are one write, and all log entries of one turn are one write before them.
+ *
+ * A reply waits for the log, whoever wrote what it may show (gate.ts). But a client that only reads does not wait for a disk that is slow or
+ * fails: its replies pass when the log is so far behind that writers have to wait, or has not got on for READ_WAIT_MS. With ack level
+ * "synced" they pass only while the disk fails.
  */
 import type { ReplyWriter } from "@hearthkv/resp";
 import { type GateTarget, ReplyGate } from "./gate.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
+
+/** A client that only reads waits at most twice this long for what others write, unless the ack level is "synced". */
+const READ_WAIT_MS = 5;
 
 /** A client with replies that wait for the end of the turn. */
 export interface Outlet extends GateTarget {
@@ -33,8 +40,6 @@ export interface Runnable {
 export class Ticker {
   /** Called when the log keeps up again. */
   onDrained: () => void = () => {};
-  /** Set by the owner while the server stands still because of the log. */
-  congested = false;
 
   readonly #persistence: Persistence;
   readonly #stats: ServerStats;
@@ -43,6 +48,12 @@ export class Ticker {
   #outlets: Outlet[] = [];
   #runnable: Runnable[] = [];
   #scheduled = false;
+  #congested = false;
+  /** Runs while replies are held, to see whether the log has reached `#watchedSequence` when it ends. */
+  #watch: NodeJS.Timeout | null = null;
+  #watchedSequence = 0;
+  /** It had not: until it does, replies to those who only read pass the gate. */
+  #late = false;
 
   /** @param reply where the replies of a turn are written; emptied at the turn's end */
   constructor(persistence: Persistence, stats: ServerStats, reply: ReplyWriter) {
@@ -53,8 +64,21 @@ export class Ticker {
     persistence.onDrained = () => this.#drained();
     persistence.onWriteError = (text) => {
       // Those who only read, and came just before the failure was known, are not to wait for its end.
-      if (text !== null) this.#gate.releaseOf((outlet) => outlet.lastSequence <= persistence.ackedSequence());
+      if (text !== null) this.#releaseReaders();
     };
+  }
+
+  /** Too much waits for the disk: who wants to write waits until onDrained. */
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  /** To be called when persistence has become congested. */
+  congest(): void {
+    if (this.#congested) return;
+    this.#congested = true;
+    this.#beLate();
+    this.schedule();
   }
 
   /** Number of replies that wait for the log. */
@@ -101,7 +125,7 @@ export class Ticker {
     if (this.#runnable.length > 0) this.#runWaiting();
     this.#persistence.endTick();
     this.#flush();
-    if (this.congested) this.#drained();
+    if (this.#congested) this.#drained();
   };
 
   #runWaiting(): void {
@@ -113,6 +137,7 @@ export class Ticker {
   #flush(): void {
     const persistence = this.#persistence;
     const acked = persistence.ackedSequence();
+    if (this.#late && acked >= this.#watchedSequence) this.#late = false;
     if (this.#gate.size > 0) this.#gate.release(acked);
     const outlets = this.#outlets;
     if (outlets.length === 0) return;
@@ -128,19 +153,42 @@ export class Ticker {
     this.#reply.reset();
   }
 
-  /** While the disk fails nothing new is acknowledged for long; clients that only read go on. */
+  /** Nothing new may be acknowledged for long; clients that only read go on. */
   #mayPass(outlet: Outlet, acked: number): boolean {
-    return this.#persistence.writeError !== null && outlet.lastSequence <= acked;
+    return (this.#late || this.#persistence.writeError !== null) && outlet.lastSequence <= acked;
   }
 
   #hold(outlet: Outlet, sequence: number): void {
     this.#stats.repliesHeld++;
     this.#gate.hold(sequence, outlet, outlet.take());
+    if (this.#watch === null && !this.#late) this.#watchLog();
+  }
+
+  #releaseReaders(): void {
+    const acked = this.#persistence.ackedSequence();
+    this.#gate.releaseOf((outlet) => outlet.lastSequence <= acked);
+  }
+
+  #watchLog(): void {
+    this.#watchedSequence = this.#persistence.lastSequence;
+    this.#watch = setTimeout(() => {
+      this.#watch = null;
+      if (this.#gate.size === 0) return;
+      if (this.#persistence.ackedSequence() < this.#watchedSequence) this.#beLate();
+      else this.#watchLog();
+    }, READ_WAIT_MS);
+  }
+
+  #beLate(): void {
+    if (this.#persistence.ackLevel === "synced") return;
+    this.#late = true;
+    this.#watchedSequence = this.#persistence.lastSequence;
+    this.#releaseReaders();
   }
 
   #drained(): void {
-    if (!this.congested || this.#persistence.congested) return;
-    this.congested = false;
+    if (!this.#congested || this.#persistence.congested) return;
+    this.#congested = false;
     this.onDrained();
   }
 }

@@ -67,13 +67,28 @@ describe("a server whose log is slow", () => {
     await writer.expect("+OK\r\n");
   });
 
-  it("shows nobody what is not in the log", async () => {
+  it("with ack level synced shows nobody what is not in the log", async () => {
+    server.persistence.ackLevel = "synced";
     writer.call("SET", "a", "1");
     await writer.expectSilence();
     await reader.call("GET", "a").expectSilence();
     server.persistence.ack(1);
     await reader.expect(bulk("1"));
     await writer.expect("+OK\r\n");
+  });
+
+  it("lets those who only read go on when the log does not get on, and who has written wait", async () => {
+    await reader.call("SET", "b", "1").expectSilence(10);
+    server.persistence.ack(1);
+    await reader.expect("+OK\r\n");
+    writer.call("SET", "a", "1");
+    await writer.expectSilence();
+    await reader.call("GET", "a").expect(bulk("1"));
+    await reader.call("GET", "a").expect(bulk("1"));
+    writer.call("GET", "a");
+    await writer.expectSilence();
+    server.persistence.ack(2);
+    await writer.expect(`+OK\r\n${bulk("1")}`);
   });
 
   it("keeps each client's replies in order", async () => {
@@ -115,20 +130,41 @@ describe("a server whose log is slow", () => {
     await writer.expectClosed();
   });
 
-  it("runs nothing while the log is behind, and then everything in order", async () => {
+  it("runs nothing that writes while the log is behind, and then everything in order; reads go on", async () => {
     server.persistence.ack(1000);
     server.persistence.congestedAbove = 2;
     writer.send(Array.from({ length: 10 }, (_, i) => encode("RPUSH", "q", String(i))).join(""));
-    await reader.call("LLEN", "q").expectSilence();
+    writer.call("LLEN", "q");
+    await reader.call("LLEN", "q").expect(":3\r\n");
     expect(server.persistence.lastSequence).toBe(3);
     const late = new RawClient(server.port);
-    await late.call("LLEN", "q").expectSilence();
+    late.send("MULTI\r\nLLEN q\r\nEXEC\r\nMULTI\r\nRPUSH q last\r\nEXEC\r\nLLEN q\r\n");
+    await late.expect("+OK\r\n+QUEUED\r\n*1\r\n:3\r\n+OK\r\n+QUEUED\r\n");
+    await late.expectSilence();
+    await reader.call("LLEN", "q").expect(":3\r\n");
     server.persistence.drain();
-    await writer.expect(Array.from({ length: 10 }, (_, i) => `:${i + 1}\r\n`).join(""));
-    await reader.until("\r\n");
-    await late.until("\r\n");
-    await reader.call("LRANGE", "q", "0", "-1").expect(`*10\r\n${Array.from("0123456789", bulk).join("")}`);
+    await writer.expect(`${Array.from({ length: 10 }, (_, i) => `:${i + 1}\r\n`).join("")}:10\r\n`);
+    await late.expect("*1\r\n:11\r\n:11\r\n");
+    await reader.call("LRANGE", "q", "0", "-1").until(bulk("last"));
     late.close();
+  });
+
+  it("lets those who waited to write go on in the order of their coming, and wait again", async () => {
+    server.persistence.ack(1000);
+    server.persistence.congestedAbove = 0;
+    await writer.call("SET", "order", "").expect("+OK\r\n");
+    const clients = Array.from({ length: 5 }, () => new RawClient(server.port));
+    for (const [i, client] of clients.entries()) {
+      client.call("APPEND", "order", String(i));
+      await client.expectSilence(5);
+    }
+    for (let i = 0; i < clients.length; i++) {
+      server.persistence.drain();
+      server.persistence.congestedAbove = 0;
+      await clients[i]?.until("\r\n");
+    }
+    await reader.call("GET", "order").expect(bulk("01234"));
+    for (const client of clients) client.close();
   });
 
   it("runs nothing any more once it is closing, also when the log catches up", async () => {

@@ -58,8 +58,8 @@ export interface Persistence {
   /** Called when ackedSequence() grew outside endTick(). */
   onAcked: () => void;
   /**
-   * Too much waits for the disk: run no more commands, read no sockets. False while `writeError` is set, so that reads go on
-   * (writes are refused then, so nothing grows).
+   * Too much waits for the disk: run no more commands that write. False while `writeError` is set (writes are refused then, so nothing
+   * grows).
    */
   readonly congested: boolean;
   /** Called when `congested` became false outside endTick(). */
