@@ -40,6 +40,7 @@ export class SnapshotKeeper {
   #lastStartMs = performance.now();
   #lastBytes: number;
   #failedMs = Number.NEGATIVE_INFINITY;
+  #failedDurationMs = 0;
   #count = 0;
   #failures = 0;
   #lastDurationMs = 0;
@@ -145,6 +146,7 @@ export class SnapshotKeeper {
           msSinceSnapshot: nowMs - this.#lastStartMs,
           lastDurationMs: this.#lastDurationMs,
           msSinceFailure,
+          failedDurationMs: this.#failedDurationMs,
         });
     if (due) this.#start().catch(() => {});
   }
@@ -178,6 +180,7 @@ export class SnapshotKeeper {
       logger.info({ ...result, sequence }, `snapshot ${result.name} published`);
     } catch (error) {
       this.#failedMs = performance.now();
+      this.#failedDurationMs = this.#failedMs - startMs;
       this.#failures++;
       this.lastOk = false;
       logger.error({ err: error }, `snapshot failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -6,7 +6,7 @@ const MB = 1024 * 1024;
 /** A minute after a snapshot of 10 MB that took a second; twice as many writes as ask for one. */
 const busy: SnapshotState = {
   ...{ intervalS: 300, ops: 1000, changes: 2000, changedBytes: 20 * MB, snapshotBytes: 10 * MB },
-  ...{ msSinceSnapshot: 60_000, lastDurationMs: 1000, msSinceFailure: Number.POSITIVE_INFINITY },
+  ...{ msSinceSnapshot: 60_000, lastDurationMs: 1000, msSinceFailure: Number.POSITIVE_INFINITY, failedDurationMs: 0 },
 };
 
 test.for<[string, Partial<SnapshotState>, boolean]>([
@@ -19,8 +19,10 @@ test.for<[string, Partial<SnapshotState>, boolean]>([
   ["less log than the last snapshot has bytes", { changedBytes: 9 * MB }, false],
   ["less log than a small snapshot has bytes", { changedBytes: 1, snapshotBytes: MB }, true],
   ["so soon that snapshots would take more than a twentieth of the time", { msSinceSnapshot: 19_000 }, false],
-  ["a failure just now", { msSinceFailure: 4000 }, false],
-  ["a failure some time ago", { msSinceFailure: 5000 }, true],
+  ["a failure just now", { msSinceFailure: 400 }, false],
+  ["a failure some time ago", { msSinceFailure: 500 }, true],
+  ["a failure after long work", { msSinceFailure: 1900, failedDurationMs: 100 }, false],
+  ["a failure after very long work, some time ago", { msSinceFailure: 5000, failedDurationMs: 100_000 }, true],
 ])("%s", ([, change, due]) => {
   expect(snapshotDue({ ...busy, ...change })).toBe(due);
 });
