@@ -67,6 +67,10 @@ const campaigns = {
     tests: "synced reply",
     ...{ variable: "HEARTHKV_BARRIER_CLIENTS", full: 1000, unit: "clients at once" },
   },
+  shown: {
+    file: "test/crash/shown.test.ts",
+    ...{ variable: "HEARTHKV_SHOWN_CYCLES", full: 50, unit: "cycles at each of two ack levels, on a slow disk" },
+  },
   digest: {
     file: "test/recovery/digest.test.ts",
     ...{ variable: "HEARTHKV_DIGEST_ROUNDS", full: 100, unit: "random moments" },

@@ -4,9 +4,8 @@
  * HEARTHKV_SLOW_DISK_S sets for how many seconds there is load, HEARTHKV_BARRIER_CLIENTS how many clients wait at once.
  *
  * Negative controls: with --ack written the reply does come before the fdatasync, below; and by hand, with an fdatasyncSync after the
- * writeSync in #writeRange of channel.ts, reads waited 2 s.
+ * writeSync in #writeRange of channel.ts, reads waited 2 s; without isAllAcked in #mayWriteNow of connection.ts, large replies came early.
  */
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import {
@@ -17,8 +16,8 @@ import {
   startHearth,
   temporaryFolder,
 } from "../support/index.js";
-import { faultArguments } from "./disk-fault.js";
 import { persistenceInfo, persistenceNumber } from "./server-info.js";
+import { startSlow } from "./slow-disk.js";
 import { ThrottledDisk } from "./throttled-disk.js";
 
 const CLIENTS = Number(process.env.HEARTHKV_BARRIER_CLIENTS ?? 200);
@@ -34,14 +33,7 @@ const RESIDENT_BYTES_MAX = 400 * 1024 * 1024;
 const LAG_LINE = /the disk is slow: writes of the last \d+ ms are not synced yet/;
 const VALUE = "x".repeat(16_384);
 const PIPELINE = 32;
-
-/** A server whose fdatasyncs of the log are held up before they begin. */
-function startSlow(heldMs: number, flags: readonly string[]): Promise<ServerProcess> {
-  const dataDir = temporaryFolder("slow");
-  const effect = `delay_enter=${heldMs * 1000}`;
-  const fault = faultArguments({ calls: "fdatasync", effect, files: [join(dataDir, "wal-current.log")] });
-  return startHearth({ dataDir, flags, wrapper: ["strace", "--seccomp-bpf", ...fault] });
-}
+const LARGE_VALUE = "x".repeat(200_000);
 
 /** Milliseconds of many small reads, one after the other, in order of size. */
 async function readTimes(client: RespClient, forMs: number): Promise<number[]> {
@@ -166,12 +158,12 @@ test("no client gets a synced reply before its fdatasync returned", async (conte
   let replies = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const synced = await persistenceNumber(watcher, "wal_synced_sequence");
-    // Also in transactions, and readers of what is not durable yet.
+    // Also in transactions, and with replies so large that they are written before the turn ends when nothing has to be waited for.
     const requests = clients.map((_, i) =>
       i % 3 === 0
         ? [["MULTI"], ["SET", `k${i}`, round], ["EXEC"]]
         : [
-            ["SET", `k${i}`, round],
+            ["SET", `k${i}`, i % 10 === 1 ? LARGE_VALUE : round],
             ["GET", `k${i}`],
           ],
     );

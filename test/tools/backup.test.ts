@@ -1,7 +1,8 @@
 /** `hearthkv backup` and `restore`: copies of a directory that is being written to, and of what it held before. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { backupDirectory, restoreDirectory } from "@hearthkv/server";
+import { fileNames } from "@hearthkv/durability";
+import { backupDirectory, checkDirectory, restoreDirectory } from "@hearthkv/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type OwnServer, startOwn } from "../recovery/in-process.js";
 import { temporaryFolder } from "../support/index.js";
@@ -153,6 +154,38 @@ describe("restore", () => {
     for (const flags of [[], ["--to-sequence", "1", "--to-time", "1"], ["--to-sequence", "x"]]) {
       expect((await hearthkv("restore", dataDir, newFolder(), ...flags)).code).toBe(2);
     }
+  });
+
+  test("with entries that a later run replaced, as a power loss may leave them: they are not part of the past", async () => {
+    // Recovery had cut off 3 to 5 and the cut was lost; the run after it wrote 3 and 4.
+    const oldDir = temporaryFolder("old-run");
+    const old = await startOwn(oldDir, { fsyncIntervalMs: 60_000 });
+    for (const key of ["a", "b"]) await old.client.ok("SET", key, "kept");
+    const path = newFolder();
+    await backupDirectory(oldDir, path, { digest: false });
+    for (const key of ["c", "d", "e"]) await old.client.ok("SET", key, "replaced");
+    const segment = readFileSync(join(oldDir, fileNames.WAL_CURRENT));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const betweenMs = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await old.close();
+    const later = await startOwn(path);
+    for (const key of ["f", "g"]) await later.client.ok("SET", key, "new");
+    const digest = later.server.digest();
+    await later.close();
+    writeFileSync(join(path, namesIn(path, FINISHED).at(-1)!), segment);
+
+    expect(await restoreDirectory(path, newFolder(), { timeMs: betweenMs })).toMatchObject({
+      sequence: 2,
+      recovered: { keys: 2 },
+    });
+    expect(await checkDirectory(path)).toMatchObject({ problems: [], recovered: { lastSequence: 4, digest } });
+    // What a start has not cut yet is not copied, either.
+    const copies = [restoreDirectory(path, newFolder(), { sequence: 3 }), backupDirectory(path, newFolder())];
+    for (const copy of copies) await expect(copy).rejects.toThrow("Start the server once");
+    expect(await digestOfServer(path)).toBe(digest);
+    expect((await restoreDirectory(path, newFolder(), { sequence: 3 })).recovered.keys).toBe(3);
+    await expect(restoreDirectory(path, newFolder(), { sequence: 5 })).rejects.toThrow("the log ends at 4");
   });
 
   test("a point that is not there any more, or not yet, is refused and nothing is made", async () => {

@@ -47,7 +47,7 @@ export {
 } from "./record-log.js";
 export { type RecoveryLog, type RecoveryOptions, type RecoveryResult, recover } from "./recover.js";
 export { type ApplyFailure, type RecoveredState, recoverState, type StateRecoveryOptions } from "./recover-state.js";
-export { firstNeededSegment } from "./recovery-plan.js";
+export { firstNeededSegment, replacedFrom } from "./recovery-plan.js";
 export {
   decide,
   RECOVERY_MODES,

@@ -107,7 +107,7 @@ class Planner {
       mode: this.#mode,
       header: scan.header.state,
       gapBefore,
-      tail: this.#continued(i) || this.#isReplaced(i) ? "continued" : scan.tail,
+      tail: this.#continued(i) || this.#replacedFrom(i) !== null ? "continued" : scan.tail,
       isLastSegment: i === this.#scans.length - 1,
       proven: (gapBefore && this.#mustFollow(i)) || this.#provenUpTo(i, gapBefore) >= hole,
     });
@@ -169,11 +169,13 @@ class Planner {
   /**
    * The next segment, of a later run, begins with an entry that stands (or is bad) in this one: an earlier recovery had cut it off here, and the
    * cut was lost, as it is when its fsync fails and the next start finds it done. Not where this one's entries show that it had been synced.
+   * Null where that is not so.
    */
-  #isReplaced(i: number): boolean {
+  #replacedFrom(i: number): number | null {
     const scan = this.#scans[i]!;
     const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
-    return from <= scan.lastSequence && from <= scan.validLastSequence + 1 && scan.watermark < from;
+    const isReplaced = from <= scan.lastSequence && from <= scan.validLastSequence + 1 && scan.watermark < from;
+    return isReplaced ? from : null;
   }
 
   /** Highest sequence that snapshot, valid entries and later headers show to have been synced. */
@@ -191,7 +193,7 @@ class Planner {
     const scan = this.#scans[i]!;
     switch (action) {
       case "refuse":
-        throw this.#refusal(scan, gapBefore, i === 0);
+        throw this.#refusal(i, gapBefore);
       case "accept":
         this.#accept(i);
         return;
@@ -209,8 +211,8 @@ class Planner {
     const { name } = scan;
     let endOffset = scan.validEnd;
     let last = scan.validLastSequence;
-    if (this.#isReplaced(i)) {
-      const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
+    const from = this.#replacedFrom(i);
+    if (from !== null) {
       if (from <= last) endOffset = scan.located;
       last = from - 1;
       this.#replaced.push({ name, offset: endOffset, reason: `entry ${from} and those after it were written anew` });
@@ -240,8 +242,8 @@ class Planner {
     this.#last = Math.max(this.#last, scan.validLastSequence);
   }
 
-  #refusal(scan: SegmentScan, gapBefore: boolean, isFirst: boolean): StorageError {
-    const { header, hole, name: file } = scan;
+  #refusal(i: number, gapBefore: boolean): StorageError {
+    const { header, hole, name: file, lastSequence } = this.#scans[i]!;
     if (header.state === "newer") {
       return new StorageError("newer-format", "the segment was written by a newer version", {
         file,
@@ -256,10 +258,20 @@ class Planner {
     if (!gapBefore && hole !== null) {
       return refused("corrupt-entry", "the log is damaged", { file, ...hole });
     }
+    const from = this.#replacedFrom(i);
+    if (!gapBefore && from !== null) {
+      return new StorageError("sequence-gap", "entries stand in the log that a later run has written anew", {
+        file,
+        sequence: from,
+        expected: `no entry after ${from - 1}`,
+        found: `entries up to ${lastSequence}`,
+        hint: "Start the server once in recovery mode torn-tail: it cuts them off and keeps a copy",
+      });
+    }
     const sequence = this.#last + 1;
     const found = `sequence ${header.header.firstSequence}`;
     const where = { file, offset: 0, sequence, expected: `sequence ${sequence}`, found };
-    if (!isFirst) return refused("sequence-gap", "a part of the log is missing", where);
+    if (i > 0) return refused("sequence-gap", "a part of the log is missing", where);
     if (this.#snapshot === null) {
       return refused("missing-snapshot", "the log does not begin at its start, and no snapshot is usable", where);
     }

@@ -17,6 +17,7 @@ import {
   readLockOwner,
   recover,
   rehearsalDisk,
+  replacedFrom,
   type SegmentScan,
   StorageError,
   type Verifier,
@@ -176,13 +177,14 @@ class Check {
     }
   }
 
-  /** Of the last segment's end recovery decides; anything else that is not an entry is damage. */
+  /** Of the last segment's end, and of entries that a later run wrote anew, recovery decides; anything else that is not an entry is damage. */
   #followSegments(scans: readonly (SegmentScan | null)[]): void {
     let next: number | null = null;
     scans.forEach((scan, i) => {
       const expected = next;
       next = null;
       if (scan === null) return;
+      const replaced = replacedFrom(scan.header, scans[i + 1]?.header);
       const { header, name, hole } = scan;
       if (header.state !== "ok") {
         const found = header.state === "bad" ? `found ${header.found}` : `found version ${header.version}`;
@@ -194,8 +196,9 @@ class Check {
         const message = `file ${name}: begins at sequence ${firstSequence}, but ${expected} should follow the segment before it`;
         this.#problems.push({ file: name, message });
       }
-      next = scan.lastSequence + 1;
-      if (hole === null || (i === scans.length - 1 && scan.tail === "torn")) {
+      next = Math.min(scan.lastSequence + 1, replaced);
+      const isUndecided = i === scans.length - 1 ? scan.tail === "torn" : hole !== null && replaced <= hole.sequence;
+      if (hole === null || isUndecided) {
         const range = scan.entries === 0 ? "no entries" : `sequences ${firstSequence} to ${scan.lastSequence}`;
         this.#files.push(`${name}: ${scan.fileBytes} bytes, ${range}`);
         return;

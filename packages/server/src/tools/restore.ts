@@ -85,8 +85,10 @@ class History {
       let later = false;
       const scan = readSegment(this.#dir, name, (_opType, sequence, entryMs) => {
         if (last < 0 && earliest === 0) earliest = entryMs;
-        later ||= entryMs > timeMs;
-        if (!later) last = sequence;
+        if (later) return;
+        later = entryMs > timeMs;
+        // Not the one before it in the file: this segment may replace the end of the one before it.
+        last = later ? Math.min(last, sequence - 1) : sequence;
       });
       if (later || scan.hole !== null) break;
     }
