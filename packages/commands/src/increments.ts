@@ -96,7 +96,7 @@ function finiteSum(ctx: CommandContext, before: string, delta: string): string |
 function add(ctx: CommandContext, delta: number): void {
   const { request: r, db } = ctx;
   if (!isOrAbsent(ctx, db.lookup(r.buf, r.off[1], r.len[1]), TYPE_STRING)) return;
-  const value = db.incrBy(r.buf, r.off[1], r.len[1], delta);
+  const value = db.incrFound(r.buf, r.off[1], r.len[1], delta);
   if (Number.isNaN(value)) addBig(ctx, BigInt(delta));
   else ctx.reply.int(value);
 }

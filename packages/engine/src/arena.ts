@@ -75,6 +75,7 @@ export class Arena {
     else if (left < this.used[c] * SPARSE_SHARE && !this.#queued[c]) {
       this.#queued[c] = true;
       this.#sparse.push(c);
+      this.#pool.hasSparse = true;
     }
   }
 

@@ -28,6 +28,8 @@ interface Slab {
 export type ReleaseBuffer = (buffer: ArrayBuffer) => void;
 
 export class ChunkPool {
+  /** An arena has chunks worth emptying. Who finds none in any takes it back. */
+  hasSparse = false;
   readonly #slabs: Slab[] = [];
   /** Slabs without a chunk in use. */
   readonly #emptied: Slab[] = [];

@@ -41,7 +41,7 @@ export class KeyStore {
   constructor(keyspace: Keyspace, index: number) {
     this.keyspace = keyspace;
     this.index = index;
-    this.shards = Array.from({ length: SHARDS }, () => new Shard(keyspace.chunks));
+    this.shards = Array.from({ length: SHARDS }, () => new Shard(keyspace));
     this.shard = this.shards[0];
   }
 

@@ -8,6 +8,7 @@ import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
 import { Replayer } from "./mutations.js";
 import { OP_FLUSH } from "./ops.js";
+import type { ShardHome } from "./shard.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import { PackedLimits } from "./types/packed.js";
 
@@ -45,7 +46,7 @@ export interface KeyspaceStats {
   keyspaceMisses: number;
 }
 
-export class Keyspace {
+export class Keyspace implements ShardHome {
   readonly seed: HashSeed;
   readonly random: () => number;
   readonly effects = new EffectLog();
@@ -59,6 +60,8 @@ export class Keyspace {
   /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
   nowMs = 0;
   observer: KeyspaceObserver | null = null;
+  /** A key may have an expiry. */
+  mayExpire = false;
   /** Last fencing token given. */
   lastFence = 0;
   /** The highest stamp of any section. */
@@ -136,6 +139,8 @@ export class Keyspace {
 
   /** Goes on with the endless sweep for expired keys: looks at about `maxBuckets` buckets, deletes and logs; returns how many keys expired. */
   activeExpire(maxBuckets: number): number {
+    // An idle server does this ten times a second.
+    if (!this.mayExpire) return 0;
     let expired = 0;
     let shardsWithout = 0;
     let budget = maxBuckets;
@@ -156,11 +161,13 @@ export class Keyspace {
       }
       if (++this.#expireBucket >= shard.bucketCount) this.#nextExpireShard();
     }
+    this.mayExpire = shardsWithout < end;
     return expired;
   }
 
   /** Goes on with emptying chunks that are mostly dead: looks at up to `maxRecords` records; returns how many it looked at. */
   evacuate(maxRecords: number): number {
+    if (!this.chunks.hasSparse) return 0;
     let done = 0;
     const end = this.#databases.length * SHARDS;
     for (let visited = 0; visited < end && done < maxRecords; visited++) {
@@ -170,6 +177,7 @@ export class Keyspace {
       this.#evacuateShard = 0;
       this.#evacuateDb = (this.#evacuateDb + 1) % this.#databases.length;
     }
+    this.chunks.hasSparse = done > 0;
     return done;
   }
 

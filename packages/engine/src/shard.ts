@@ -28,6 +28,13 @@ const TWO_32 = 4294967296;
 const META_FORM = (7 << META_TYPE_SHIFT) | META_INLINE;
 const INLINE_STRING = (TYPE_STRING << META_TYPE_SHIFT) | META_INLINE;
 
+/** What shards share. */
+export interface ShardHome {
+  readonly chunks: ChunkPool;
+  /** Set when a record with an expiry comes into any shard. */
+  mayExpire: boolean;
+}
+
 export class Shard {
   readonly arena: Arena;
   /** Live records. */
@@ -45,9 +52,11 @@ export class Shard {
   #level = FIRST_BUCKETS;
   #buckets = new Int32Array(FIRST_BUCKETS);
   #freeValues: number[] = [];
+  readonly #home: ShardHome;
 
-  constructor(pool: ChunkPool) {
-    this.arena = new Arena(pool);
+  constructor(home: ShardHome) {
+    this.#home = home;
+    this.arena = new Arena(home.chunks);
   }
 
   /** Bucket of a hash. */
@@ -428,6 +437,7 @@ export class Shard {
       m[w + 5] = Math.floor(expireAt / TWO_32);
       p += 8;
       this.expiring++;
+      this.#home.mayExpire = true;
     }
     copyBytes(kbuf, koff, this.arena.bytes[c], p, klen);
     this.#buckets[bucket] = ref;

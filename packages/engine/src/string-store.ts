@@ -22,9 +22,11 @@ const INT64_MAX = 2n ** 63n - 1n;
 const SAFE_DIGITS = 15;
 /** "-9223372036854775808" */
 const INT64_TEXT_BYTES = 20;
+const DIGITS_END = 24;
+const INT32_MAX = 0x7fffffff;
 
 export class StringStore extends KeyStore {
-  readonly #digits = new Uint8Array(32);
+  readonly #digits = new Uint8Array(DIGITS_END);
 
   /**
    * Makes `key` hold the string, whatever it held; any value it had is gone.
@@ -89,11 +91,18 @@ export class StringStore extends KeyStore {
    * NaN: the value is no integer, or one too large for this fast way; nothing was changed, and incrByBig tells which.
    */
   incrBy(kbuf: Uint8Array, koff: number, klen: number, delta: number): number {
-    const ref = this.locate(kbuf, koff, klen);
+    this.locate(kbuf, koff, klen);
+    return this.incrFound(kbuf, koff, klen, delta);
+  }
+
+  /** The same for the key that was looked up last. */
+  incrFound(kbuf: Uint8Array, koff: number, klen: number, delta: number): number {
+    const ref = this.ref;
     const before = ref === 0 ? 0 : this.#safeInteger(ref);
     const sum = before + delta;
     if (!Number.isSafeInteger(sum)) return Number.NaN;
-    this.#storeDigits(kbuf, koff, klen, this.#formatInteger(sum));
+    const at = this.#formatInteger(sum);
+    this.#storeDigits(kbuf, koff, klen, at, DIGITS_END - at);
     this.#logIncr(kbuf, koff, klen, delta < 0 ? OP_DECR : OP_INCR, Math.abs(delta));
     return sum;
   }
@@ -108,7 +117,7 @@ export class StringStore extends KeyStore {
     if (sum < INT64_MIN || sum > INT64_MAX) return "overflow";
     const text = sum.toString();
     for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);
-    this.#storeDigits(kbuf, koff, klen, text.length);
+    this.#storeDigits(kbuf, koff, klen, 0, text.length);
     this.#logIncr(kbuf, koff, klen, delta < 0n ? OP_DECR : OP_INCR, delta < 0n ? -delta : delta);
     return sum;
   }
@@ -286,14 +295,14 @@ export class StringStore extends KeyStore {
     this.modified(kbuf, koff, klen);
   }
 
-  /** Stores the first `length` digits as the value; the expiry stays. The key was located. */
-  #storeDigits(kbuf: Uint8Array, koff: number, klen: number, length: number): void {
+  /** Stores `length` bytes of #digits as the value; the expiry stays. The key was located. */
+  #storeDigits(kbuf: Uint8Array, koff: number, klen: number, at: number, length: number): void {
     const shard = this.shard;
     const ref = this.ref;
-    if (ref !== 0 && shard.overwrite(ref, this.#digits, 0, length)) return;
+    if (ref !== 0 && shard.overwrite(ref, this.#digits, at, length)) return;
     const expireAt = ref === 0 ? 0 : shard.expireAt(ref);
     if (ref !== 0) shard.unlink(ref);
-    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, 0, length, expireAt);
+    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, at, length, expireAt);
   }
 
   /** Writes at `offset`, -1 = behind the end; returns the new length. */
@@ -341,20 +350,25 @@ export class StringStore extends KeyStore {
     return negative ? -n : n;
   }
 
-  /** Writes a safe integer into #digits and returns its length. */
+  /** Writes a safe integer into #digits, so that it ends at DIGITS_END, and returns where it begins. */
   #formatInteger(value: number): number {
     const digits = this.#digits;
     let n = Math.abs(value);
-    let at = INT64_TEXT_BYTES;
-    do {
+    let at = DIGITS_END;
+    // Whole numbers of 32 bits are much faster to divide.
+    while (n > INT32_MAX) {
       const q = Math.floor(n / 10);
-      digits[at--] = 48 + (n - q * 10);
+      digits[--at] = 48 + (n - q * 10);
       n = q;
-    } while (n > 0);
-    if (value < 0) digits[at--] = 45;
-    const length = INT64_TEXT_BYTES - at;
-    digits.copyWithin(0, at + 1, INT64_TEXT_BYTES + 1);
-    return length;
+    }
+    let small = n | 0;
+    do {
+      const q = (small / 10) | 0;
+      digits[--at] = 48 + (small - q * 10);
+      small = q;
+    } while (small > 0);
+    if (value < 0) digits[--at] = 45;
+    return at;
   }
 }
 
