@@ -173,6 +173,8 @@ class Notes implements ReplayTarget {
       this.#pairs.push([key, copy(b, off[1], len[1])]);
       this.#addKey(key);
     },
+    // "Too large for the fast way": incrByBig follows.
+    incrBy: () => Number.NaN,
     incrByBig: (b, koff, klen, amount) => {
       this.#note([copy(b, koff, klen)], { by: amount });
       return amount;

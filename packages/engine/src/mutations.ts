@@ -20,12 +20,15 @@
 import type { Database } from "./database.js";
 import * as ops from "./ops.js";
 
+const TWO_32 = 4294967296;
+
 /** What a mutation of one key calls. Byte ranges are valid only during the call. */
 export type ReplayDatabase = Pick<
   Database,
   | "append"
   | "hashDelete"
   | "hashSet"
+  | "incrBy"
   | "incrByBig"
   | "listPop"
   | "listPush"
@@ -125,10 +128,8 @@ export class Replayer {
         db.remove(b, koff, klen);
         return;
       case ops.OP_INCR:
-        db.incrByBig(b, koff, klen, this.#big64());
-        return;
       case ops.OP_DECR:
-        db.incrByBig(b, koff, klen, -this.#big64());
+        this.#incr(db, koff, klen, op === ops.OP_INCR ? 1 : -1);
         return;
       case ops.OP_LOCK: {
         const expireAt = this.#i64();
@@ -201,6 +202,14 @@ export class Replayer {
     }
   }
 
+  #incr(db: ReplayDatabase, koff: number, klen: number, sign: 1 | -1): void {
+    const from = this.#at;
+    const amount = this.#u32() + this.#u32() * TWO_32;
+    if (amount <= Number.MAX_SAFE_INTEGER && !Number.isNaN(db.incrBy(this.#bytes, koff, klen, sign * amount))) return;
+    this.#at = from;
+    db.incrByBig(this.#bytes, koff, klen, BigInt(sign) * this.#big64());
+  }
+
   #mset(dbIndex: number, sequence: number): void {
     const db = this.#keyspace.db(dbIndex);
     const off = this.#off;
@@ -257,7 +266,7 @@ export class Replayer {
 
   #i64(): number {
     const at = this.#take(8);
-    return this.#bytes.readUInt32LE(at) + this.#bytes.readInt32LE(at + 4) * 4294967296;
+    return this.#bytes.readUInt32LE(at) + this.#bytes.readInt32LE(at + 4) * TWO_32;
   }
 
   #big64(): bigint {

@@ -81,6 +81,11 @@ export class Ticker {
     this.schedule();
   }
 
+  /** Whether replies or writers wait for the log. */
+  get isWaiting(): boolean {
+    return this.#congested || this.#gate.size > 0;
+  }
+
   /** Number of replies that wait for the log. */
   get heldReplies(): number {
     return this.#gate.size;

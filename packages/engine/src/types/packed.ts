@@ -158,10 +158,11 @@ export function findElement(
     const n = bytes[p];
     const start = n < 254 ? p + 1 : elementStart(bytes, p);
     const length = n < 254 ? n : elementLength(bytes, p);
+    // From the end: what elements of a collection have in common is more often their beginning.
     if (length === len) {
-      let i = 0;
-      while (i < len && bytes[start + i] === buf[off + i]) i++;
-      if (i === len) return p;
+      let i = len - 1;
+      while (i >= 0 && bytes[start + i] === buf[off + i]) i--;
+      if (i < 0) return p;
     }
     p = start + length;
     if (stride === 2) p = nextElement(bytes, p);
