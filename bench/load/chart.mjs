@@ -31,6 +31,7 @@ export function throughputChart(peers, figures, setting) {
   const height = TOP + tests.length * rowHeight + FOOT;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${title(peers)}</title>`,
     `<rect width="100%" height="100%" fill="white"/>`,
     text(10, 20, title(peers), `font-size="14" font-weight="bold"`),
     text(10, 36, `${setting.servers.join(", ")}, Node ${setting.node}, ${setting.date.slice(0, 10)}`),

@@ -142,26 +142,29 @@ export class Keyspace implements ShardHome {
     // An idle server does this ten times a second.
     if (!this.mayExpire) return 0;
     let expired = 0;
-    let shardsWithout = 0;
     let budget = maxBuckets;
-    const end = this.#databases.length * SHARDS;
-    while (budget > 0 && shardsWithout < end) {
+    let seen = false;
+    // Once round at most.
+    let shardsLeft = this.#databases.length * SHARDS;
+    while (budget > 0 && shardsLeft > 0) {
       const db = this.#databases[this.#expireDb];
       const shard = db?.shards[this.#expireShard];
       if (db === undefined || shard === undefined || shard.expiring === 0) {
-        shardsWithout++;
+        shardsLeft--;
         this.#nextExpireShard();
         continue;
       }
-      shardsWithout = 0;
+      seen = true;
       budget--;
       while (budget > 0 && this.#expireBucket < shard.bucketCount && db.expireOne(shard, this.#expireBucket)) {
         expired++;
         budget--;
       }
-      if (++this.#expireBucket >= shard.bucketCount) this.#nextExpireShard();
+      if (++this.#expireBucket < shard.bucketCount) continue;
+      shardsLeft--;
+      this.#nextExpireShard();
     }
-    this.mayExpire = shardsWithout < end;
+    this.mayExpire = seen || shardsLeft > 0;
     return expired;
   }
 
