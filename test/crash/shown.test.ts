@@ -23,14 +23,10 @@ const PIPELINE = 8;
 /** The highest value of the counter that a client was shown, until its connection breaks. */
 class Witness {
   highest = 0;
-  #ended: Promise<void>;
+  readonly ended: Promise<void>;
 
   constructor(client: RespClient, requests: readonly (readonly string[])[]) {
-    this.#ended = this.#watch(client, requests);
-  }
-
-  get ended(): Promise<void> {
-    return this.#ended;
+    this.ended = this.#watch(client, requests);
   }
 
   async #watch(client: RespClient, requests: readonly (readonly string[])[]): Promise<void> {

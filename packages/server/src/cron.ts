@@ -33,7 +33,6 @@ export class Cron {
   #turn(): void {
     const core = this.#core;
     const nowMs = Date.now();
-    const before = core.persistence.lastSequence;
     core.stats.sample(nowMs);
     core.keyspace.nowMs = nowMs;
     if (!core.ticker.congested && core.persistence.writeError === null) this.#expire();
@@ -42,7 +41,7 @@ export class Cron {
     // Not after each turn: where replies are large one after the other, the buffer would be made anew for each.
     core.dispatcher.reply.trim();
     this.#checkClients(nowMs);
-    if (core.persistence.lastSequence !== before || core.ticker.isWaiting) core.ticker.schedule();
+    if (core.ticker.isWaiting) core.ticker.schedule();
   }
 
   #expire(): void {

@@ -226,9 +226,11 @@ export class Dispatcher implements BlockingRunner {
     this.answer(call.client, (reply) => reply.nilArray());
   }
 
-  /** Seals what was changed outside of any command (expiry sweep) as a log entry. */
+  /** Seals what was changed outside of any command (expiry sweep) as a log entry, which the turn's end writes. */
   commitChores(): void {
-    if (this.#effects.count > 0) this.#seal();
+    if (this.#effects.count === 0) return;
+    this.#seal();
+    this.#ticker.schedule();
   }
 
   /** Whether nothing restricts what the client may run, as is the case almost always. */

@@ -86,11 +86,6 @@ export class Ticker {
     return this.#congested || this.#gate.size > 0;
   }
 
-  /** Number of replies that wait for the log. */
-  get heldReplies(): number {
-    return this.#gate.size;
-  }
-
   /** Whether the log has nothing that is not acknowledged yet: a reply then shows to nobody what a crash could take back. */
   get isAllAcked(): boolean {
     return this.#persistence.ackedSequence() >= this.#persistence.lastSequence;

@@ -197,8 +197,8 @@ class Check {
         this.#problems.push({ file: name, message });
       }
       next = Math.min(scan.lastSequence + 1, replaced);
-      const isUndecided = i === scans.length - 1 ? scan.tail === "torn" : hole !== null && replaced <= hole.sequence;
-      if (hole === null || isUndecided) {
+      const isTornEnd = i === scans.length - 1 && scan.tail === "torn";
+      if (hole === null || isTornEnd || replaced <= hole.sequence) {
         const range = scan.entries === 0 ? "no entries" : `sequences ${firstSequence} to ${scan.lastSequence}`;
         this.#files.push(`${name}: ${scan.fileBytes} bytes, ${range}`);
         return;
