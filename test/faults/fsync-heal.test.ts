@@ -58,9 +58,10 @@ class FailingServer {
     return DiskFault.begin(this.server, { calls: "fdatasync", effect: `error=EIO:when=${n}`, files });
   }
 
-  /** The file that is the present segment. */
-  segment(): number {
-    return statSync(join(this.run.dataDir, "wal-current.log")).ino;
+  /** The file that is the present segment. The number of an inode is used again, its time of birth is not. */
+  segment(): string {
+    const { ino, birthtimeNs } = statSync(join(this.run.dataDir, "wal-current.log"), { bigint: true });
+    return `${ino} ${birthtimeNs}`;
   }
 
   /** Each fdatasync fails, of new segments and snapshots too. */

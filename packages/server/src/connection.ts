@@ -16,6 +16,7 @@ import type { Logger } from "pino";
 import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW, HALT_STOPPED } from "./client-state.js";
 import { describeClient } from "./clients.js";
 import type { Dispatcher } from "./dispatch.js";
+import type { ReplyGate } from "./gate.js";
 import { descriptorOf, writeNow } from "./send.js";
 import type { OutputLimit, Settings } from "./settings.js";
 import type { ServerStats } from "./stats.js";
@@ -39,6 +40,7 @@ const OUTBOX_BYTES_MAX = 1024 * 1024;
 const INPUT_KEEP_BYTES = 1024 * 1024;
 /** Up to this size several pieces are joined to one before they are written. */
 const JOIN_BYTES_MAX = 256 * 1024;
+const NO_CHUNKS: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
 
 /** What a connection needs of its server. */
@@ -162,37 +164,28 @@ export class Connection extends ClientState implements Outlet, Runnable {
 
   flush(): void {
     this.#isOutlet = false;
-    if (this.#from < this.#to) {
-      this.#writeFromOutbox();
-      this.#closeIfDone();
-      return;
-    }
-    const first = this.#first;
-    if (first === null) return;
-    this.#first = null;
-    if (this.#more.length === 0) {
-      this.#write(first);
-    } else {
-      this.#writeAll([first, ...this.#more]);
-      this.#more = [];
-    }
+    if (this.#from < this.#to) this.#writeFromOutbox();
+    else for (const chunk of this.#takeChunks()) this.#write(chunk, 0, chunk.length);
     this.#closeIfDone();
   }
 
-  take(): readonly Buffer[] {
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer): void {
     this.#isOutlet = false;
-    this.#copyOut();
-    const chunks = this.#first === null ? this.#more : [this.#first, ...this.#more];
-    this.#first = null;
-    this.#more = [];
-    this.#heldCount++;
-    return chunks;
+    if (this.#from < this.#to) {
+      this.#heldCount++;
+      gate.hold(sequence, this, turnReplies, this.#from, this.#to);
+      this.#from = this.#to = 0;
+    }
+    for (const chunk of this.#takeChunks()) {
+      this.#heldCount++;
+      gate.hold(sequence, this, chunk, 0, chunk.length);
+    }
   }
 
-  transmit(chunks: readonly Buffer[]): void {
+  transmit(bytes: Buffer, from: number, to: number): void {
     this.#heldCount--;
     if (this.closed) return;
-    this.#writeAll(chunks);
+    this.#write(bytes, from, to);
     this.#closeIfDone();
   }
 
@@ -273,17 +266,38 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.#from = this.#to = 0;
   }
 
+  /** What was collected apart from the writer, small pieces joined. */
+  #takeChunks(): readonly Buffer[] {
+    const first = this.#first;
+    if (first === null) return NO_CHUNKS;
+    const chunks = [first, ...this.#more];
+    this.#first = null;
+    this.#more = [];
+    let total = 0;
+    for (const chunk of chunks) total += chunk.length;
+    return chunks.length > 1 && total <= JOIN_BYTES_MAX ? [Buffer.concat(chunks, total)] : chunks;
+  }
+
   #writeFromOutbox(): void {
-    const socket = this.#socket;
-    if (socket === null) return;
     const { bytes } = this.#services.dispatcher.reply;
     const from = this.#from;
-    const length = this.#to - from;
+    const to = this.#to;
     this.#from = this.#to = 0;
-    this.#waitingBytes -= length;
-    this.#services.stats.netOutputBytes += length;
-    const written = writeNow(socket, this.#fd, bytes, from, length);
-    if (written < length) socket.write(Buffer.from(bytes.subarray(from + written, from + length)));
+    const written = this.#writeNow(bytes, from, to);
+    if (written < to - from) this.#socket?.write(Buffer.from(bytes.subarray(from + written, to)));
+  }
+
+  /** For bytes that are not used again. */
+  #write(bytes: Buffer, from: number, to: number): void {
+    const written = this.#writeNow(bytes, from, to);
+    if (written < to - from) this.#socket?.write(bytes.subarray(from + written, to));
+  }
+
+  /** Returns how much the kernel took; the rest is the stream's. */
+  #writeNow(bytes: Buffer, from: number, to: number): number {
+    this.#waitingBytes -= to - from;
+    this.#services.stats.netOutputBytes += to - from;
+    return this.#socket === null ? 0 : writeNow(this.#socket, this.#fd, bytes, from, to - from);
   }
 
   /** A closing connection ends when its last reply was handed to the socket. */
@@ -328,24 +342,6 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (this.#reading) return;
     this.#reading = true;
     this.#socket?.resume();
-  }
-
-  #write(bytes: Buffer): void {
-    this.#waitingBytes -= bytes.length;
-    this.#services.stats.netOutputBytes += bytes.length;
-    this.#socket?.write(bytes);
-  }
-
-  #writeAll(chunks: readonly Buffer[]): void {
-    let total = 0;
-    for (const chunk of chunks) total += chunk.length;
-    if (chunks.length > 1 && total <= JOIN_BYTES_MAX) {
-      this.#write(Buffer.concat(chunks, total));
-      return;
-    }
-    this.#socket?.cork();
-    for (const chunk of chunks) this.#write(chunk);
-    this.#socket?.uncork();
   }
 
   /**

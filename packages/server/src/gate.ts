@@ -9,8 +9,8 @@
 
 /** Who sends the bytes in the end. */
 export interface GateTarget {
-  /** Called once for every hold(), in order. */
-  transmit(chunks: readonly Buffer[]): void;
+  /** Called once for every hold(), in order, with its bytes. */
+  transmit(bytes: Buffer, from: number, to: number): void;
 }
 
 const COMPACT_ABOVE = 1024;
@@ -19,7 +19,9 @@ const COMPACT_ABOVE = 1024;
 export class ReplyGate<T extends GateTarget = GateTarget> {
   #sequences: number[] = [];
   #targets: T[] = [];
-  #chunks: (readonly Buffer[])[] = [];
+  #bytes: Buffer[] = [];
+  #from: number[] = [];
+  #to: number[] = [];
   #head = 0;
 
   /** Number of replies held. */
@@ -27,20 +29,19 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
     return this.#sequences.length - this.#head;
   }
 
-  /** Keeps the chunks until `sequence` is acknowledged; not lower than in the call before. */
-  hold(sequence: number, target: T, chunks: readonly Buffer[]): void {
+  /** Keeps `bytes[from, to)`, which several may share, until `sequence` is acknowledged; not lower than in the call before. */
+  hold(sequence: number, target: T, bytes: Buffer, from: number, to: number): void {
     this.#sequences.push(sequence);
     this.#targets.push(target);
-    this.#chunks.push(chunks);
+    this.#bytes.push(bytes);
+    this.#from.push(from);
+    this.#to.push(to);
   }
 
   /** Lets go of everything up to `acked`. */
   release(acked: number): void {
     while (this.#head < this.#sequences.length && (this.#sequences[this.#head] as number) <= acked) {
-      const target = this.#targets[this.#head] as T;
-      const chunks = this.#chunks[this.#head] as readonly Buffer[];
-      this.#head++;
-      target.transmit(chunks);
+      this.#transmit(this.#head++);
     }
     if (this.#head === this.#sequences.length) this.#drop();
     else if (this.#head > COMPACT_ABOVE && this.#head * 2 > this.#sequences.length) this.#drop();
@@ -48,18 +49,20 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
 
   /** Lets go of everything held for those targets that need not wait; the others keep their order. */
   releaseOf(mayPass: (target: T) => boolean): void {
-    const sequences = this.#sequences.slice(this.#head);
-    const targets = this.#targets.slice(this.#head);
-    const chunks = this.#chunks.slice(this.#head);
-    this.#sequences = [];
-    this.#targets = [];
-    this.#chunks = [];
-    this.#head = 0;
-    const passes = targets.map(mayPass);
-    targets.forEach((target, i) => {
-      if (passes[i] === true) target.transmit(chunks[i] as readonly Buffer[]);
-      else this.hold(sequences[i] as number, target, chunks[i] as readonly Buffer[]);
-    });
+    this.#drop();
+    const passes = this.#targets.map(mayPass);
+    for (let i = 0; i < passes.length; i++) if (passes[i] === true) this.#transmit(i);
+    const stays = (_: unknown, i: number): boolean => passes[i] !== true;
+    this.#sequences = this.#sequences.filter(stays);
+    this.#targets = this.#targets.filter(stays);
+    this.#bytes = this.#bytes.filter(stays);
+    this.#from = this.#from.filter(stays);
+    this.#to = this.#to.filter(stays);
+  }
+
+  #transmit(i: number): void {
+    const target = this.#targets[i] as T;
+    target.transmit(this.#bytes[i] as Buffer, this.#from[i] as number, this.#to[i] as number);
   }
 
   /** Forgets what has left; until then the arrays keep it. */
@@ -67,7 +70,9 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
     if (this.#head === 0) return;
     this.#sequences = this.#sequences.slice(this.#head);
     this.#targets = this.#targets.slice(this.#head);
-    this.#chunks = this.#chunks.slice(this.#head);
+    this.#bytes = this.#bytes.slice(this.#head);
+    this.#from = this.#from.slice(this.#head);
+    this.#to = this.#to.slice(this.#head);
     this.#head = 0;
   }
 }

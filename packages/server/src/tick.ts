@@ -27,8 +27,8 @@ export interface Outlet extends GateTarget {
   readonly held: boolean;
   /** Sends what was collected. */
   flush(): void;
-  /** Hands over what was collected: the gate will call transmit() with it. */
-  take(): readonly Buffer[];
+  /** Hands over what was collected to the gate. `turnReplies` is a copy of what the writer had at the turn's end. */
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer): void;
 }
 
 /** A client that may go on with requests that have arrived. */
@@ -142,12 +142,17 @@ export class Ticker {
     const outlets = this.#outlets;
     if (outlets.length === 0) return;
     const last = persistence.lastSequence;
+    let turnReplies: Buffer | null = null;
     // Sending runs no commands and so collects nothing new.
     for (let i = 0; i < outlets.length; i++) {
       const outlet = outlets[i] as Outlet;
       if (outlet.closed) continue;
       if (acked >= last || (!outlet.held && this.#mayPass(outlet, acked))) outlet.flush();
-      else this.#hold(outlet, last);
+      else {
+        // One copy for all, not a buffer for each reply.
+        turnReplies ??= Buffer.from(this.#reply.bytes.subarray(0, this.#reply.length));
+        this.#hold(outlet, last, turnReplies);
+      }
     }
     outlets.length = 0;
     this.#reply.reset();
@@ -158,9 +163,9 @@ export class Ticker {
     return (this.#late || this.#persistence.writeError !== null) && outlet.lastSequence <= acked;
   }
 
-  #hold(outlet: Outlet, sequence: number): void {
+  #hold(outlet: Outlet, sequence: number, turnReplies: Buffer): void {
     this.#stats.repliesHeld++;
-    this.#gate.hold(sequence, outlet, outlet.take());
+    outlet.hold(this.#gate, sequence, turnReplies);
     if (this.#watch === null && !this.#late) this.#watchLog();
   }
 

@@ -157,6 +157,19 @@ export class LogChannel {
     }
   }
 
+  /**
+   * The end of a turn. With level "synced", what is written during an fdatasync would only wait for the next one: it stays in the ring, and
+   * the word of the fdatasync's end writes it all at once. So there are fewer and larger groups.
+   */
+  endTurn(): void {
+    if (this.#level === slot.ACK_SYNCED && !this.#congested && !this.#failed && this.#aside.length === 0) {
+      // The wish first, then the look: the worker does it the other way round, so one of the two sees the other.
+      if (this.#synced < this.#last) this.#want(slot.PROGRESS_SYNCED);
+      if (Atomics.load(this.#control, slot.FSYNC_IN_FLIGHT) === 1) return;
+    }
+    this.turn();
+  }
+
   /** Writes or hands over what was committed, and asks for word of what still waits. */
   turn(): void {
     if (this.#aside.length > 0) this.#placeAside();

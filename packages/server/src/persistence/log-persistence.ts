@@ -103,7 +103,7 @@ export class LogPersistence implements Persistence {
   }
 
   endTick(): void {
-    this.#channel.turn();
+    this.#channel.endTurn();
     this.#checkDrained();
   }
 

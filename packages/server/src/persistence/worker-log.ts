@@ -16,6 +16,11 @@ import { SyncWaiters } from "./sync-waiters.js";
 
 const RETRY_MS = 100;
 const LOCK_WAIT_MS = 0.05;
+/**
+ * While clients wait for it, an fdatasync that last took less is made in this thread: two changes of thread would cost as much. A longer one
+ * gets a thread of its own, so that this one can write meanwhile.
+ */
+const SYNC_HERE_US_MAX = 1000;
 /** How far past its size a segment may grow while it is being synced for its rotation, as a share of that size. */
 const OVERSHOOT_SHARE = 1 / 4;
 
@@ -95,7 +100,7 @@ export class WorkerLog implements DrainTarget {
       if (!this.#writer.poisoned && !this.#drain.drained) this.#writeOut();
     }
     this.#noteDirty();
-    if (!this.#syncing && this.#msUntilSync(nowMs) <= 0) this.#locked(() => this.#beginSync());
+    if (!this.#syncing && this.#msUntilSync(nowMs) <= 0) this.#sync();
     this.#tellFailure();
   }
 
@@ -220,7 +225,7 @@ export class WorkerLog implements DrainTarget {
   #rotated(nextSequence: number): boolean {
     if (!this.#syncing && !this.#endsSegment) {
       this.#endsSegment = true;
-      this.#beginSync();
+      this.#syncInBackground(this.#beginSync());
     }
     if (this.#syncing) return false;
     // Until a snapshot mends a failed fdatasync, no header may claim that what it left behind was synced.
@@ -256,18 +261,44 @@ export class WorkerLog implements DrainTarget {
     return Math.max(0, this.#dirtySinceMs + Atomics.load(control, slot.FSYNC_INTERVAL_MS) - nowMs);
   }
 
-  /** Starts an fdatasync in another thread. With the lock: no write of main's may be under way. */
-  #beginSync(): void {
+  #sync(): void {
+    const covered = this.#locked(() => this.#beginSync());
+    const control = this.#control;
+    const isQuick = Atomics.load(control, slot.LAST_FSYNC_US) < SYNC_HERE_US_MAX;
+    if (isQuick && Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_SYNCED) this.#syncHere(covered);
+    else this.#syncInBackground(covered);
+  }
+
+  /** Returns the sequence that the fdatasync will cover. With the lock: no write of main's may be under way. */
+  #beginSync(): number {
     const control = this.#control;
     Atomics.store(control, slot.SYNC_WANTED, 0);
     Atomics.store(control, slot.FSYNC_IN_FLIGHT, 1);
     this.#syncing = true;
-    const covered = this.#drain.written;
+    return this.#drain.written;
+  }
+
+  /** In another thread: this one can write meanwhile. */
+  #syncInBackground(covered: number): void {
     const beganMs = performance.now();
     this.#writer.syncAsync().then(
       () => this.#syncEnded(covered, beganMs),
       (error: unknown) => this.#syncFailed(error),
     );
+  }
+
+  #syncHere(covered: number): void {
+    const beganMs = performance.now();
+    Atomics.add(this.#control, slot.IN_LONG_CALL, 1);
+    try {
+      this.#writer.sync();
+    } catch (error) {
+      this.#syncFailed(error);
+      return;
+    } finally {
+      Atomics.sub(this.#control, slot.IN_LONG_CALL, 1);
+    }
+    this.#syncEnded(covered, beganMs);
   }
 
   #syncEnded(covered: number, beganMs: number): void {
@@ -299,8 +330,8 @@ export class WorkerLog implements DrainTarget {
     if (this.#snapshotNeeded < 0) {
       this.#durable = this.#fileSynced;
       Atomics.store(this.#control, slot.SYNCED_SEQUENCE, this.#durable | 0);
-      this.#tellProgress(slot.PROGRESS_SYNCED);
     }
+    this.#tellProgress(slot.PROGRESS_SYNCED);
     this.#waiters.settle(this.#fileSynced);
     if (this.#waiters.waiting) Atomics.store(this.#control, slot.SYNC_WANTED, 1);
   }

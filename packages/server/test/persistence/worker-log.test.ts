@@ -14,6 +14,7 @@ const GENERATION = 7;
 
 let dir: Directory;
 let failsToSync: boolean;
+let control: Int32Array<SharedArrayBuffer>;
 let channel: LogChannel;
 let effects: EffectLog;
 let log: WorkerLog;
@@ -23,12 +24,16 @@ let nowMs: number;
 beforeEach(() => {
   dir = Object.create(realDisk(freshDirectory())) as Directory;
   failsToSync = false;
-  const { fdatasyncAsync } = dir;
+  const { fdatasync, fdatasyncAsync } = dir;
+  dir.fdatasync = (fd) => {
+    if (failsToSync) throw Object.assign(new Error("EIO"), { code: "EIO" });
+    fdatasync.call(dir, fd);
+  };
   dir.fdatasyncAsync = (fd) => {
     if (failsToSync) return Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
     return fdatasyncAsync.call(dir, fd);
   };
-  const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
+  control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   const ring = new SharedArrayBuffer(65536);
   control[slot.ACK_LEVEL] = slot.ACK_WRITTEN;
   control[slot.FSYNC_INTERVAL_MS] = 10;
@@ -50,13 +55,17 @@ beforeEach(() => {
   });
 });
 
-function write(entries: number): void {
+function commit(entries: number): void {
   for (let i = 0; i < entries; i++) {
     effects.begin(1, 500);
     effects.raw(new Uint8Array(500), 0, 500);
     effects.end();
     channel.commit(nowMs);
   }
+}
+
+function write(entries: number): void {
+  commit(entries);
   channel.turn();
 }
 
@@ -126,4 +135,72 @@ test("what main writes after a step is not slept through", async () => {
   write(1);
   expect(channel.writtenSequence()).toBe(1);
   expect(log.msUntilStep(nowMs)).toBe(0);
+});
+
+describe("with ack level synced", () => {
+  beforeEach(() => {
+    channel.ackLevel = slot.ACK_SYNCED;
+  });
+
+  test("a quick fdatasync is made by the worker itself, a slow one in the background", async () => {
+    write(1);
+    log.step(nowMs);
+    expect(log.syncing).toBe(false);
+    expect(channel.ackedSequence()).toBe(1);
+    control[slot.LAST_FSYNC_US] = 5000;
+    write(1);
+    log.step(nowMs);
+    expect(log.syncing).toBe(true);
+    expect(channel.ackedSequence()).toBe(1);
+    await steps(1);
+    expect(channel.ackedSequence()).toBe(2);
+  });
+
+  test("what comes during an fdatasync is written at its end, of which main is told", async () => {
+    control[slot.LAST_FSYNC_US] = 5000;
+    write(1);
+    log.step(nowMs);
+    expect(log.syncing).toBe(true);
+    messages.length = 0;
+    control[slot.PROGRESS_WANTED] = 0;
+    commit(3);
+    channel.endTurn();
+    expect(channel.writtenSequence()).toBe(1);
+    await steps(1);
+    expect(messages).toContainEqual({ type: "progress" });
+    channel.endTurn();
+    expect(channel.writtenSequence()).toBe(4);
+    await steps(1);
+    expect(channel.ackedSequence()).toBe(4);
+  });
+
+  test("main is told of the end of an fdatasync although a snapshot has yet to mend an earlier one", async () => {
+    await failOnce();
+    await steps(1);
+    control[slot.LAST_FSYNC_US] = 5000;
+    write(1);
+    log.step(nowMs);
+    messages.length = 0;
+    commit(1);
+    channel.endTurn();
+    await steps(1);
+    expect(messages).toContainEqual({ type: "progress" });
+    expect(channel.syncedSequence()).toBe(2);
+  });
+
+  test("an fdatasync that fails in the worker itself is as bad as any other", async () => {
+    write(2);
+    await steps(1);
+    failsToSync = true;
+    write(2);
+    log.step(nowMs);
+    expect(log.failure).toBe("Input/output error");
+    failsToSync = false;
+    await steps(2);
+    expect(messages).toContainEqual({ type: "snapshotNeeded", sequence: 4 });
+    expect(channel.ackedSequence()).toBe(2);
+    log.snapshotPublished(4);
+    expect(log.failure).toBeNull();
+    expect(channel.ackedSequence()).toBe(4);
+  });
 });
