@@ -1,6 +1,6 @@
 /** The servers a bench compares, each a child process on a free port with a folder of its own. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,10 +50,18 @@ export function residentBytes(server) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]) * 1024;
 }
 
-/** CPU time that a server, and the children it has waited for, used so far, in seconds; it counts in hundredths. */
+/** CPU time that a server's threads, and the children it has waited for, used so far, in seconds; the children's counts in hundredths. */
 export function cpuSeconds(server) {
-  const fields = readFileSync(`/proc/${server.pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14])) / 100;
+  const tasks = `/proc/${server.pid}/task`;
+  let ns = 0;
+  for (const task of readdirSync(tasks)) ns += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]);
+  return ns / 1e9 + childSeconds(server.pid);
+}
+
+/** CPU time of the children that a process has waited for, in seconds. */
+export function childSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 
 /** Sends one inline command and returns its answer: a line, or a whole bulk string. */

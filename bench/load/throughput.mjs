@@ -12,8 +12,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { throughputChart } from "./chart.mjs";
-import { compared, median, numbers, outOption, printSetting, printTable, progress, save } from "./report.mjs";
-import { contenders, cpuSeconds, infoField, residentBytes, until } from "./servers.mjs";
+import {
+  compared,
+  median,
+  numbers,
+  outOption,
+  printSetting,
+  printTable,
+  progress,
+  save,
+  sideBySide,
+} from "./report.mjs";
+import { childSeconds, contenders, cpuSeconds, infoField, residentBytes, until } from "./servers.mjs";
 import { prepare, sizeOf, suite } from "./suite.mjs";
 
 const WARM_SHARE = 0.25;
@@ -47,17 +57,18 @@ const benchmarks = ["redis-benchmark", "valkey-benchmark"];
 const benchmark = benchmarks.find((name) => spawnSync(name, ["--version"]).status === 0);
 if (benchmark === undefined) throw new Error("neither redis-benchmark nor valkey-benchmark is on the PATH");
 
-/** One run: requests/s, latencies in ms, CPU microseconds of the server a request. */
+/** One run: requests/s, latencies in ms, CPU microseconds of the server a request, share of the time that the client was busy. */
 function measure(server, row, run, { pipeline, clients, bytes }) {
   const sizes = ["-c", clients, "-P", pipeline, "-n", run.requests, "-d", bytes, "-r", run.keyspace];
   const args = ["-p", server.port, ...sizes, "--csv", ...row.ask].map(String);
-  const before = cpuSeconds(server);
+  const before = { server: cpuSeconds(server), client: childSeconds("self"), ms: performance.now() };
   const ran = spawnSync(benchmark, args, { encoding: "utf8" });
-  const cpuUs = ((cpuSeconds(server) - before) / run.requests) * 1e6;
+  const cpuUs = ((cpuSeconds(server) - before.server) / run.requests) * 1e6;
+  const clientBusy = ((childSeconds("self") - before.client) * 1000) / (performance.now() - before.ms);
   const cells = (ran.stdout ?? "").trim().split("\n").at(-1).replaceAll('"', "").split(",");
   const [rps, p50, p99] = [cells.at(-7), cells.at(-4), cells.at(-2)].map(Number);
   if (ran.status !== 0 || !(rps > 0)) throw new Error(`${benchmark} ${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
-  return { rps, p50, p99, cpuUs };
+  return { rps, p50, p99, cpuUs, clientBusy };
 }
 
 /** All rounds of one row: for each server the medians of its figures. */
@@ -77,7 +88,8 @@ async function compareRow(servers, row, setting) {
     }
   }
   const of = (i, figure) => median(results[i].map((result) => result[figure]));
-  return servers.map((_, i) => ({ rps: of(i, "rps"), p50: of(i, "p50"), p99: of(i, "p99"), cpuUs: of(i, "cpuUs") }));
+  const keys = ["rps", "p50", "p99", "cpuUs", "clientBusy"];
+  return servers.map((_, i) => Object.fromEntries(keys.map((key) => [key, of(i, key)])));
 }
 
 /** Opens connections that stay idle; returns the processes that hold them and what each connection costs each server. */
@@ -155,6 +167,12 @@ printTable(
       row.medians.map((each) => each.cpuUs),
       2,
     ),
+    ...sideBySide(
+      "client busy",
+      peers,
+      row.medians.map((each) => each.clientBusy),
+      2,
+    ),
   })),
 );
 if (idleCosts.length > 0) printTable(idleCosts);
@@ -163,7 +181,7 @@ console.log(
   `Medians of ${rounds} rounds; x = HearthKV's figure of the other's. CPU s/M: CPU seconds of the server process a million requests.`,
 );
 console.log(
-  `${benchmark} shares the cores with the server: where a request is cheap, requests/s show the client's limit; CPU s/M does not depend on it.`,
+  `Client busy: ${benchmark}'s share of a core; near 1, requests/s show the client's limit and not the server's. CPU s/M does not depend on it.`,
 );
 save(
   values.out,
