@@ -165,7 +165,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   flush(): void {
     this.#isOutlet = false;
     if (this.#from < this.#to) this.#writeFromOutbox();
-    else for (const chunk of this.#takeChunks()) this.#write(chunk, 0, chunk.length);
+    else for (const chunk of this.#takeChunks()) this.#write(chunk, 0, chunk.length, false);
     this.#closeIfDone();
   }
 
@@ -185,7 +185,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
   transmit(bytes: Buffer, from: number, to: number): void {
     this.#heldCount--;
     if (this.closed) return;
-    this.#write(bytes, from, to);
+    // A client that does not read must not keep the replies of all others in memory.
+    this.#write(bytes, from, to, to - from < bytes.length);
     this.#closeIfDone();
   }
 
@@ -279,25 +280,23 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   #writeFromOutbox(): void {
-    const { bytes } = this.#services.dispatcher.reply;
     const from = this.#from;
     const to = this.#to;
     this.#from = this.#to = 0;
-    const written = this.#writeNow(bytes, from, to);
-    if (written < to - from) this.#socket?.write(Buffer.from(bytes.subarray(from + written, to)));
+    this.#write(this.#services.dispatcher.reply.bytes, from, to, true);
   }
 
-  /** For bytes that are not used again. */
-  #write(bytes: Buffer, from: number, to: number): void {
-    const written = this.#writeNow(bytes, from, to);
-    if (written < to - from) this.#socket?.write(bytes.subarray(from + written, to));
-  }
-
-  /** Returns how much the kernel took; the rest is the stream's. */
-  #writeNow(bytes: Buffer, from: number, to: number): number {
-    this.#waitingBytes -= to - from;
-    this.#services.stats.netOutputBytes += to - from;
-    return this.#socket === null ? 0 : writeNow(this.#socket, this.#fd, bytes, from, to - from);
+  /** What the kernel does not take now is the stream's: as a copy where `isLent`, because the bytes are used again or hold much else. */
+  #write(bytes: Buffer, from: number, to: number, isLent: boolean): void {
+    const length = to - from;
+    this.#waitingBytes -= length;
+    this.#services.stats.netOutputBytes += length;
+    const socket = this.#socket;
+    if (socket === null) return;
+    const written = writeNow(socket, this.#fd, bytes, from, length);
+    if (written === length) return;
+    const rest = bytes.subarray(from + written, to);
+    socket.write(isLent ? Buffer.from(rest) : rest);
   }
 
   /** A closing connection ends when its last reply was handed to the socket. */

@@ -48,7 +48,7 @@ export const SEGMENT_BYTES = 20;
 export const SEGMENT_FD = 21;
 /** 1 = the file may not be written by main: a write failed, or an fsync did. (worker with lock) */
 export const FAILED = 22;
-/** 1 = an fdatasync of the segment is under way: main leaves the file alone when it takes long. (worker with lock) */
+/** 1 = an fdatasync of the segment is under way: main leaves the file alone when it takes long, with ack level synced always. (worker with lock) */
 export const FSYNC_IN_FLIGHT = 23;
 
 // --- the worker tells
