@@ -5,12 +5,16 @@ import crc32Package from "crc-32";
  * CRC-32 (the polynomial of zlib and Ethernet) over a range, without allocating.
  *
  * An entry is checksummed on the serving thread, some hundred bytes at a time: there a call into zlib with a fresh
- * subarray costs more than the work. Eight bytes a step with eight tables ("slice by 8"); the tables follow from the
- * one that the crc-32 package exports. Long ranges go to zlib, which runs at several gigabytes a second.
+ * subarray costs more than the work. Eight bytes a step with eight tables ("slice by 8"), read as two words through a
+ * view: four fifths of the time of eight single bytes. The tables follow from the one that the crc-32 package exports. Long ranges go to zlib, which runs at several gigabytes a second.
  */
 const NATIVE_ABOVE_BYTES = 4096;
 const TABLE_COUNT = 8;
 const TABLES = deriveTables((crc32Package as unknown as { table: Int32Array }).table);
+
+/** View of the buffer that was checksummed last: mostly it is the same one, the log's ring or the window of a replay. */
+let viewed: Uint8Array = new Uint8Array(0);
+let view = new DataView(viewed.buffer);
 
 function deriveTables(base: Int32Array): Int32Array {
   const tables = new Int32Array(TABLE_COUNT * 256);
@@ -33,21 +37,27 @@ export function crc32(seed: number, bytes: Uint8Array, start: number, end: numbe
 /** The same bits as a signed 32-bit number, which V8 keeps in a register: 8 ns cheaper where only bytes are stored. */
 export function crc32Bits(seed: number, bytes: Uint8Array, start: number, end: number): number {
   if (end - start > NATIVE_ABOVE_BYTES) return nativeCrc32(bytes.subarray(start, end), seed >>> 0) | 0;
+  if (bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
   const t = TABLES;
+  const v = view;
   let c = ~seed;
   let p = start;
   for (const last = end - 8; p <= last; p += 8) {
-    const low = c ^ (bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24));
+    const low = c ^ v.getInt32(p, true);
+    const high = v.getInt32(p + 4, true);
     c =
       t[1792 + (low & 255)]! ^
       t[1536 + ((low >>> 8) & 255)]! ^
       t[1280 + ((low >>> 16) & 255)]! ^
       t[1024 + (low >>> 24)]! ^
-      t[768 + bytes[p + 4]!]! ^
-      t[512 + bytes[p + 5]!]! ^
-      t[256 + bytes[p + 6]!]! ^
-      t[bytes[p + 7]!]!;
+      t[768 + (high & 255)]! ^
+      t[512 + ((high >>> 8) & 255)]! ^
+      t[256 + ((high >>> 16) & 255)]! ^
+      t[high >>> 24]!;
   }
-  for (; p < end; p++) c = (c >>> 8) ^ t[(c ^ bytes[p]!) & 255]!;
+  for (; p < end; p++) c = (c >>> 8) ^ t[(c ^ v.getUint8(p)) & 255]!;
   return ~c;
 }
