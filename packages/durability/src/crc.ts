@@ -12,9 +12,12 @@ const NATIVE_ABOVE_BYTES = 4096;
 const TABLE_COUNT = 8;
 const TABLES = deriveTables((crc32Package as unknown as { table: Int32Array }).table);
 
+/** A larger buffer, such as a window of replay that one huge entry needed, is not kept in memory by its view: unless it is the log's ring. */
+const VIEWED_BYTES_MAX = 64 * 1024 * 1024;
+
 /** View of the buffer that was checksummed last: mostly it is the same one, the log's ring or the window of a replay. */
 let viewed: Uint8Array = new Uint8Array(0);
-let view = new DataView(viewed.buffer);
+let lastView = new DataView(viewed.buffer);
 
 function deriveTables(base: Int32Array): Int32Array {
   const tables = new Int32Array(TABLE_COUNT * 256);
@@ -37,12 +40,8 @@ export function crc32(seed: number, bytes: Uint8Array, start: number, end: numbe
 /** The same bits as a signed 32-bit number, which V8 keeps in a register: 8 ns cheaper where only bytes are stored. */
 export function crc32Bits(seed: number, bytes: Uint8Array, start: number, end: number): number {
   if (end - start > NATIVE_ABOVE_BYTES) return nativeCrc32(bytes.subarray(start, end), seed >>> 0) | 0;
-  if (bytes !== viewed) {
-    viewed = bytes;
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
   const t = TABLES;
-  const v = view;
+  const v = bytes === viewed ? lastView : viewOf(bytes);
   let c = ~seed;
   let p = start;
   for (const last = end - 8; p <= last; p += 8) {
@@ -60,4 +59,13 @@ export function crc32Bits(seed: number, bytes: Uint8Array, start: number, end: n
   }
   for (; p < end; p++) c = (c >>> 8) ^ t[(c ^ v.getUint8(p)) & 255]!;
   return ~c;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length <= VIEWED_BYTES_MAX || bytes.buffer instanceof SharedArrayBuffer) {
+    viewed = bytes;
+    lastView = view;
+  }
+  return view;
 }

@@ -253,6 +253,7 @@ class Pass {
     const sequence = entrySequence(window.bytes, p);
     if (sequence < lowest || sequence > highest) return 0;
     p = window.index(at, length);
+    if (p < 0) return 0; // the file was cut meanwhile
     const crcAt = p + length - ENTRY_TRAILER_BYTES;
     return crc32(this.#generation, window.bytes, p, crcAt) === getU32(window.bytes, crcAt) ? length : 0;
   }
@@ -287,6 +288,7 @@ class Pass {
     if (sequence !== this.#expected) return hole(`sequence ${this.#expected}`, `sequence ${sequence}`);
     if (length > left) return hole(`an entry of ${length} bytes`, `${left} bytes before the end`);
     const q = window.index(at, length);
+    if (q < 0) return hole(`an entry of ${length} bytes`, "a file that was cut while it was read");
     const crcAt = q + length - ENTRY_TRAILER_BYTES;
     const crc = hex(crc32(this.#generation, window.bytes, q, crcAt));
     return hole(`CRC ${crc}`, hex(getU32(window.bytes, crcAt)));

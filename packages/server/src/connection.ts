@@ -38,7 +38,7 @@ const OUTPUT_SMALL_BYTES = 64 * 1024;
 const OUTBOX_BYTES_MAX = 1024 * 1024;
 /** Requests of a client that has to wait are kept up to this size. */
 const INPUT_KEEP_BYTES = 1024 * 1024;
-/** Up to this size several pieces are joined to one before they are written. */
+/** Small pieces are joined up to this size before they are written: a system call for each would hold up everybody. */
 const JOIN_BYTES_MAX = 256 * 1024;
 const NO_CHUNKS: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
@@ -166,12 +166,15 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.#isOutlet = false;
     if (this.#from < this.#to) this.#writeFromOutbox();
     else for (const chunk of this.#takeChunks()) this.#write(chunk, 0, chunk.length, false);
+    this.#goOnIfRead();
     this.#closeIfDone();
   }
 
-  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer): void {
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer | null): void {
     this.#isOutlet = false;
-    if (this.#from < this.#to) {
+    if (turnReplies === null) {
+      this.#copyOut();
+    } else if (this.#from < this.#to) {
       this.#heldCount++;
       gate.hold(sequence, this, turnReplies, this.#from, this.#to);
       this.#from = this.#to = 0;
@@ -187,6 +190,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (this.closed) return;
     // A client that does not read must not keep the replies of all others in memory.
     this.#write(bytes, from, to, to - from < bytes.length);
+    this.#goOnIfRead();
     this.#closeIfDone();
   }
 
@@ -271,12 +275,10 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #takeChunks(): readonly Buffer[] {
     const first = this.#first;
     if (first === null) return NO_CHUNKS;
-    const chunks = [first, ...this.#more];
+    const more = this.#more;
     this.#first = null;
     this.#more = [];
-    let total = 0;
-    for (const chunk of chunks) total += chunk.length;
-    return chunks.length > 1 && total <= JOIN_BYTES_MAX ? [Buffer.concat(chunks, total)] : chunks;
+    return more.length === 0 ? [first] : joinPieces([first, ...more]);
   }
 
   #writeFromOutbox(): void {
@@ -297,6 +299,12 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (written === length) return;
     const rest = bytes.subarray(from + written, to);
     socket.write(isLent ? Buffer.from(rest) : rest);
+  }
+
+  /** The socket's 'drain' says when the client has read what the stream had to write. Where the kernel took all at once, nobody says it. */
+  #goOnIfRead(): void {
+    if ((this.halt & HALT_SLOW) === 0 || this.#waitingBytes > 0 || this.#socket?.writableNeedDrain === true) return;
+    this.release(HALT_SLOW);
   }
 
   /** A closing connection ends when its last reply was handed to the socket. */
@@ -395,4 +403,23 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.postponed = null;
     this.#services.forget(this);
   }
+}
+
+/** The same bytes in pieces of up to JOIN_BYTES_MAX, or as they were where they are larger. */
+function joinPieces(pieces: readonly Buffer[]): Buffer[] {
+  const joined: Buffer[] = [];
+  let run: Buffer[] = [];
+  let runBytes = 0;
+  const endRun = (): void => {
+    if (run.length > 0) joined.push(run.length === 1 ? (run[0] as Buffer) : Buffer.concat(run, runBytes));
+    run = [];
+    runBytes = 0;
+  };
+  for (const piece of pieces) {
+    if (runBytes + piece.length > JOIN_BYTES_MAX) endRun();
+    run.push(piece);
+    runBytes += piece.length;
+  }
+  endRun();
+  return joined;
 }

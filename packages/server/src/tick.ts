@@ -27,8 +27,8 @@ export interface Outlet extends GateTarget {
   readonly held: boolean;
   /** Sends what was collected. */
   flush(): void;
-  /** Hands over what was collected to the gate. `turnReplies` is a copy of what the writer had at the turn's end. */
-  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer): void;
+  /** Hands over what was collected to the gate. `turnReplies` is a copy of what the writer had at the turn's end; null: it makes its own. */
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer | null): void;
 }
 
 /** A client that may go on with requests that have arrived. */
@@ -142,15 +142,17 @@ export class Ticker {
     const outlets = this.#outlets;
     if (outlets.length === 0) return;
     const last = persistence.lastSequence;
+    const readersPass = this.#late || persistence.writeError !== null;
     let turnReplies: Buffer | null = null;
     // Sending runs no commands and so collects nothing new.
     for (let i = 0; i < outlets.length; i++) {
       const outlet = outlets[i] as Outlet;
       if (outlet.closed) continue;
-      if (acked >= last || (!outlet.held && this.#mayPass(outlet, acked))) outlet.flush();
+      // Nothing new may be acknowledged for long; clients that only read go on.
+      if (acked >= last || (readersPass && !outlet.held && outlet.lastSequence <= acked)) outlet.flush();
       else {
-        // One copy for all, not a buffer for each reply.
-        turnReplies ??= Buffer.from(this.#reply.bytes.subarray(0, this.#reply.length));
+        // One copy for all, not a buffer for each reply: unless some leave now, whose replies the others' would keep in memory.
+        if (!readersPass) turnReplies ??= Buffer.from(this.#reply.bytes.subarray(0, this.#reply.length));
         this.#hold(outlet, last, turnReplies);
       }
     }
@@ -158,12 +160,7 @@ export class Ticker {
     this.#reply.reset();
   }
 
-  /** Nothing new may be acknowledged for long; clients that only read go on. */
-  #mayPass(outlet: Outlet, acked: number): boolean {
-    return (this.#late || this.#persistence.writeError !== null) && outlet.lastSequence <= acked;
-  }
-
-  #hold(outlet: Outlet, sequence: number, turnReplies: Buffer): void {
+  #hold(outlet: Outlet, sequence: number, turnReplies: Buffer | null): void {
     this.#stats.repliesHeld++;
     outlet.hold(this.#gate, sequence, turnReplies);
     if (this.#watch === null && !this.#late) this.#watchLog();

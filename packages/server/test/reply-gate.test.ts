@@ -1,8 +1,11 @@
 /** No reply before the log has it; nothing runs while the log is behind; what a failing disk refuses. */
 import { Keyspace, OP_BATCH, OP_SET } from "@hearthkv/engine";
+import { ReplyWriter } from "@hearthkv/resp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ReplyGate } from "../src/gate.js";
-import { serveFake } from "./support/fake-persistence.js";
+import { ServerStats } from "../src/stats.js";
+import { type Outlet, Ticker } from "../src/tick.js";
+import { FakePersistence, serveFake } from "./support/fake-persistence.js";
 import { bulk, encode, RawClient } from "./support/raw-client.js";
 
 describe("the gate", () => {
@@ -39,6 +42,30 @@ describe("the gate", () => {
     expect(sent).toEqual(["r1", "r2", "w1"]);
     gate.release(3);
     expect(sent).toEqual(["r1", "r2", "w1", "w2"]);
+  });
+});
+
+describe("the end of a turn", () => {
+  const turnCopies = (writeError: string | null): (number | null)[] => {
+    const persistence = new FakePersistence(new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random }));
+    persistence.lastSequence = 1;
+    persistence.writeError = writeError;
+    const reply = new ReplyWriter();
+    const ticker = new Ticker(persistence, new ServerStats(), reply);
+    const copies: (number | null)[] = [];
+    const outlet = (lastSequence: number): Outlet => ({
+      ...{ closed: false, held: false, lastSequence, flush: () => {}, transmit: () => {} },
+      hold: (_gate, _sequence, turnReplies) => copies.push(turnReplies === null ? null : turnReplies.length),
+    });
+    reply.bulkString("x".repeat(1000));
+    for (const lastSequence of [0, 1]) ticker.addOutlet(outlet(lastSequence));
+    ticker.finish();
+    return copies;
+  };
+
+  it("holds all replies in one copy, unless some leave: theirs would stay in memory with the others'", () => {
+    expect(turnCopies(null)).toEqual([1009, 1009]);
+    expect(turnCopies("MISCONF Errors writing to the AOF file: No space left on device")).toEqual([null]);
   });
 });
 

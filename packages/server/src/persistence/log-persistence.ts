@@ -131,6 +131,8 @@ export class LogPersistence implements Persistence {
 
   set ackLevel(level: AckLevel) {
     this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(level);
+    // A higher level has acknowledged less: what is held from now on must be told of, too.
+    this.#reportedAcked = Math.min(this.#reportedAcked, this.ackedSequence());
     setImmediate(() => this.#progress());
   }
 

@@ -223,9 +223,9 @@ export class WorkerLog implements DrainTarget {
    * segment takes a little more meanwhile, so that the one of the rotation itself, which nothing can be written during, is short.
    */
   #rotated(nextSequence: number): boolean {
-    if (!this.#syncing && !this.#endsSegment) {
+    if (!this.#endsSegment) {
       this.#endsSegment = true;
-      this.#syncInBackground(this.#beginSync());
+      if (!this.#syncing) this.#syncInBackground(this.#beginSync());
     }
     if (this.#syncing) return false;
     // Until a snapshot mends a failed fdatasync, no header may claim that what it left behind was synced.
@@ -305,6 +305,7 @@ export class WorkerLog implements DrainTarget {
     const control = this.#control;
     this.#fileSynced = Math.max(this.#fileSynced, covered);
     this.#dirtySinceMs = this.#drain.written > this.#fileSynced ? beganMs : -1;
+    if (this.#dirtySinceMs < 0) Atomics.store(control, slot.UNSYNCED_SINCE_MS, 0);
     Atomics.add(control, slot.FSYNCS, 1);
     Atomics.store(control, slot.LAST_FSYNC_US, Math.round((performance.now() - beganMs) * 1000));
     this.#syncing = false;

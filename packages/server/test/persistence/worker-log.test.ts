@@ -137,6 +137,20 @@ test("what main writes after a step is not slept through", async () => {
   expect(log.msUntilStep(nowMs)).toBe(0);
 });
 
+test("a segment that is full waits for the fdatasync that is under way, and does not ask again and again", async () => {
+  write(1);
+  log.step(nowMs);
+  nowMs += 200;
+  log.step(nowMs);
+  expect(log.syncing).toBe(true);
+  write(20);
+  log.step(nowMs);
+  expect(channel.writtenSequence()).toBeLessThan(21);
+  expect(log.msUntilStep(nowMs)).toBe(Number.POSITIVE_INFINITY);
+  await steps(8);
+  expect(channel.writtenSequence()).toBe(21);
+});
+
 describe("with ack level synced", () => {
   beforeEach(() => {
     channel.ackLevel = slot.ACK_SYNCED;
@@ -147,6 +161,7 @@ describe("with ack level synced", () => {
     log.step(nowMs);
     expect(log.syncing).toBe(false);
     expect(channel.ackedSequence()).toBe(1);
+    expect(control[slot.UNSYNCED_SINCE_MS]).toBe(0);
     control[slot.LAST_FSYNC_US] = 5000;
     write(1);
     log.step(nowMs);
