@@ -1,17 +1,24 @@
 /** The benches still run: each in a small form. What they measure is not judged here. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { projectRoot, requirePeer, runProcess, temporaryFolder } from "./support/index.js";
 
 const pauseSizes = ["--keys", "20000", "--expiring", "2000", "--elements", "2000", "--seconds", "0.3"].concat(
   ["--rate", "2000"],
-  ["--warm-s", "0.1"],
+  ["--warm-s", "0.1", "--after-s", "0.1"],
 );
 
 const small = [
   {
     script: "load/throughput",
     args: ["--rounds", "1", "--pipelines", "16", "--scale", "0.005"],
-    prints: [/^SET .*\n(.*\n)*LRANGE_600 .*$/m],
+    prints: [/^PING_INLINE .*\n(.*\n)*LRANGE_600 .*$/m],
+  },
+  {
+    script: "load/throughput",
+    args: ["--rounds", "2", "--tests", "SET,LRANGE_600", "--scale", "0.005", "--bytes", "64,100"],
+    prints: [/^SET +1 +64 .*\n(.*\n)*LRANGE_600 +64 +100 .*$/m],
   },
   {
     script: "load/throughput",
@@ -76,9 +83,30 @@ for (const { script, args, prints } of small) {
   test(`bench/${script}.mjs ${args.join(" ")} prints its figures`, async (context) => {
     const isLoad = script.startsWith("load/");
     if (isLoad) requirePeer(context, "redis-server", "redis-benchmark", "strace");
-    const all = [`bench/${script}.mjs`, ...args, ...(isLoad ? ["--out", temporaryFolder("bench")] : [])];
+    const out = temporaryFolder("bench");
+    const all = [`bench/${script}.mjs`, ...args, ...(isLoad ? ["--out", out] : [])];
     const run = await runProcess(process.execPath, all, { cwd: projectRoot });
     expect(run.code, run.stderr).toBe(0);
     for (const pattern of prints) expect(run.stdout).toMatch(pattern);
+    const name = script.replace("load/", "");
+    if (isLoad) expect(JSON.parse(readFileSync(join(out, `${name}.json`), "utf8")).setting.command).toContain(script);
+    if (name === "throughput")
+      expect(readFileSync(join(out, `${name}.svg`), "utf8")).toMatch(/^<svg (.*\n)*.*<rect (.*\n)*<\/svg>\n$/);
   });
 }
+
+test.each([
+  ["load/throughput", ["--rounds", "0"], /--rounds takes a number above 0, not 0/],
+  ["load/throughput", ["--pipelines", "1,x"], /--pipelines takes numbers above 0/],
+  ["load/throughput", ["--acks", "all"], /--acks: there is no all, only memory, written, synced/],
+  ["load/memory", ["--cases", "tree"], /--cases: no name begins so/],
+  ["load/restart", ["--cases", "tape"], /--cases: there is no tape/],
+  ["load/pause", ["--cases", "tape"], /--cases: there is no tape/],
+  ["micro/run", ["--only", "tape"], /--only tape: no part begins so/],
+  ["micro/compare", ["HEAD", "HEAD~1"], /which revision/],
+])("bench/%s.mjs %j says what is wrong before it starts anything", async (script, args, message) => {
+  const run = await runProcess(process.execPath, [`bench/${script}.mjs`, ...args], { cwd: projectRoot });
+  expect(run.stderr).toMatch(message);
+  expect(run.code).toBe(2);
+  expect(run.stdout).toBe("");
+});

@@ -7,7 +7,20 @@ const WIDTH = 760;
 const TOP = 74;
 const RIGHT = 60;
 const FOOT = 34;
-const COLORS = ["#9db7d5", "#4f81bd", "#1f3f6e", "#d59d6a"];
+const COLORS = [
+  "#9db7d5",
+  "#4f81bd",
+  "#1f3f6e",
+  "#e3bf95",
+  "#d59d6a",
+  "#8a5a2b",
+  "#a9d3a0",
+  "#5b9e4d",
+  "#2c5a22",
+].concat(["#cfa8d8", "#9158a3", "#4f2a5c"]);
+/** Names of series side by side, and the height of a line of them. */
+const LEGENDS = 4;
+const LEGEND_HEIGHT = 14;
 
 const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
@@ -28,7 +41,8 @@ export function throughputChart(peers, figures, setting) {
   const longest = Math.max(1.2, ...figures.map(ratioOf));
   const scale = (WIDTH - LEFT - RIGHT) / longest;
   const rowHeight = series.length * BAR + ROW_GAP;
-  const height = TOP + tests.length * rowHeight + FOOT;
+  const top = TOP + Math.floor((series.length - 1) / LEGENDS) * LEGEND_HEIGHT;
+  const height = top + tests.length * rowHeight + FOOT;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">`,
     `<title>${title(peers)}</title>`,
@@ -40,11 +54,11 @@ export function throughputChart(peers, figures, setting) {
   for (let mark = 0; mark <= longest; mark += 0.5) {
     const x = LEFT + mark * scale;
     const stroke = mark === 1 ? `stroke="#c0392b" stroke-width="1.5"` : `stroke="#dddddd"`;
-    parts.push(`<line x1="${x}" y1="${TOP - 6}" x2="${x}" y2="${height - FOOT}" ${stroke}/>`);
+    parts.push(`<line x1="${x}" y1="${top - 6}" x2="${x}" y2="${height - FOOT}" ${stroke}/>`);
     parts.push(text(x, height - FOOT + 14, mark.toFixed(1), `text-anchor="middle"`));
   }
   tests.forEach((test, t) => {
-    const y = TOP + t * rowHeight;
+    const y = top + t * rowHeight;
     parts.push(text(LEFT - 8, y + (series.length * BAR) / 2 + 4, test, `text-anchor="end"`));
     for (const row of figures.filter((each) => each.test === test)) {
       const s = series.indexOf(seriesOf(row));
@@ -67,9 +81,10 @@ function title(peers) {
 }
 
 function legend(name, i) {
-  const x = LEFT + i * 140;
-  const square = `<rect x="${x}" y="46" width="10" height="10" fill="${COLORS[i % COLORS.length]}"/>`;
-  return `${square}${text(x + 14, 55, name)}`;
+  const x = LEFT + (i % LEGENDS) * 140;
+  const y = 46 + Math.floor(i / LEGENDS) * LEGEND_HEIGHT;
+  const square = `<rect x="${x}" y="${y}" width="10" height="10" fill="${COLORS[i % COLORS.length]}"/>`;
+  return `${square}${text(x + 14, y + 9, name)}`;
 }
 
 /** What tells the bars of one test apart. */

@@ -9,8 +9,19 @@
  */
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
-import { compared, outOption, printSetting, printTable, progress, rounded, save, sideBySide } from "./report.mjs";
-import { contenders, cpuSeconds, infoField, residentBytes } from "./servers.mjs";
+import {
+  compared,
+  number,
+  outOption,
+  printSetting,
+  printTable,
+  progress,
+  refuse,
+  rounded,
+  save,
+  sideBySide,
+} from "./report.mjs";
+import { contenders, cpuSeconds, infoField, isAtRest, residentBytes, until } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -23,11 +34,16 @@ const { values } = parseArgs({
     out: outOption,
   },
 });
-const keys = Number(values.keys);
-const collections = Number(values.collections);
-const elements = Number(values.elements);
+const keys = number(values, "keys");
+const collections = number(values, "collections");
+const elements = number(values, "elements");
+const settleMs = number(values, "settle-ms", 0);
+const idleMs = number(values, "idle-s") * 1000;
 const SMALL_ELEMENTS = 10;
 const TTL_S = 86_400;
+/** Memory is read when it stands still, within this: from one time to the next, so many times at most. */
+const STILL_BYTES = 2 ** 20;
+const STILL_LOOKS_MAX = 30;
 /** An idle server is measured after so many times the time that it is measured for. */
 const IDLE_SETTLES = 3;
 
@@ -82,11 +98,19 @@ const cases = [
   ...Object.keys(kinds).map(largeCase),
 ];
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, Number(values["settle-ms"])));
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What the server takes when it is at rest and gives nothing back any more. */
 async function memoryOf(server) {
-  await settled();
-  return { used: await infoField(server, "memory", "used_memory"), rss: residentBytes(server) };
+  await until(`${server.name} is at rest`, () => isAtRest(server));
+  let rss = residentBytes(server);
+  for (let looks = 0; looks < STILL_LOOKS_MAX; looks++) {
+    const before = rss;
+    await wait(settleMs);
+    rss = residentBytes(server);
+    if (Math.abs(rss - before) < STILL_BYTES) break;
+  }
+  return { used: await infoField(server, "memory", "used_memory"), rss };
 }
 
 async function measure(peer, { fill, keys, count }) {
@@ -104,15 +128,18 @@ async function measure(peer, { fill, keys, count }) {
 /** Resident MB of a server without data, and its share of a core while nobody asks anything, once V8 has collected what the start left. */
 async function measureEmpty(peer) {
   const server = await peer.start();
-  const idleS = Number(values["idle-s"]);
-  await new Promise((resolve) => setTimeout(resolve, IDLE_SETTLES * idleS * 1000));
+  await wait(IDLE_SETTLES * idleMs);
   const before = cpuSeconds(server);
-  await new Promise((resolve) => setTimeout(resolve, idleS * 1000));
-  const idlePercent = ((cpuSeconds(server) - before) / idleS) * 100;
+  await wait(idleMs);
+  const idlePercent = ((cpuSeconds(server) - before) / (idleMs / 1000)) * 100;
   const rssMb = residentBytes(server) / 2 ** 20;
   await server.stop("SIGKILL");
   return { server: peer.name, "empty: RSS MB": rounded(rssMb, 1), "idle: % of a core": rounded(idlePercent, 2) };
 }
+
+const beginnings = values.cases.split(",");
+const chosen = cases.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)));
+if (chosen.length === 0) refuse(`--cases: no name begins so; there are ${cases.map(({ name }) => name).join("; ")}`);
 
 const peers = contenders();
 const setting = printSetting(peers);
@@ -120,9 +147,8 @@ const empty = [];
 for (const peer of peers) empty.push(await measureEmpty(peer));
 printTable(empty);
 
-const beginnings = values.cases.split(",");
 const results = [];
-for (const each of cases.filter(({ name }) => beginnings.some((beginning) => name.startsWith(beginning)))) {
+for (const each of chosen) {
   const figures = [];
   for (const peer of peers) figures.push(await measure(peer, each));
   progress(each.name, figures);

@@ -5,29 +5,32 @@
  *
  *   node bench/load/pause.mjs [--cases quiet,grow,snapshot,expire,delete-set,delete-hash,delete-list,delete-zset,slow-disk]
  *     [--rate 20000] [--keys 10000000] [--expiring 1000000] [--elements 5000000] [--grow-rate 200000] [--seconds 10]
- *     [--disk-delay-ms 500] [--warm-s 2] [--out bench/results]
+ *     [--disk-delay-ms 500] [--warm-s 2] [--after-s 3] [--out bench/results]
  *
  *   quiet      nothing else happens: what machine and client add by themselves
  *   grow       another client adds keys at --grow-rate a second until there are --keys; both servers save and rewrite as they do by default
  *   snapshot   BGSAVE of --keys keys
- *   expire     --expiring keys expire in the same millisecond; until they are gone
+ *   expire     --expiring keys expire in the same millisecond; `s` is from then until they are gone
  *   delete-X   DEL of one value with --elements elements
  *   slow-disk  every fdatasync takes --disk-delay-ms longer (strace)
+ *
+ * Each goes on for --after-s, because memory may be given back after the reply.
  */
 import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
 import { probeKeys, startProbe } from "./probe.mjs";
-import { compared, outOption, printSetting, printTable, progress, save, sideBySide } from "./report.mjs";
+import { compared, names, number, outOption, printSetting, printTable, progress, save, sideBySide } from "./report.mjs";
 import { contenders, infoField, order, until } from "./servers.mjs";
 
 const KEYS_PER_MSET = 10;
 const VALUE = "x".repeat(64);
-const AFTER_MS = 500;
 /** Time that writing keys with an expiry may take, before they expire. */
 const EXPIRY_MS = 2000;
 const EXPIRY_MS_A_KEY = 0.02;
+/** So long before they expire the probe begins. */
+const EXPIRY_LEAD_MS = 1000;
 /** No snapshots or rewrites but the one that is measured. */
 const unsaved = {
   HearthKV: ["--snapshot-ops", "0", "--snapshot-interval-s", "0"],
@@ -52,14 +55,20 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     "disk-delay-ms": { type: "string", default: "500" },
     "warm-s": { type: "string", default: "2" },
+    "after-s": { type: "string", default: "3" },
     out: outOption,
   },
 });
-const keys = Number(values.keys);
-const expiring = Number(values.expiring);
-const elements = Number(values.elements);
-const quietMs = Number(values.seconds) * 1000;
-const delayUs = Number(values["disk-delay-ms"]) * 1000;
+const rate = number(values, "rate");
+const keys = number(values, "keys");
+const expiring = number(values, "expiring");
+const elements = number(values, "elements");
+const growRate = number(values, "grow-rate");
+const quietMs = number(values, "seconds") * 1000;
+const delayUs = number(values, "disk-delay-ms", 0) * 1000;
+const warmMs = number(values, "warm-s", 0) * 1000;
+const afterMs = number(values, "after-s", 0) * 1000;
+const chosen = names(values, "cases", [...caseNames, "slow-disk"]);
 
 const keyCount = async (server) => Number((await order(server, "DBSIZE")).slice(1));
 const pair = (i) => [keyName(i), VALUE];
@@ -76,14 +85,17 @@ function pacedBy(batchesPerS) {
   };
 }
 
-/** `before`: what the server holds when the probe begins (its result goes to `during`); `during`: what is measured. */
+/**
+ * `before`: what the server holds when the probe begins (its result goes to `during`); `during`: what is measured. What it returns is when it
+ * began, where that is not at its call.
+ */
 const cases = {
   quiet: { during: () => sleep(quietMs) },
   grow: {
     saves: true,
     async during(server) {
       const batch = 20;
-      await addKeys(server, { batch, pause: pacedBy(Number(values["grow-rate"]) / KEYS_PER_MSET / batch) });
+      await addKeys(server, { batch, pause: pacedBy(growRate / KEYS_PER_MSET / batch) });
     },
   },
   snapshot: {
@@ -98,12 +110,16 @@ const cases = {
     async before(server) {
       const atMs = Math.ceil(Date.now() + EXPIRY_MS + expiring * EXPIRY_MS_A_KEY);
       await sendAll(server, expiring, (i) => ["SET", keyName(i), VALUE, "PXAT", atMs]);
-      if (Date.now() > atMs) throw new Error(`${server.name}: the keys expired before all were written`);
+      const leftMs = atMs - Date.now();
+      if (leftMs < 0) throw new Error(`${server.name}: keys expired before all were written; take fewer: --expiring`);
+      await sleep(leftMs - EXPIRY_LEAD_MS);
       return atMs;
     },
     async during(server, atMs) {
+      const beganMs = performance.now() + atMs - Date.now();
       await sleep(atMs - Date.now());
       await until("the expired keys are gone", async () => (await keyCount(server)) <= probeKeys);
+      return beganMs;
     },
   },
   "slow-disk": {
@@ -117,23 +133,24 @@ const cases = {
 for (const [kind, { command, element }] of Object.entries(bulky)) {
   cases[`delete-${kind}`] = {
     before: (server) => sendElements(server, [command, "bulky"], elements, element),
-    during: (server) => order(server, "DEL bulky"),
+    async during(server) {
+      await order(server, "DEL bulky");
+    },
   };
 }
 
 async function measure(peer, { saves = false, wrapper = [], before = () => {}, during }) {
   const quiet = unsaved[peer.name] ?? unsaved.others;
   const server = await peer.start({ flags: saves ? [] : quiet, wrapper });
-  const rate = Number(values.rate);
   const warming = await startProbe(server, rate);
-  await sleep(Number(values["warm-s"]) * 1000);
+  await sleep(warmMs);
   await warming.stop();
   const held = await before(server);
   const probe = await startProbe(server, rate);
   const startMs = performance.now();
-  await during(server, held);
-  const tookS = (performance.now() - startMs) / 1000;
-  await sleep(AFTER_MS);
+  const beganMs = (await during(server, held)) ?? startMs;
+  const tookS = (performance.now() - beganMs) / 1000;
+  await sleep(afterMs);
   const figures = await probe.stop();
   await server.stop("SIGKILL");
   return { tookS, ...figures };
@@ -141,13 +158,10 @@ async function measure(peer, { saves = false, wrapper = [], before = () => {}, d
 
 const peers = contenders();
 const setting = printSetting(peers);
-const chosen = values.cases.split(",");
-const unknown = chosen.find((name) => cases[name] === undefined);
-if (unknown !== undefined) throw new Error(`no case ${unknown}; there are ${Object.keys(cases).join(", ")}`);
 const results = [];
 for (const name of chosen) {
-  if (cases[name].wrapper !== undefined && spawnSync("strace", ["-V"]).status !== 0) {
-    console.log(`left out: ${name} (strace is not on the PATH)`);
+  if (cases[name].wrapper !== undefined && spawnSync("strace", ["-o", "/dev/null", "true"]).status !== 0) {
+    console.log(`left out: ${name} (strace is not installed, or may not trace here)`);
     continue;
   }
   const figures = [];

@@ -7,14 +7,39 @@ import { fileURLToPath } from "node:url";
 /** The option that every script has: where results go. */
 export const outOption = { type: "string", default: fileURLToPath(new URL("../results", import.meta.url)) };
 
-/** The numbers of a list "1,16,64". */
-export function numbers(text) {
-  return text.split(",").map(Number);
+/** The numbers, all above 0, of an option that takes a list "1,16,64". Ends the program where it has others. */
+export function numbers(values, name) {
+  const list = values[name].split(",").map(Number);
+  if (list.every((each) => each > 0)) return list;
+  return refuse(`--${name} takes numbers above 0, with commas between them, not ${values[name]}`);
 }
 
-/** The middle one. */
+/** The number, from `least` on, of an option. Ends the program where it has none. */
+export function number(values, name, least = Number.MIN_VALUE) {
+  const value = Number(values[name]);
+  return value >= least
+    ? value
+    : refuse(`--${name} takes a number ${least > 0 ? "above 0" : "from 0 on"}, not ${values[name]}`);
+}
+
+/** The words of an option that takes a list of `known` ones. Ends the program where it has another. */
+export function names(values, name, known) {
+  const list = values[name].split(",");
+  const unknown = list.find((each) => !known.includes(each));
+  return unknown === undefined ? list : refuse(`--${name}: there is no ${unknown}, only ${known.join(", ")}`);
+}
+
+/** Ends the program with a message about how it was called. */
+export function refuse(message) {
+  console.error(message);
+  return process.exit(2);
+}
+
+/** The middle one; of an even number the mean of the two in the middle. */
 export function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 /** Prints command, date, machine and versions in one line, and returns them. */

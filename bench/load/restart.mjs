@@ -15,6 +15,8 @@ import { keyName, sendAll, valueText } from "./pipeline.mjs";
 import {
   compared,
   median,
+  names,
+  number,
   numbers,
   outOption,
   printSetting,
@@ -23,7 +25,7 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, folder, infoField, order } from "./servers.mjs";
+import { contenders, folder, infoField, isAtRest, order, until } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +36,8 @@ const { values } = parseArgs({
     out: outOption,
   },
 });
-const bytes = Number(values.bytes);
+const bytes = number(values, "bytes");
+const rounds = number(values, "rounds");
 const newKey = (i) => ["SET", keyName(i), valueText(i, bytes)];
 
 /** A quarter of the commands each: a string, a counter, a hash field, a sorted set's member. */
@@ -74,6 +77,8 @@ async function makeFiles(peer, { commands, save: saves, files, flags }, count) {
   await sendAll(writer, count, commands(count));
   if (saves) await order(writer, "SAVE");
   const keys = Number((await order(writer, "DBSIZE")).slice(1));
+  // redis-server may reply up to two seconds before it writes, while an fdatasync is under way.
+  await until(`${peer.name} has written its log`, () => isAtRest(writer));
   await writer.stop("SIGKILL");
   const names = readdirSync(dataDir, { recursive: true }).filter((name) => files.test(name));
   const fileBytes = names.reduce((sum, name) => sum + statSync(join(dataDir, name)).size, 0);
@@ -99,7 +104,7 @@ async function compareCase(peers, each, count) {
   const made = [];
   for (const peer of peers) made.push(await makeFiles(peer, each, count));
   const times = peers.map(() => []);
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     const turn = [...peers.keys()];
     if (round % 2 === 1) turn.reverse();
     for (const i of turn) times[i].push(await startOnce(peers[i], made[i]));
@@ -112,12 +117,13 @@ async function compareCase(peers, each, count) {
   };
 }
 
+const counts = numbers(values, "keys");
+const chosen = names(values, "cases", Object.keys(cases));
 const peers = contenders();
 const setting = printSetting(peers);
 const results = [];
-for (const count of numbers(values.keys)) {
-  for (const name of values.cases.split(",")) {
-    if (cases[name] === undefined) throw new Error(`no case ${name}; there are ${Object.keys(cases).join(", ")}`);
+for (const count of counts) {
+  for (const name of chosen) {
     const figures = await compareCase(peers, { ...logCase, ...cases[name] }, count);
     progress(`${name} ${count}`, figures);
     results.push({ from: name, entries: count, ...figures });
@@ -132,5 +138,5 @@ printTable(
     ...compared("start s", peers, startS, 2),
   })),
 );
-console.log(`Medians of ${values.rounds} alternating rounds; x = HearthKV's time of the other's.`);
+console.log(`Medians of ${rounds} alternating rounds; x = HearthKV's time of the other's.`);
 save(values.out, "restart.json", `${JSON.stringify({ setting, results }, null, 1)}\n`);

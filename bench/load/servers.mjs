@@ -8,14 +8,14 @@ import { fileURLToPath } from "node:url";
 
 const launcher = fileURLToPath(new URL("../../bin/hearthkv.js", import.meta.url));
 /** What redis-server must be told to promise what HearthKV does at each level. */
-const appendfsyncOf = { memory: "no", written: "everysec", synced: "always" };
+export const appendfsyncOf = { memory: "no", written: "everysec", synced: "always" };
 const POLL_MS = 5;
 
 /**
  * Starts HearthKV with its defaults.
  * @param options `flags` for serve, the `ack` level, an existing `dataDir`, and a `wrapper`: words put before the command
  */
-export async function startHearth({ flags = [], ack = "written", dataDir = folder(), wrapper = [] } = {}) {
+async function startHearth({ flags = [], ack = "written", dataDir = folder(), wrapper = [] } = {}) {
   const port = await freePort();
   const args = ["serve", "--port", port, "--data-dir", dataDir, "--log-level", "warn", "--ack", ack, ...flags];
   return started("HearthKV", [...wrapper, process.execPath, launcher, ...args.map(String)], port, dataDir);
@@ -38,7 +38,10 @@ export function contenders() {
   for (const name of ["redis-server", "valkey-server"]) {
     const run = spawnSync(name, ["--version"], { encoding: "utf8" });
     const version = /v=(\S+)/.exec(run.stdout ?? "")?.[1];
-    if (version === undefined) console.error(`${name} is not on the PATH: left out`);
+    if (version === undefined)
+      console.error(
+        `${name} is not on the PATH: left out (Debian's package ${name.replace("-server", "")}-server has it)`,
+      );
     else found.push({ name, version, start: (options) => startRedisLike(name, options) });
   }
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -92,6 +95,14 @@ export async function infoField(server, section, field) {
   return Number(new RegExp(`^${field}:(\\S+)`, "m").exec(await ask(server, `INFO ${section}`))?.[1]);
 }
 
+/** Whether the server writes no snapshot and no new log at present, and has nothing of its log left to write. */
+export async function isAtRest(server) {
+  const info = await ask(server, "INFO persistence");
+  return !/^(rdb_bgsave_in_progress|aof_rewrite_(in_progress|scheduled)|aof_buffer_length|aof_pending_bio_fsync):[1-9]/m.test(
+    info,
+  );
+}
+
 /** Waits until `check` holds, or fails after `timeoutMs` with `what`. */
 export async function until(what, check, timeoutMs = 300_000, everyMs = 50) {
   const endMs = performance.now() + timeoutMs;
@@ -123,13 +134,22 @@ async function started(name, [command, ...args], port, dataDir) {
     process.exit(1);
   });
   const isUp = async () => {
-    if (ended) throw new Error(`${name} ended before it served`);
+    if (ended) throw new Error(`${name} ended before it served: ${lastWords(dataDir)}`);
     return (await ask(server, "PING").catch(() => "")).startsWith("+PONG");
   };
   await until(`${name} serves`, isUp, 600_000, POLL_MS);
   server.startMs = performance.now() - beganMs;
   server.pid = await infoField(server, "server", "process_id");
   return server;
+}
+
+/** The end of a server's log file. */
+function lastWords(dataDir) {
+  try {
+    return readFileSync(join(dataDir, "log.txt"), "utf8").trimEnd().split("\n").slice(-3).join(" | ");
+  } catch {
+    return "its reason is above, if it gave one";
+  }
 }
 
 async function freePort() {
@@ -144,11 +164,15 @@ const folders = [];
 process.once("exit", () => {
   for (const [child, { pid }] of running) {
     child.kill("SIGKILL");
-    if (pid !== child.pid) process.kill(pid, "SIGKILL");
+    try {
+      if (pid !== child.pid) process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
   }
   for (const each of folders) rmSync(each, { recursive: true, force: true });
 });
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 /** A new temporary folder, removed at the end. */
 export function folder() {

@@ -23,6 +23,8 @@ const zset = (server, { requests }) => sendElements(server, ["ZADD", "myzset"], 
 
 /** `share`: of the requests of a run, because each does more; `fill`: nothing = the row begins with an empty database. */
 const plainRows = [
+  { name: "PING_INLINE" },
+  { name: "PING_MBULK" },
   { name: "SET", fill: strings },
   { name: "GET", fill: strings },
   { name: "INCR" },
@@ -51,7 +53,9 @@ export const suite = [...plainRows, ...rangeRows];
 /** Size of a run of `row`: `requests` and `keyspace`. Null where its replies would not fit the memory. */
 export function sizeOf(row, { pipeline, clients, bytes, scale }) {
   if (row.replies * bytes * pipeline * clients > REPLY_BYTES_MAX) return null;
-  const usual = (REQUESTS[pipeline] ?? REQUESTS[16]) * row.share * scale * Math.min(1, PLAIN_VALUE_BYTES / bytes);
+  // What takes long by itself does not take longer without a pipeline.
+  const depth = row.replies > 0 ? Math.max(16, pipeline) : pipeline;
+  const usual = (REQUESTS[depth] ?? REQUESTS[16]) * row.share * scale * Math.min(1, PLAIN_VALUE_BYTES / bytes);
   return {
     requests: Math.max(clients * pipeline, Math.round(usual)),
     keyspace: Math.min(KEYSPACE, Math.floor(KEYSPACE_BYTES_MAX / bytes)),

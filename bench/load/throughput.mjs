@@ -1,7 +1,7 @@
 /**
  * redis-benchmark's default suite against HearthKV, redis-server and valkey-server (those that are installed), all with their log on:
  * alternating rounds, medians and ratios in one table, JSON and a chart. Every run begins with FLUSHALL and the same data; pops never
- * find their collection empty.
+ * find their collection empty. Snapshots and rewrites of the log come as they do by default, but none goes on into the next run.
  *
  *   node bench/load/throughput.mjs [--quick] [--rounds 5] [--pipelines 1,16,64] [--bytes 64] [--clients 50] [--acks written] [--idle 0]
  *     [--tests SET,GET] [--scale 1] [--out bench/results] [-- flags of hearthkv serve]
@@ -15,15 +15,27 @@ import { throughputChart } from "./chart.mjs";
 import {
   compared,
   median,
+  names,
+  number,
   numbers,
   outOption,
   printSetting,
   printTable,
   progress,
+  refuse,
   save,
   sideBySide,
 } from "./report.mjs";
-import { childSeconds, contenders, cpuSeconds, infoField, residentBytes, until } from "./servers.mjs";
+import {
+  appendfsyncOf,
+  childSeconds,
+  contenders,
+  cpuSeconds,
+  infoField,
+  isAtRest,
+  residentBytes,
+  until,
+} from "./servers.mjs";
 import { prepare, sizeOf, suite } from "./suite.mjs";
 
 const WARM_SHARE = 0.25;
@@ -46,16 +58,25 @@ const { values, positionals } = parseArgs({
     out: outOption,
   },
 });
-const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
-const scale = Number(values.scale ?? (values.quick ? 0.3 : 1));
-const idle = Number(values.idle);
-if (idle > IDLE_MAX) throw new Error(`--idle is at most ${IDLE_MAX}`);
-const tests = values.tests.toUpperCase().split(",");
-const unknown = tests.find((name) => !suite.some((row) => row.name === name));
-if (unknown !== undefined) throw new Error(`no test ${unknown}; there are ${suite.map((row) => row.name).join(", ")}`);
+const amounts = values.quick ? { rounds: 3, scale: 0.3, ...values } : { rounds: 5, scale: 1, ...values };
+const rounds = number(amounts, "rounds");
+const scale = number(amounts, "scale");
+const idle = number(values, "idle", 0);
+if (idle > IDLE_MAX) refuse(`--idle is at most ${IDLE_MAX}`);
+const pipelines = numbers(values, "pipelines");
+const valueBytes = numbers(values, "bytes");
+const clientCounts = numbers(values, "clients");
+const acks = names(values, "acks", Object.keys(appendfsyncOf));
+const tests = names(
+  { tests: values.tests.toUpperCase() },
+  "tests",
+  suite.map((row) => row.name),
+);
 const benchmarks = ["redis-benchmark", "valkey-benchmark"];
 const benchmark = benchmarks.find((name) => spawnSync(name, ["--version"]).status === 0);
-if (benchmark === undefined) throw new Error("neither redis-benchmark nor valkey-benchmark is on the PATH");
+if (benchmark === undefined) {
+  refuse("neither redis-benchmark nor valkey-benchmark is on the PATH: install Debian's redis-tools or valkey-tools");
+}
 
 /** One run: requests/s, latencies in ms, CPU microseconds of the server a request, share of the time that the client was busy. */
 function measure(server, row, run, { pipeline, clients, bytes }) {
@@ -83,6 +104,7 @@ async function compareRow(servers, row, setting) {
     const size = round === 0 ? { ...run, requests: Math.ceil(run.requests * WARM_SHARE) } : run;
     for (const i of order) {
       await prepare(servers[i], row, size);
+      for (const each of servers) await until(`${each.name} is at rest`, () => isAtRest(each));
       const result = measure(servers[i], row, size, setting);
       if (round > 0) results[i].push(result);
     }
@@ -113,16 +135,16 @@ const setting = printSetting(peers);
 const figures = [];
 const idleCosts = [];
 const skipped = [];
-for (const ack of values.acks.split(",")) {
+for (const ack of acks) {
   const room = ["--maxclients", String(IDLE_MAX + 1000)];
   const flagsFor = ({ name }) => [...(idle > 0 ? room : []), ...(name === "HearthKV" ? positionals : [])];
   const servers = [];
   for (const peer of peers) servers.push(await peer.start({ ack, flags: flagsFor(peer) }));
   const { holders, bytesEach } = idle > 0 ? await openIdle(servers) : { holders: [], bytesEach: [] };
   if (idle > 0) idleCosts.push({ ack, ...compared("bytes an idle connection", peers, bytesEach) });
-  for (const clients of numbers(values.clients)) {
-    for (const bytes of numbers(values.bytes)) {
-      for (const pipeline of numbers(values.pipelines)) {
+  for (const clients of clientCounts) {
+    for (const bytes of valueBytes) {
+      for (const pipeline of pipelines) {
         for (const row of suite.filter(({ name }) => tests.includes(name))) {
           const at = { pipeline, clients, bytes, ack };
           const medians = await compareRow(servers, row, { ...at, scale });

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median, printTable, rounded } from "../load/report.mjs";
+import { median, number, printTable, rounded } from "../load/report.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,8 +24,8 @@ const { values, positionals } = parseArgs({
 });
 const here = fileURLToPath(new URL("../..", import.meta.url));
 const [ref] = positionals;
-if (ref === undefined) {
-  console.error("which revision? node bench/micro/compare.mjs REF");
+if (positionals.length !== 1) {
+  console.error("which revision is this working tree to be compared with? node bench/micro/compare.mjs REF");
   process.exit(2);
 }
 
@@ -63,18 +63,18 @@ function build(there) {
 const parent = mkdtempSync(join(tmpdir(), "hearthkv-compare-"));
 const there = join(parent, "tree");
 const rounds = [[], []];
-try {
-  build(there);
-  const trees = [there, here];
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const t of round % 2 === 0 ? [0, 1] : [1, 0]) {
-      const args = ["bench/micro/run.mjs", "--json", "--only", values.only, "--ms", values.ms, "--scale", values.scale];
-      rounds[t].push(JSON.parse(run(trees[t], process.execPath, ...args)));
-    }
-  }
-} finally {
+process.once("exit", () => {
   spawnSync("git", ["worktree", "remove", "--force", there], { cwd: here });
   rmSync(parent, { recursive: true, force: true });
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+build(there);
+const trees = [there, here];
+for (let round = 0; round < number(values, "rounds"); round++) {
+  for (const t of round % 2 === 0 ? [0, 1] : [1, 0]) {
+    const args = ["bench/micro/run.mjs", "--json", "--only", values.only, "--ms", values.ms, "--scale", values.scale];
+    rounds[t].push(JSON.parse(run(trees[t], process.execPath, ...args)));
+  }
 }
 
 console.log(`${ref} and this working tree | ${new Date().toISOString().slice(0, 16)}Z | Node ${process.version}`);

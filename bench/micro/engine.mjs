@@ -101,6 +101,7 @@ function replaying(makeCommand) {
   return { operations: BATCH, run };
 }
 
+/** By title; each makes what run.mjs measures: `run`, and how many `operations` that is. */
 export const parts = {
   "hash of 16 bytes": hashing,
   "arena: give out and free 104 bytes": allocating,

@@ -37,6 +37,7 @@ const sets = times(BATCH, (i) => ["SET", keyName(i), VALUE]);
 const msets = times(BATCH, (i) => ["MSET", ...times(10, (k) => [keyName(i * 10 + k), VALUE]).flat()]);
 const value = Buffer.from(VALUE);
 
+/** By title; each makes what run.mjs measures: `run`, and how many `operations` that is. */
 export const parts = {
   "decoder: GET": () => decoding(gets),
   "decoder: SET 64 B": () => decoding(sets),

@@ -34,7 +34,7 @@ function measure({ operations, run }) {
     run();
     samples.push(Number(process.hrtime.bigint() - startNs) / operations);
   }
-  return samples.sort((a, b) => a - b)[samples.length >> 1];
+  return samples.sort((a, b) => a - b)[samples.length >> 2];
 }
 
 const results = {};
@@ -56,6 +56,10 @@ for (const name of packages.filter((each) => each.startsWith(values.only.split("
   }
 }
 
+if (Object.keys(results).length + Object.keys(missing).length === 0) {
+  console.error(`--only ${values.only}: no part begins so; the packages are ${packages.join(", ")}`);
+  process.exit(2);
+}
 if (values.json) console.log(JSON.stringify({ results, missing }));
 else {
   console.log(`node bench/micro/run.mjs | ${new Date().toISOString().slice(0, 16)}Z | Node ${process.version}`);

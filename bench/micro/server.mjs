@@ -46,6 +46,7 @@ function dispatching(perTurn, make) {
   return { operations: BATCH, run };
 }
 
+/** By title; each makes what run.mjs measures: `run`, and how many `operations` that is. */
 export const parts = {
   "dispatch: PING, one a turn": () => dispatching(1, () => ["PING"]),
   "dispatch: PING, 16 a turn": () => dispatching(16, () => ["PING"]),
