@@ -91,18 +91,22 @@ for (const { script, args, prints } of small) {
     const name = script.replace("load/", "");
     if (isLoad) expect(JSON.parse(readFileSync(join(out, `${name}.json`), "utf8")).setting.command).toContain(script);
     if (name === "throughput")
-      expect(readFileSync(join(out, `${name}.svg`), "utf8")).toMatch(/^<svg (.*\n)*.*<rect (.*\n)*<\/svg>\n$/);
+      expect(readFileSync(join(out, `${name}.svg`), "utf8")).toMatch(
+        /^<svg (.*\n)*.*<rect .* height="8" fill="#(.*\n)*<\/svg>\n$/,
+      );
   });
 }
 
 test.each([
-  ["load/throughput", ["--rounds", "0"], /--rounds takes a number above 0, not 0/],
+  ["load/throughput", ["--rounds", "0"], /--rounds takes a number from 1 on, not 0/],
   ["load/throughput", ["--pipelines", "1,x"], /--pipelines takes numbers above 0/],
   ["load/throughput", ["--acks", "all"], /--acks: there is no all, only memory, written, synced/],
   ["load/memory", ["--cases", "tree"], /--cases: no name begins so/],
   ["load/restart", ["--cases", "tape"], /--cases: there is no tape/],
   ["load/pause", ["--cases", "tape"], /--cases: there is no tape/],
   ["micro/run", ["--only", "tape"], /--only tape: no part begins so/],
+  ["micro/run", ["--ms", "x"], /--ms takes a number above 0, not x/],
+  ["micro/compare", ["HEAD", "--scale", "0"], /--scale takes a number above 0, not 0/],
   ["micro/compare", ["HEAD", "HEAD~1"], /which revision/],
 ])("bench/%s.mjs %j says what is wrong before it starts anything", async (script, args, message) => {
   const run = await runProcess(process.execPath, [`bench/${script}.mjs`, ...args], { cwd: projectRoot });

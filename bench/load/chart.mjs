@@ -19,7 +19,8 @@ const COLORS = [
   "#2c5a22",
 ].concat(["#cfa8d8", "#9158a3", "#4f2a5c"]);
 /** Names of series side by side, and the height of a line of them. */
-const LEGENDS = 4;
+const LEGENDS = 3;
+const LEGEND_WIDTH = 180;
 const LEGEND_HEIGHT = 14;
 
 const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
@@ -81,7 +82,7 @@ function title(peers) {
 }
 
 function legend(name, i) {
-  const x = LEFT + (i % LEGENDS) * 140;
+  const x = LEFT + (i % LEGENDS) * LEGEND_WIDTH;
   const y = 46 + Math.floor(i / LEGENDS) * LEGEND_HEIGHT;
   const square = `<rect x="${x}" y="${y}" width="10" height="10" fill="${COLORS[i % COLORS.length]}"/>`;
   return `${square}${text(x + 14, y + 9, name)}`;

@@ -108,7 +108,7 @@ async function memoryOf(server) {
     const before = rss;
     await wait(settleMs);
     rss = residentBytes(server);
-    if (Math.abs(rss - before) < STILL_BYTES) break;
+    if (Math.abs(rss - before) < STILL_BYTES && (await isAtRest(server))) break;
   }
   return { used: await infoField(server, "memory", "used_memory"), rss };
 }

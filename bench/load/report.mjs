@@ -19,7 +19,9 @@ export function number(values, name, least = Number.MIN_VALUE) {
   const value = Number(values[name]);
   return value >= least
     ? value
-    : refuse(`--${name} takes a number ${least > 0 ? "above 0" : "from 0 on"}, not ${values[name]}`);
+    : refuse(
+        `--${name} takes a number ${least === Number.MIN_VALUE ? "above 0" : `from ${least} on`}, not ${values[name]}`,
+      );
 }
 
 /** The words of an option that takes a list of `known` ones. Ends the program where it has another. */

@@ -37,7 +37,7 @@ const { values } = parseArgs({
   },
 });
 const bytes = number(values, "bytes");
-const rounds = number(values, "rounds");
+const rounds = number(values, "rounds", 1);
 const newKey = (i) => ["SET", keyName(i), valueText(i, bytes)];
 
 /** A quarter of the commands each: a string, a counter, a hash field, a sorted set's member. */

@@ -98,7 +98,7 @@ export async function infoField(server, section, field) {
 /** Whether the server writes no snapshot and no new log at present, and has nothing of its log left to write. */
 export async function isAtRest(server) {
   const info = await ask(server, "INFO persistence");
-  return !/^(rdb_bgsave_in_progress|aof_rewrite_(in_progress|scheduled)|aof_buffer_length|aof_pending_bio_fsync):[1-9]/m.test(
+  return !/^(rdb_bgsave_in_progress|aof_rewrite_(in_progress|scheduled)|aof_buffer_length|aof_pending_bio_fsync|ring_bytes):[1-9]/m.test(
     info,
   );
 }

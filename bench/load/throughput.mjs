@@ -1,7 +1,7 @@
 /**
  * redis-benchmark's default suite against HearthKV, redis-server and valkey-server (those that are installed), all with their log on:
  * alternating rounds, medians and ratios in one table, JSON and a chart. Every run begins with FLUSHALL and the same data; pops never
- * find their collection empty. Snapshots and rewrites of the log come as they do by default, but none goes on into the next run.
+ * find their collection empty. Snapshots and rewrites of the log come as they do by default; a run begins when none is under way.
  *
  *   node bench/load/throughput.mjs [--quick] [--rounds 5] [--pipelines 1,16,64] [--bytes 64] [--clients 50] [--acks written] [--idle 0]
  *     [--tests SET,GET] [--scale 1] [--out bench/results] [-- flags of hearthkv serve]
@@ -59,7 +59,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const amounts = values.quick ? { rounds: 3, scale: 0.3, ...values } : { rounds: 5, scale: 1, ...values };
-const rounds = number(amounts, "rounds");
+const rounds = number(amounts, "rounds", 1);
 const scale = number(amounts, "scale");
 const idle = number(values, "idle", 0);
 if (idle > IDLE_MAX) refuse(`--idle is at most ${IDLE_MAX}`);

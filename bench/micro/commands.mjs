@@ -10,7 +10,7 @@ const LARGE = sized(100_000);
 const PER_COMMAND = 100;
 /** What SPOP takes from, and so many names to add that hardly one is still there when it is added again: each SADD then adds one. */
 const POPPED = sized(10_000);
-const POPPED_NAMES = 6 * POPPED;
+const POPPED_NAMES = 9 * POPPED;
 const VALUE = "v".repeat(64);
 const KB = "k".repeat(1024);
 const range = (count, make) => Array.from({ length: count }, (_, i) => make(i));
@@ -142,7 +142,7 @@ export const parts = {
       ),
     );
   },
-  "SADD and SPOP, large": () =>
+  "SADD and SPOP, of 10,000": () =>
     running(
       range(POPPED, (i) => ["SADD", "popped", member(i)]),
       range(POPPED_NAMES, (i) => [

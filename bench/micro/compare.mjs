@@ -23,6 +23,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const here = fileURLToPath(new URL("../..", import.meta.url));
+const roundCount = number(values, "rounds", 1);
+number(values, "ms");
+number(values, "scale");
 const [ref] = positionals;
 if (positionals.length !== 1) {
   console.error("which revision is this working tree to be compared with? node bench/micro/compare.mjs REF");
@@ -32,6 +35,7 @@ if (positionals.length !== 1) {
 /** Runs a program and returns what it printed; its failure is ours. */
 function run(cwd, command, ...args) {
   const ran = spawnSync(command, args, { cwd, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (ran.signal !== null) process.exit(1); // Ctrl-C reaches the child, too
   if (ran.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${ran.error ?? ran.stdout + ran.stderr}`);
   return ran.stdout;
 }
@@ -67,10 +71,12 @@ process.once("exit", () => {
   spawnSync("git", ["worktree", "remove", "--force", there], { cwd: here });
   rmSync(parent, { recursive: true, force: true });
 });
+// Heard between two rounds.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 build(there);
 const trees = [there, here];
-for (let round = 0; round < number(values, "rounds"); round++) {
+for (let round = 0; round < roundCount; round++) {
+  await new Promise(setImmediate);
   for (const t of round % 2 === 0 ? [0, 1] : [1, 0]) {
     const args = ["bench/micro/run.mjs", "--json", "--only", values.only, "--ms", values.ms, "--scale", values.scale];
     rounds[t].push(JSON.parse(run(trees[t], process.execPath, ...args)));

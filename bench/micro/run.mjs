@@ -6,6 +6,7 @@
  * --only: parts whose name begins so. --ms: time for each part. --scale: of the data. A part that this revision does not have is named, with the reason.
  */
 import { parseArgs } from "node:util";
+import { number } from "../load/report.mjs";
 import { setScale } from "./requests.mjs";
 
 const { values } = parseArgs({
@@ -16,7 +17,8 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-setScale(Number(values.scale));
+setScale(number(values, "scale"));
+const budgetMs = number(values, "ms");
 const packages = ["resp", "engine", "durability", "commands", "server"];
 const SAMPLES_MIN = 5;
 
@@ -25,7 +27,6 @@ const SAMPLES_MIN = 5;
  * goes before, for the compiler.
  */
 function measure({ operations, run }) {
-  const budgetMs = Number(values.ms);
   for (const endMs = performance.now() + budgetMs / 4; performance.now() < endMs; ) run();
   const samples = [];
   const endMs = performance.now() + budgetMs;

@@ -5,8 +5,8 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 /** A range of a file in memory that follows a reader forward; it grows only for an entry larger than itself. */
 export class SegmentWindow {
   bytes: Uint8Array;
-  /** Nothing is read from here on. */
-  readonly end: number;
+  /** Nothing is read from here on. Lower than it was given when the file turned out to be shorter. */
+  end: number;
   readonly #dir: Directory;
   readonly #fd: number;
   readonly #name: string;
@@ -33,6 +33,7 @@ export class SegmentWindow {
     const count = Math.min(this.bytes.length, this.end - at);
     this.#start = at;
     this.#filled = readFully(this.#dir, this.#fd, this.#name, this.bytes, 0, count, at);
+    if (this.#filled < count) this.end = at + this.#filled;
     return this.#filled < length ? -1 : 0;
   }
 }

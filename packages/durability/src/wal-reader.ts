@@ -260,16 +260,16 @@ class Pass {
 
   /** Offset of the next valid entry at or after `from` with a sequence still to come; the end where there is none. */
   #nextValid(from: number): number {
-    const { end } = this.#window;
+    const window = this.#window;
     const highest = this.#expected + RESYNC_SEQUENCE_SPAN;
-    for (let at = from; at + ENTRY_OVERHEAD_BYTES <= end; at++) {
+    for (let at = from; at + ENTRY_OVERHEAD_BYTES <= window.end; at++) {
       if (this.#validLength(at, this.#expected, highest) === 0) continue;
-      const p = this.#window.index(at, ENTRY_OVERHEAD_BYTES);
-      this.#missing += entrySequence(this.#window.bytes, p) - this.#expected;
-      this.#expected = entrySequence(this.#window.bytes, p);
+      const p = window.index(at, ENTRY_OVERHEAD_BYTES);
+      this.#missing += entrySequence(window.bytes, p) - this.#expected;
+      this.#expected = entrySequence(window.bytes, p);
       return at;
     }
-    return end;
+    return window.end;
   }
 
   #describe(at: number): Hole {

@@ -38,7 +38,8 @@ const OUTPUT_SMALL_BYTES = 64 * 1024;
 const OUTBOX_BYTES_MAX = 1024 * 1024;
 /** Requests of a client that has to wait are kept up to this size. */
 const INPUT_KEEP_BYTES = 1024 * 1024;
-/** Small pieces are joined up to this size before they are written: a system call for each would hold up everybody. */
+/** Pieces below this are joined, up to the other size, before they are written: a system call for each would hold up everybody. */
+const JOIN_BELOW_BYTES = 16 * 1024;
 const JOIN_BYTES_MAX = 256 * 1024;
 const NO_CHUNKS: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
@@ -131,6 +132,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
   /** Runs the requests that have arrived. */
   proceed(): void {
     if (this.halt !== 0) return;
+    // Not before: the end of what the client sends must not overtake the requests that waited.
+    this.#resumeReading();
     const { dispatcher, ticker } = this.#services;
     const decoder = this.#decoder;
     const reply = dispatcher.reply;
@@ -195,9 +198,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   wake(): void {
-    if (this.closed) return;
-    this.#resumeReading();
-    this.#services.ticker.addRunnable(this);
+    if (!this.closed) this.#services.ticker.addRunnable(this);
   }
 
   stand(): void {
@@ -405,7 +406,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 }
 
-/** The same bytes in pieces of up to JOIN_BYTES_MAX, or as they were where they are larger. */
+/** The same bytes in fewer pieces. Large ones stay as they are: messages that many subscribers share. */
 function joinPieces(pieces: readonly Buffer[]): Buffer[] {
   const joined: Buffer[] = [];
   let run: Buffer[] = [];
@@ -416,9 +417,13 @@ function joinPieces(pieces: readonly Buffer[]): Buffer[] {
     runBytes = 0;
   };
   for (const piece of pieces) {
-    if (runBytes + piece.length > JOIN_BYTES_MAX) endRun();
-    run.push(piece);
-    runBytes += piece.length;
+    if (piece.length >= JOIN_BELOW_BYTES || runBytes + piece.length > JOIN_BYTES_MAX) endRun();
+    if (piece.length >= JOIN_BELOW_BYTES) {
+      joined.push(piece);
+    } else {
+      run.push(piece);
+      runBytes += piece.length;
+    }
   }
   endRun();
   return joined;

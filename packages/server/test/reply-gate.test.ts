@@ -196,6 +196,19 @@ describe("a server whose log is slow", () => {
     for (const client of clients) client.close();
   });
 
+  it("runs what waited for the log also when the client has ended its sending meanwhile", async () => {
+    server.persistence.ack(1000);
+    server.persistence.congestedAbove = 0;
+    await writer.call("SET", "a", "1").expect("+OK\r\n");
+    writer.send(encode("APPEND", "a", "2") + encode("APPEND", "a", "3"));
+    await writer.expectSilence(10);
+    writer.socket.end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    server.persistence.drain();
+    await writer.expect(":2\r\n:3\r\n");
+    await writer.expectClosed();
+  });
+
   it("runs nothing any more once it is closing, also when the log catches up", async () => {
     server.persistence.ack(1000);
     server.persistence.congestedAbove = 0;

@@ -43,6 +43,8 @@ export class WorkerLog implements DrainTarget {
   #syncing = false;
   /** The segment is full, and the long fdatasync before its rotation was begun. */
   #endsSegment = false;
+  /** The segment takes nothing more before the fdatasync that is under way has ended. */
+  #isFull = false;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
   /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
@@ -109,7 +111,7 @@ export class WorkerLog implements DrainTarget {
     if (Atomics.load(this.#control, slot.PAUSED) === 1) return Number.POSITIVE_INFINITY;
     const stuck = this.#writeFailure !== null || this.#writer.poisoned;
     if (stuck) return Math.max(0, this.#retryAtMs - nowMs);
-    const waits = (this.#syncing && this.#endsSegment) || this.#drain.waitsForOversize;
+    const waits = (this.#syncing && this.#isFull) || this.#drain.waitsForOversize;
     if (!waits && !this.#drain.drained) return 0;
     // Main wrote after step() had looked: what is unsynced must be noted before a sleep.
     if (!this.#syncing && this.#dirtySinceMs < 0 && this.#drain.written > this.#fileSynced) return 0;
@@ -199,6 +201,12 @@ export class WorkerLog implements DrainTarget {
 
   /** For the drain: how much of it the present segment takes; rotates when it is full. */
   room(bytes: Uint8Array, offset: number, length: number): number {
+    const room = this.#room(bytes, offset, length);
+    this.#isFull = room === 0;
+    return room;
+  }
+
+  #room(bytes: Uint8Array, offset: number, length: number): number {
     const { walMaxBytes } = this.#start;
     const fit = wholeEntries(bytes, offset, length, walMaxBytes - this.#writer.bytes);
     if (fit > 0) return fit;
@@ -223,9 +231,9 @@ export class WorkerLog implements DrainTarget {
    * segment takes a little more meanwhile, so that the one of the rotation itself, which nothing can be written during, is short.
    */
   #rotated(nextSequence: number): boolean {
-    if (!this.#endsSegment) {
+    if (!this.#syncing && !this.#endsSegment) {
       this.#endsSegment = true;
-      if (!this.#syncing) this.#syncInBackground(this.#beginSync());
+      this.#syncInBackground(this.#beginSync());
     }
     if (this.#syncing) return false;
     // Until a snapshot mends a failed fdatasync, no header may claim that what it left behind was synced.
