@@ -241,6 +241,7 @@ describe("a server whose log is slow", () => {
   it("refuses writes while the disk fails, and goes on reading", async () => {
     const error = "MISCONF Errors writing to the AOF file: No space left on device";
     writer.call("SET", "a", "1");
+    while (server.persistence.lastSequence === 0) await new Promise((resolve) => setImmediate(resolve));
     await writer.expectSilence(10);
     server.persistence.writeError = error;
     await reader
