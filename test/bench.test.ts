@@ -13,7 +13,7 @@ const small = [
   {
     script: "load/throughput",
     args: ["--rounds", "1", "--pipelines", "16", "--scale", "0.005"],
-    prints: [/^PING_INLINE .*\n(.*\n)*LRANGE_600 .*$/m],
+    prints: [/^PING_INLINE .*\n(.*\n)*SET .*\n(.*\n)*LRANGE_600 .*$/m],
   },
   {
     script: "load/throughput",

@@ -17,7 +17,10 @@ const COLORS = [
   "#a9d3a0",
   "#5b9e4d",
   "#2c5a22",
-].concat(["#cfa8d8", "#9158a3", "#4f2a5c"]);
+  "#cfa8d8",
+  "#9158a3",
+  "#4f2a5c",
+];
 /** Names of series side by side, and the height of a line of them. */
 const LEGENDS = 3;
 const LEGEND_WIDTH = 180;

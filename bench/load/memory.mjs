@@ -7,6 +7,7 @@
  *
  * Each case runs on a server of its own. --cases takes beginnings of names.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
 import {
@@ -98,15 +99,13 @@ const cases = [
   ...Object.keys(kinds).map(largeCase),
 ];
 
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** What the server takes when it is at rest and gives nothing back any more. */
 async function memoryOf(server) {
   await until(`${server.name} is at rest`, () => isAtRest(server));
   let rss = residentBytes(server);
   for (let looks = 0; looks < STILL_LOOKS_MAX; looks++) {
     const before = rss;
-    await wait(settleMs);
+    await sleep(settleMs);
     rss = residentBytes(server);
     if (Math.abs(rss - before) < STILL_BYTES && (await isAtRest(server))) break;
   }
@@ -128,9 +127,9 @@ async function measure(peer, { fill, keys, count }) {
 /** Resident MB of a server without data, and its share of a core while nobody asks anything, once V8 has collected what the start left. */
 async function measureEmpty(peer) {
   const server = await peer.start();
-  await wait(IDLE_SETTLES * idleMs);
+  await sleep(IDLE_SETTLES * idleMs);
   const before = cpuSeconds(server);
-  await wait(idleMs);
+  await sleep(idleMs);
   const idlePercent = ((cpuSeconds(server) - before) / (idleMs / 1000)) * 100;
   const rssMb = residentBytes(server) / 2 ** 20;
   await server.stop("SIGKILL");

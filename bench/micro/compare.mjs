@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median, number, printTable, rounded } from "../load/report.mjs";
+import { median, number, printTable, refuse, rounded } from "../load/report.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,8 +28,7 @@ number(values, "ms");
 number(values, "scale");
 const [ref] = positionals;
 if (positionals.length !== 1) {
-  console.error("which revision is this working tree to be compared with? node bench/micro/compare.mjs REF");
-  process.exit(2);
+  refuse("which revision is this working tree to be compared with? node bench/micro/compare.mjs REF");
 }
 
 /** Runs a program and returns what it printed; its failure is ours. */

@@ -6,7 +6,7 @@
  * --only: parts whose name begins so. --ms: time for each part. --scale: of the data. A part that this revision does not have is named, with the reason.
  */
 import { parseArgs } from "node:util";
-import { number } from "../load/report.mjs";
+import { number, refuse } from "../load/report.mjs";
 import { setScale } from "./requests.mjs";
 
 const { values } = parseArgs({
@@ -58,8 +58,7 @@ for (const name of packages.filter((each) => each.startsWith(values.only.split("
 }
 
 if (Object.keys(results).length + Object.keys(missing).length === 0) {
-  console.error(`--only ${values.only}: no part begins so; the packages are ${packages.join(", ")}`);
-  process.exit(2);
+  refuse(`--only ${values.only}: no part begins so; the packages are ${packages.join(", ")}`);
 }
 if (values.json) console.log(JSON.stringify({ results, missing }));
 else {

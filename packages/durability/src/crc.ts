@@ -6,7 +6,8 @@ import crc32Package from "crc-32";
  *
  * An entry is checksummed on the serving thread, some hundred bytes at a time: there a call into zlib with a fresh
  * subarray costs more than the work. Eight bytes a step with eight tables ("slice by 8"), read as two words through a
- * view: four fifths of the time of eight single bytes. The tables follow from the one that the crc-32 package exports. Long ranges go to zlib, which runs at several gigabytes a second.
+ * view: four fifths of the time of eight single bytes. The tables follow from the one that the crc-32 package exports.
+ * Long ranges go to zlib, which runs at several gigabytes a second.
  */
 const NATIVE_ABOVE_BYTES = 4096;
 const TABLE_COUNT = 8;

@@ -417,8 +417,9 @@ function joinPieces(pieces: readonly Buffer[]): Buffer[] {
     runBytes = 0;
   };
   for (const piece of pieces) {
-    if (piece.length >= JOIN_BELOW_BYTES || runBytes + piece.length > JOIN_BYTES_MAX) endRun();
-    if (piece.length >= JOIN_BELOW_BYTES) {
+    const isLarge = piece.length >= JOIN_BELOW_BYTES;
+    if (isLarge || runBytes + piece.length > JOIN_BYTES_MAX) endRun();
+    if (isLarge) {
       joined.push(piece);
     } else {
       run.push(piece);
