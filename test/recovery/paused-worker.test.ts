@@ -10,7 +10,14 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { CrashRun } from "../crash/crash-run.js";
 import { printedSeed } from "../crash/random.js";
-import { encodeRequest, RespClient, type ServerProcess, startHearth, waitUntil } from "../support/index.js";
+import {
+  encodeRequest,
+  RespClient,
+  residentBytes,
+  type ServerProcess,
+  startHearth,
+  waitUntil,
+} from "../support/index.js";
 
 const hook = fileURLToPath(new URL("pause-hook.mjs", import.meta.url));
 const nodeFlags = ["--import", hook];
@@ -163,10 +170,6 @@ class Flooder {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
-}
-
-function residentBytes(server: ServerProcess): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))?.[1]) * 1024;
 }
 
 /** What lies unread in the kernel on the server's side of its connections. */

@@ -7,6 +7,7 @@ export { type Arg, encodeRequest, type Reply, RespClient } from "./resp-client.j
 export {
   freePort,
   type HearthOptions,
+  residentBytes,
   type ServerProcess,
   startHearth,
   startRedis,

@@ -1,4 +1,5 @@
 /** Servers as child processes: HearthKV through its command line, and redis-server beside it for comparison. */
+import { readFileSync } from "node:fs";
 import net from "node:net";
 import { afterAll } from "vitest";
 import { launcher, temporaryFolder } from "./folders.js";
@@ -90,6 +91,11 @@ function describe(child: Child, port: number, dataDir: string, pid: number): Ser
     return child.exited;
   };
   return { port, dataDir, child, pid, connect: () => RespClient.connect(port), stop, kill: () => stop("SIGKILL") };
+}
+
+/** Resident memory of a server's process. */
+export function residentBytes(server: ServerProcess): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))?.[1]) * 1024;
 }
 
 /** A TCP port that was free a moment ago. */
