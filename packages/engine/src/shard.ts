@@ -1,8 +1,8 @@
 /**
  * One of 256 parts of a database: records in an arena, found through a linear hash index (W. Litwin, 1980).
  *
- * The index has `bucketCount` chains. It grows by one bucket when there are more records than buckets and shrinks by one when there are fewer
- * than a quarter, so no step ever rehashes more than one chain. `level` is the power of two at or below bucketCount: a hash goes to
+ * The index has `bucketCount` chains. It grows by one bucket when there are more records than buckets, and shrinks by up to four when there are
+ * fewer records than a quarter, so no step ever rehashes more than four chains. `level` is the power of two at or below bucketCount: a hash goes to
  * bucket hash mod 2*level, or mod level where that bucket does not exist yet.
  */
 import { Arena, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
@@ -22,6 +22,8 @@ import type { AnyValue } from "./types/index.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
 const FIRST_BUCKETS = 4;
+/** From so many buckets for each record on the index shrinks, by so many for each record that goes: a walk over it then finds records. */
+const BUCKETS_PER_RECORD = 4;
 /** Records moved out of sparse chunks by each write that allocates. */
 const EVACUATE_PER_WRITE = 4;
 const TWO_32 = 4294967296;
@@ -252,8 +254,12 @@ export class Shard {
       this.#freeValues.push(slot);
     }
     this.#detach(ref);
-    if (this.count === 0) this.#reset();
-    else if (this.bucketCount > FIRST_BUCKETS && this.count < this.bucketCount >>> 2) this.#merge();
+    if (this.count === 0) {
+      this.#reset();
+      return;
+    }
+    const most = Math.max(FIRST_BUCKETS, this.count * BUCKETS_PER_RECORD);
+    for (let i = 0; i < BUCKETS_PER_RECORD && this.bucketCount > most; i++) this.#merge();
   }
 
   /** Empties the shard at once, giving its memory back; a snapshot that is copying it gets what it still needs first. */

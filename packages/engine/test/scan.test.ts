@@ -88,6 +88,21 @@ test("expired keys are not returned, and the sweep deletes them all", () => {
   expect(db.size).toBe(1000);
 });
 
+test("the index shrinks with its records, so that the last of many to expire are found as soon as the first", () => {
+  const keyspace = new Keyspace({ hashSeed: SEED, random: Math.random });
+  keyspace.nowMs = 1000;
+  const db = keyspace.db(0);
+  for (let i = 0; i < 50_000; i++) set(db, `t${i}`, 1500);
+  keyspace.nowMs = 1501;
+  let expired = 0;
+  while (expired < 50_000) {
+    const inStep = keyspace.activeExpire(1000);
+    expect(inStep).toBeGreaterThan(0);
+    expired += inStep;
+    for (const { count, bucketCount } of db.shards) expect(bucketCount).toBeLessThanOrEqual(Math.max(4, count * 4));
+  }
+});
+
 test("random keys cover the database", () => {
   const db = new Keyspace({ hashSeed: SEED, random: new Random(seedOf("randomkey")).next }).db(0);
   expect(db.randomKey()).toBe(false);
