@@ -11,6 +11,8 @@ const KEYSPACE_BYTES_MAX = 256 * 1024 * 1024;
 const PLAIN_VALUE_BYTES = 2048;
 /** Replies that may be under way at once: a server keeps them in memory. */
 const REPLY_BYTES_MAX = 1024 * 1024 * 1024;
+/** Replies of a whole run: LRANGE of large values is slow everywhere. */
+const RUN_REPLY_BYTES_MAX = 1024 * 1024 * 1024;
 const RANGE_LIST_ELEMENTS = 10_000;
 
 const member = (i) => `element:${String(i).padStart(12, "0")}`;
@@ -56,8 +58,9 @@ export function sizeOf(row, { pipeline, clients, bytes, scale }) {
   // What takes long by itself does not take longer without a pipeline.
   const depth = row.replies > 0 ? Math.max(16, pipeline) : pipeline;
   const usual = (REQUESTS[depth] ?? REQUESTS[16]) * row.share * scale * Math.min(1, PLAIN_VALUE_BYTES / bytes);
+  const most = RUN_REPLY_BYTES_MAX / (row.replies * bytes);
   return {
-    requests: Math.max(clients * pipeline, Math.round(usual)),
+    requests: Math.max(clients * pipeline, Math.round(Math.min(usual, most))),
     keyspace: Math.min(KEYSPACE, Math.floor(KEYSPACE_BYTES_MAX / bytes)),
     value: "x".repeat(bytes),
   };
