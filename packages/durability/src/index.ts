@@ -69,6 +69,7 @@ export {
   readMetadata,
   readSections,
   readSnapshotHeader,
+  type SnapshotLayout,
   type SnapshotSection,
   type VerifiedSnapshot,
   verifySnapshot,

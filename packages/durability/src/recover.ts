@@ -6,8 +6,16 @@ import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
 import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep, replacedFrom } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
 import { cutTail, rewrite, setAside } from "./repair.js";
-import { readMetadata, readSections, type VerifiedSnapshot } from "./snapshot-reader.js";
+import {
+  readMetadata,
+  readSections,
+  readSnapshotLayout,
+  type SnapshotLayout,
+  type VerifiedSnapshot,
+  verifySnapshot,
+} from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
+import { parallelVerifier } from "./verifier.js";
 import type { DecodedHeader } from "./wal-format.js";
 import { type EntryVisitor, type ReadOptions, readSegment, type SegmentScan } from "./wal-reader.js";
 
@@ -15,7 +23,8 @@ import { type EntryVisitor, type ReadOptions, readSegment, type SegmentScan } fr
  * From a directory to the state it holds. The directory's lock must be held.
  *
  *   1. leftover temporary files are removed
- *   2. the newest snapshot whose SHA-256 holds is chosen, else the one before it; its sections are delivered
+ *   2. the newest snapshot whose SHA-256 holds is chosen, else the one before it; its sections are delivered. Of a large one they are
+ *      delivered while another thread computes the SHA-256: when it does not hold, they are void
  *   3. the segments from its WalPos on are read: every CRC, every sequence. The entries above WalPos are delivered in the same
  *      reading, up to the first place that is in doubt
  *   4. plan or refusal (recovery-plan.ts); until here no data file was touched, and after a refusal what was delivered is void
@@ -35,8 +44,14 @@ export type RecoveryLog = (level: "info" | "warn", message: string) => void;
  */
 export interface RecoveryOptions {
   readonly mode: RecoveryMode;
-  /** Once, before the sections, when a snapshot is used. */
+  /** Once, before the sections, when a snapshot is used; again after `onVoid`. */
   readonly onMetadata: (metadata: Document) => void;
+  /**
+   * What was delivered so far is void, because the snapshot that it came from is damaged: everything begins anew. A receiver that has
+   * this gets the sections of a large snapshot (64 MB) while another thread still checks it. They may hold anything, then, and make it throw:
+   * that is told only when the snapshot is whole.
+   */
+  readonly onVoid?: () => void;
   /** Before each section of the snapshot. `sequence` is its stamp. */
   readonly beginSection: (sectionId: number, sequence: number, entryCount: number) => void;
   /** The entries of the section: whole ones, `entryCount` of them. */
@@ -93,9 +108,11 @@ export interface RecoveryResult {
  * gives lastSequence 0. After an unclean stop, and after mode skip-corrupt, a fresh snapshot should be written soon.
  */
 export async function recover(where: string | Directory, options: RecoveryOptions): Promise<RecoveryResult> {
-  const dir = typeof where === "string" ? realDisk(where) : where;
-  return await new Recovery(dir, options).run();
+  return await new Recovery(where, options).run();
 }
+
+/** From this size on a snapshot is checked in a thread of its own, which takes 50 ms to start: SHA-256 takes as long for it. */
+const PARALLEL_FROM_BYTES = 64 * 1024 * 1024;
 
 interface FileRange {
   readonly name: string;
@@ -105,6 +122,8 @@ interface FileRange {
 
 class Recovery {
   readonly #dir: Directory;
+  /** Null where other threads could not read the same files. */
+  readonly #path: string | null;
   readonly #options: RecoveryOptions;
   readonly #log: RecoveryLog;
   readonly #now: () => number;
@@ -116,9 +135,12 @@ class Recovery {
   /** From this sequence on the next segment may replace what is being read. */
   #doubtful = Number.POSITIVE_INFINITY;
   #walEntries = 0;
+  /** The delivery of the snapshot that is used, where it began before it was known to be whole. */
+  #loading: Promise<void> | null = null;
 
-  constructor(dir: Directory, options: RecoveryOptions) {
-    this.#dir = dir;
+  constructor(where: string | Directory, options: RecoveryOptions) {
+    this.#dir = typeof where === "string" ? realDisk(where) : where;
+    this.#path = typeof where === "string" ? where : null;
     this.#options = options;
     this.#log = options.log ?? (() => {});
     this.#now = options.now ?? Date.now;
@@ -131,10 +153,10 @@ class Recovery {
     }
     const names = listNames(this.#dir);
     const segments = segmentNames(names);
-    const found = this.#survey(segments, snapshotNames(names).reverse());
+    const found = await this.#survey(segments, snapshotNames(names).reverse());
     const { snapshot, headers } = found;
     const walPos = snapshot?.header.walPos ?? 0;
-    if (snapshot !== null) this.#loadSnapshot(snapshot);
+    if (snapshot !== null) await (this.#loading ?? this.#loadSnapshot(snapshot));
     this.#delivered = walPos;
     const first = firstNeededSegment(headers, walPos);
     const scans = await this.#scan(segments.slice(first), headers.slice(first));
@@ -161,24 +183,59 @@ class Recovery {
     };
   }
 
-  #survey(segments: readonly string[], newestFirst: readonly string[]): Found {
-    const sizes = new Map([...segments, ...newestFirst].map((name) => [name, sizeOf(this.#dir, name)]));
-    const bytes = (names: readonly string[]) => names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+  async #survey(segments: readonly string[], newestFirst: readonly string[]): Promise<Found> {
+    const bytes = (names: readonly string[]) => names.reduce((sum, name) => sum + sizeOf(this.#dir, name), 0);
     // A snapshot is read twice: once to check it, once to deliver it.
     this.#workBytes = 2 * bytes(newestFirst.slice(0, 1)) + bytes(segments);
-    return survey(this.#dir, segments, newestFirst, this.#options.mode, this.#log, (name) => {
-      this.#progress(bytes([name]));
-    });
+    return await survey(this.#dir, segments, newestFirst, this.#options.mode, this.#log, (name) => this.#verify(name));
   }
 
-  #loadSnapshot(snapshot: VerifiedSnapshot): void {
+  /** Throws StorageError corrupt-snapshot when it is damaged. A large one is being delivered when this resolves. */
+  async #verify(name: string): Promise<VerifiedSnapshot> {
+    const { onVoid } = this.#options;
+    const bytes = sizeOf(this.#dir, name);
+    if (this.#path !== null && onVoid !== undefined && bytes >= PARALLEL_FROM_BYTES) {
+      return await this.#verifyWhileLoading(name, this.#path, onVoid);
+    }
+    const snapshot = verifySnapshot(this.#dir, name);
+    this.#progress(bytes);
+    return snapshot;
+  }
+
+  async #verifyWhileLoading(name: string, path: string, onVoid: () => void): Promise<VerifiedSnapshot> {
+    const doneBytes = this.#doneBytes;
+    const loading = this.#loadSnapshot(readSnapshotLayout(this.#dir, name), 2);
+    const verifier = parallelVerifier(path, 1);
+    try {
+      const verifying = verifier.snapshot(name).catch((error) => {
+        if (error instanceof StorageError) throw error;
+        this.#log("warn", `no other thread could check ${name} (${error}): it is checked in this one`);
+        return verifySnapshot(this.#dir, name);
+      });
+      const [verified] = await Promise.allSettled([verifying, loading]);
+      if (verified.status === "fulfilled") {
+        // What the receiver thought of it is its own affair, which `run` awaits.
+        this.#loading = loading;
+        return verified.value;
+      }
+      onVoid();
+      this.#doneBytes = doneBytes;
+      throw verified.reason;
+    } finally {
+      await verifier.close();
+    }
+  }
+
+  /** @param readings that the bytes delivered count for in the progress */
+  async #loadSnapshot(snapshot: SnapshotLayout, readings = 1): Promise<void> {
     const { onMetadata, beginSection, onSnapshotEntries } = this.#options;
     onMetadata(readMetadata(this.#dir, snapshot));
-    readSections(this.#dir, snapshot, (section, bytes) => {
+    for (const [section, bytes] of readSections(this.#dir, snapshot)) {
       beginSection(section.id, section.sequence, section.entryCount);
       if (section.entryCount > 0) onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount);
-      this.#progress(section.bytes);
-    });
+      this.#progress(readings * section.bytes);
+      await nextTurn(); // Timers, signals and the checking thread get their turn between sections.
+    }
   }
 
   /**

@@ -25,8 +25,8 @@ export interface SnapshotSection extends SectionHeader {
   readonly offset: number;
 }
 
-/** A snapshot whose structure and SHA-256 hold. Plain data: it may cross threads. */
-export interface VerifiedSnapshot {
+/** A snapshot whose structure holds: what its sections contain may still be damaged. Plain data: it may cross threads. */
+export interface SnapshotLayout {
   readonly name: string;
   readonly header: SnapshotHeader;
   /** Those of shards, in the order of the file. */
@@ -36,6 +36,9 @@ export interface VerifiedSnapshot {
   readonly highestStamp: number;
   readonly fileBytes: number;
 }
+
+/** A snapshot whose SHA-256 holds, too. */
+export type VerifiedSnapshot = SnapshotLayout;
 
 /** Checks structure and SHA-256 of a whole snapshot. Throws StorageError corrupt-snapshot, newer-format, io. */
 export function verifySnapshot(dir: Directory, name: string): VerifiedSnapshot {
@@ -56,6 +59,16 @@ export async function verifySnapshotAsync(dir: Directory, name: string): Promise
   }
 }
 
+/** Checks the structure alone. Throws as verifySnapshot does. */
+export function readSnapshotLayout(dir: Directory, name: string): SnapshotLayout {
+  const fd = openToRead(dir, name);
+  try {
+    return layout(dir, fd, name).layout;
+  } finally {
+    dir.close(fd);
+  }
+}
+
 /** Only the header, unchecked but for its magic and version: to decide what to keep. */
 export function readSnapshotHeader(dir: Directory, name: string): SnapshotHeader {
   const fd = openToRead(dir, name);
@@ -67,7 +80,7 @@ export function readSnapshotHeader(dir: Directory, name: string): SnapshotHeader
 }
 
 /** Reads the metadata document. */
-export function readMetadata(dir: Directory, snapshot: VerifiedSnapshot): Document {
+export function readMetadata(dir: Directory, snapshot: SnapshotLayout): Document {
   const fd = openToRead(dir, snapshot.name);
   try {
     const bytes = new Uint8Array(snapshot.metadata.bytes);
@@ -78,19 +91,18 @@ export function readMetadata(dir: Directory, snapshot: VerifiedSnapshot): Docume
   }
 }
 
-/** Calls `visit` for every section, in the order of the file. The bytes are valid only during the call. */
-export function readSections(
+/** Every section with its bytes, in the order of the file. The bytes (the first `section.bytes` of them) are valid until the next one. */
+export function* readSections(
   dir: Directory,
-  snapshot: VerifiedSnapshot,
-  visit: (section: SnapshotSection, bytes: Uint8Array) => void,
-): void {
+  snapshot: SnapshotLayout,
+): Generator<readonly [section: SnapshotSection, bytes: Uint8Array]> {
   const fd = openToRead(dir, snapshot.name);
   try {
     let buffer = new Uint8Array(0);
     for (const section of snapshot.sections) {
       if (buffer.length < section.bytes) buffer = new Uint8Array(Math.max(section.bytes, 2 * buffer.length));
       readSection(dir, fd, snapshot, section, buffer);
-      visit(section, buffer);
+      yield [section, buffer];
     }
   } finally {
     dir.close(fd);
@@ -100,24 +112,21 @@ export function readSections(
 function readSection(
   dir: Directory,
   fd: number,
-  snapshot: VerifiedSnapshot,
+  snapshot: SnapshotLayout,
   section: SnapshotSection,
   into: Uint8Array,
 ): void {
   const count = readFully(dir, fd, snapshot.name, into, 0, section.bytes, section.offset);
   if (count < section.bytes) {
-    throw damaged(snapshot.name, section.offset + count, "the bytes that were verified", "the end of the file");
+    throw damaged(snapshot.name, section.offset + count, "the bytes of a section", "the end of the file");
   }
 }
 
 function* verification(dir: Directory, name: string): Generator<number, VerifiedSnapshot> {
   const fd = openToRead(dir, name);
   try {
-    const fileBytes = sizeOf(dir, name);
-    const { header: found, bytes } = header(dir, fd, name);
-    const all = sections(dir, fd, name, fileBytes);
-    const metadata = all.pop();
-    checkTotals(name, found, all, metadata);
+    const { layout: found, header: bytes } = layout(dir, fd, name);
+    const { fileBytes } = found;
     const hash = createHash("sha256");
     const window = new Uint8Array(Math.min(STEP_BYTES, fileBytes));
     for (let at = SNAPSHOT_HEADER_BYTES; at < fileBytes; at += STEP_BYTES) {
@@ -130,11 +139,22 @@ function* verification(dir: Directory, name: string): Generator<number, Verified
     if (digest !== stored) {
       throw damaged(name, SNAPSHOT_HASHED_HEADER_BYTES, `SHA-256 ${digest}`, stored);
     }
-    const highestStamp = all.reduce((highest, section) => Math.max(highest, section.sequence), found.walPos);
-    return { name, header: found, sections: all, metadata: metadata!, highestStamp, fileBytes };
+    return found;
   } finally {
     dir.close(fd);
   }
+}
+
+/** The layout, and the header's bytes. */
+function layout(dir: Directory, fd: number, name: string): { layout: SnapshotLayout; header: Uint8Array } {
+  const fileBytes = sizeOf(dir, name);
+  const { header: found, bytes } = header(dir, fd, name);
+  const all = sections(dir, fd, name, fileBytes);
+  const metadata = all.pop();
+  if (metadata?.id !== METADATA_SECTION_ID) throw damaged(name, 0, "a metadata section at the end", "none");
+  checkTotals(name, found, all);
+  const highestStamp = all.reduce((highest, section) => Math.max(highest, section.sequence), found.walPos);
+  return { layout: { name, header: found, sections: all, metadata, highestStamp, fileBytes }, header: bytes };
 }
 
 function header(dir: Directory, fd: number, name: string): { header: SnapshotHeader; bytes: Uint8Array } {
@@ -171,13 +191,7 @@ function sections(dir: Directory, fd: number, name: string, fileBytes: number): 
   return all;
 }
 
-function checkTotals(
-  name: string,
-  found: SnapshotHeader,
-  shards: readonly SnapshotSection[],
-  metadata: SnapshotSection | undefined,
-): void {
-  if (metadata?.id !== METADATA_SECTION_ID) throw damaged(name, 0, "a metadata section at the end", "none");
+function checkTotals(name: string, found: SnapshotHeader, shards: readonly SnapshotSection[]): void {
   const entries = shards.reduce((sum, section) => sum + section.entryCount, 0);
   if (shards.length !== found.sectionCount || entries !== found.totalEntries || found.version !== SNAPSHOT_VERSION) {
     const expected = `version ${SNAPSHOT_VERSION}, ${found.sectionCount} sections, ${found.totalEntries} entries`;

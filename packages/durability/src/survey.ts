@@ -2,7 +2,7 @@ import type { Directory } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
 import type { RecoveryLog } from "./recover.js";
 import type { RecoveryMode } from "./recovery-table.js";
-import { type VerifiedSnapshot, verifySnapshot } from "./snapshot-reader.js";
+import type { VerifiedSnapshot } from "./snapshot-reader.js";
 import type { DecodedHeader } from "./wal-format.js";
 import { readSegmentHeader } from "./wal-reader.js";
 
@@ -16,24 +16,23 @@ export interface Found {
 }
 
 /**
- * Chooses the newest snapshot that is whole and reads the headers of all segments. A damaged snapshot is passed over, except in mode
- * strict; one of a newer version never is. `checked` is called with each snapshot that was read.
+ * Reads the headers of all segments and chooses the newest snapshot that is whole. A damaged one is passed over, except in mode
+ * strict; one of a newer version never is.
+ * @param verify called with one after the other, until it finds one whole
  */
-export function survey(
+export async function survey(
   dir: Directory,
   segments: readonly string[],
   newestFirst: readonly string[],
   mode: RecoveryMode,
   log: RecoveryLog,
-  checked: (name: string) => void,
-): Found {
+  verify: (name: string) => Promise<VerifiedSnapshot>,
+): Promise<Found> {
   const headers = segments.map((name) => headerOf(dir, name));
   const unusable: string[] = [];
   for (const name of newestFirst) {
     try {
-      const snapshot = verifySnapshot(dir, name);
-      checked(name);
-      return { snapshot, headers, unusable };
+      return { snapshot: await verify(name), headers, unusable };
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== "corrupt-snapshot" || mode === "strict") throw error;
       log("warn", `${error.message}: trying the snapshot before it`);

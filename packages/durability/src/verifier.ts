@@ -31,20 +31,31 @@ export function inlineVerifier(dir: Directory): Verifier {
   };
 }
 
+interface Pool {
+  readonly pool: Piscina;
+  /** Rejects when a thread could not run. */
+  readonly broken: Promise<never>;
+}
+
 /** Checks in up to `files` threads. Only for a directory that has a path. */
 export function parallelVerifier(path: string, files: number): Verifier {
   // From src (tests) as from dist the compiled file is meant: a thread cannot load TypeScript.
   const filename = fileURLToPath(new URL("../dist/verify-worker.js", import.meta.url));
   const maxThreads = Math.max(1, Math.min(files, availableParallelism()));
-  let pool: Promise<Piscina> | null = null;
-  // Loaded at its first use: a server has none, and its two threads would each keep a megabyte of code.
-  const startPool = async (): Promise<Piscina> => {
+  let starting: Promise<Pool> | null = null;
+  // Loaded at its first use: most servers have none, and their two threads would each keep a megabyte of code.
+  const start = async (): Promise<Pool> => {
     const { Piscina } = await import("piscina");
-    return new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000 });
+    const pool = new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000 });
+    // A thread that ends before it took a task leaves that waiting for ever.
+    const broken = new Promise<never>((_, reject) => pool.on("error", reject));
+    broken.catch(() => {});
+    return { pool, broken };
   };
   const ask = async (task: VerifyTask): Promise<Exclude<VerifyAnswer, { error: unknown }>> => {
-    pool ??= startPool();
-    const answer = (await (await pool).run(task)) as VerifyAnswer;
+    starting ??= start();
+    const { pool, broken } = await starting;
+    const answer: VerifyAnswer = await Promise.race([pool.run(task), broken]);
     if ("error" in answer) throw new StorageError(answer.error.code, answer.error.what, answer.error.details);
     return answer;
   };
@@ -60,7 +71,7 @@ export function parallelVerifier(path: string, files: number): Verifier {
       throw new Error("a snapshot was not asked for");
     },
     async close() {
-      await (await pool)?.destroy();
+      await (await starting)?.pool.destroy();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Directory } from "../src/disk.js";
@@ -7,6 +7,7 @@ import { faultyDisk } from "../src/faulty-disk.js";
 import { WAL_CURRENT } from "../src/file-names.js";
 import { memoryDisk } from "../src/memory-disk.js";
 import { pruneSegments, pruneSnapshots } from "../src/prune.js";
+import { SnapshotWriter } from "../src/snapshot-writer.js";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "../src/wal-format.js";
 import {
   append,
@@ -86,6 +87,64 @@ describe("what is recovered", () => {
     expect(log.join("\n")).toMatch(/SHA-256/);
     expect(damaged.list().some((name) => name.startsWith(`${newest}.`) && name.endsWith(".broken"))).toBe(true);
     expect((await refusal(damage(dir, newest, 99), { mode: "strict" })).code).toBe("corrupt-snapshot");
+  });
+
+  test("a large snapshot, delivered while another thread checks it: void when it is damaged, whatever the receiver thinks", async () => {
+    const path = temporaryDirectory();
+    const dir = realDisk(path);
+    threeSegments(dir);
+    await writeSnapshot(dir, 1000, [15, 14, 22]);
+    const writer = SnapshotWriter.create(dir, 2000);
+    for (let id = 0; id < 10; id++) writer.addSection(id, 25, 1, [Buffer.alloc(8_000_000, `section ${id} `)]);
+    writer.finish({ large: true });
+    const { name } = await writer.publish(() => {});
+    let sections: string[] = [];
+    let voided = 0;
+    let disliked = 0;
+    const options = {
+      onSnapshotEntries: (_id: number, bytes: Uint8Array, off: number) => {
+        const start = Buffer.from(bytes.subarray(off, off + 10)).toString();
+        sections.push(start);
+        if (start.startsWith("s")) return;
+        disliked++;
+        throw new TypeError("not to be read");
+      },
+      onVoid: () => {
+        voided++;
+        sections = [];
+      },
+    };
+    const { result } = await recovered(path, options);
+    expect(result.snapshot).toMatchObject({ name, createdMs: 2000 });
+    expect(sections).toEqual(range(0, 9).map((id) => `section ${id} `));
+    expect(voided).toBe(0);
+
+    const file = openSync(join(path, name), "r+");
+    writeSync(file, "S", readFileSync(file).indexOf("section 6 "));
+    closeSync(file);
+    expect((await refusal(path, { ...options, mode: "strict" })).code).toBe("corrupt-snapshot");
+    expect(voided).toBe(1);
+    const { result: older, entries, log } = await recovered(path, options);
+    expect(older.snapshot).toMatchObject({ createdMs: 1000 });
+    expect(sections).toEqual(["shard 0 at", "shard 1 at", "shard 2 at"]);
+    expect(entries).toEqual(range(15, 30));
+    expect([voided, disliked]).toEqual([2, 2]);
+    expect(log.join()).toContain("trying the snapshot before it");
+  });
+
+  test("nothing of a large snapshot that is whole but not to the receiver's liking", async () => {
+    const path = temporaryDirectory();
+    const writer = SnapshotWriter.create(realDisk(path), 2000);
+    for (let id = 0; id < 10; id++) writer.addSection(id, 0, 1, [Buffer.alloc(8_000_000)]);
+    writer.finish({});
+    await writer.publish(() => {});
+    let voided = 0;
+    const onSnapshotEntries = () => {
+      throw new TypeError("not to be read");
+    };
+    await expect(recovered(path, { onSnapshotEntries, onVoid: () => voided++ })).rejects.toThrow("not to be read");
+    expect(voided).toBe(0);
+    expect(readdirSync(path)).toEqual([expect.stringMatching(/snap$/)]);
   });
 
   test("after a run that wrote nothing its empty segment is replaced, and numbers go on", async () => {

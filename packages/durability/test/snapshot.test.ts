@@ -52,7 +52,8 @@ test("large and small chunks, empty sections and short writes come back as they 
   const snapshot = verifySnapshot(memory, published.name);
   expect(readMetadata(memory, snapshot)).toEqual({ hello: "there" });
   const read: Buffer[] = [];
-  readSections(memory, snapshot, (section, bytes) => read.push(Buffer.from(bytes.subarray(0, section.bytes))));
+  for (const [section, bytes] of readSections(memory, snapshot))
+    read.push(Buffer.from(bytes.subarray(0, section.bytes)));
   expect(read.map((bytes, id) => bytes.equals(written[id]!))).not.toContain(false);
 });
 

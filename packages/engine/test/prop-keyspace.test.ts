@@ -52,6 +52,49 @@ test("shard copies taken one by one under writes, and the log behind their stamp
   }
 });
 
+test("entries of a damaged snapshot are refused or give other data, of which flushing leaves nothing", () => {
+  const random = new Random(seedOf("prop-damaged-snapshot"));
+  const driver = new Driver(random, newKeyspace(random));
+  driver.keys = 200;
+  driver.elements = 300;
+  for (let i = 0; i < 20_000; i++) driver.step();
+  const sections = driver.keyspace.shardSections().map((id) => ({ id, bytes: encoded(driver.keyspace, id) }));
+  const copy = newKeyspace(random);
+  copy.db(0);
+  const empty = [copy.usedBytes(), copy.arenaBytes()];
+  let refused = 0;
+  for (let round = 0; round < 2000; round++) {
+    const damaged = random.pick(sections);
+    const bytes = Buffer.from(damaged.bytes);
+    for (let i = random.int(3); i >= 0; i--) bytes[random.int(bytes.length)] = random.int(256);
+    try {
+      copy.loadEntries(damaged.id, bytes, 0, bytes.length);
+    } catch (error) {
+      expect(error).toBeInstanceOf(RangeError);
+      refused++;
+    }
+    copy.flush(-1);
+    for (const { size, volatileCount } of copy.databases()) expect([size, volatileCount]).toEqual([0, 0]);
+    while (copy.blocks.giveDiscarded());
+    expect([copy.usedBytes(), copy.arenaBytes()]).toEqual(empty);
+  }
+  console.log(`${refused} of 2000 refused`);
+  for (const { id, bytes } of sections) copy.loadEntries(id, bytes, 0, bytes.length);
+  copy.nowMs = driver.keyspace.nowMs;
+  expect(copy.digest()).toBe(driver.keyspace.digest());
+});
+
+/** The entries of one section. */
+function encoded(keyspace: Keyspace, section: number): Uint8Array {
+  const capture = keyspace.captureShard(section >>> 8, section & 255);
+  const uncoded = new ByteSink();
+  const disk = new ByteSink();
+  encodeInlineEntries(capture.chunks, (block) => disk.raw(block, 0, block.length));
+  while (!capture.done) capture.step(uncoded, 1 << 20);
+  diskEntries(uncoded.bytes.subarray(0, uncoded.length), disk);
+  return disk.bytes.slice(0, disk.length);
+}
+
 /** Loads every section into `copy` as it was at its stamp, while the driver goes on. */
 function snapshotUnderWrites(driver: Driver, copy: Keyspace, random: Random): void {
   for (const section of driver.keyspace.shardSections()) {

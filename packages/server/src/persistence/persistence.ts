@@ -101,5 +101,13 @@ export interface Persistence {
 /** The part of the keyspace that persistence works with. */
 export type PersistedKeyspace = Pick<
   Keyspace,
-  "effects" | "lastFence" | "captureShard" | "shardSections" | "loadEntries" | "setDefaultStamp" | "setStamp" | "replay"
+  | "effects"
+  | "lastFence"
+  | "captureShard"
+  | "shardSections"
+  | "loadEntries"
+  | "setDefaultStamp"
+  | "setStamp"
+  | "replay"
+  | "flush"
 >;

@@ -46,6 +46,11 @@ export async function recoverInto(
       requireSeed(metadata.hashSeed, hashSeed);
       if (typeof metadata.lastFence === "number") highestFence = metadata.lastFence;
     },
+    onVoid: () => {
+      keyspace.flush(-1);
+      keyspace.setDefaultStamp(0);
+      highestFence = 0;
+    },
     beginSection: (sectionId, sequence) => keyspace.setStamp(sectionId, sequence),
     onSnapshotEntries: (sectionId, bytes, off, len, entryCount) => {
       keyspace.loadEntries(sectionId, bytes, off, len, entryCount);

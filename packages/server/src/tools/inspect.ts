@@ -138,12 +138,12 @@ class Inspection {
       const snapshot = verifySnapshot(this.#dir, file);
       const { createdMs, totalEntries, walPos } = snapshot.header;
       this.#out({ kind: "snapshot", file, createdMs, entries: totalEntries, walPos });
-      readSections(this.#dir, snapshot, (section, bytes) => {
+      for (const [section, bytes] of readSections(this.#dir, snapshot)) {
         describeEntries(bytes, 0, section.bytes, (entry) => {
           if (!this.#wantsKey(entry.key)) return;
           this.#count({ kind: "value", file, db: Math.floor(section.id / SHARDS), stamp: section.sequence, entry });
         });
-      });
+      }
     } catch (error) {
       this.#damage(file, error);
     }
