@@ -1,5 +1,7 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
 import { copyBytes } from "./copy-bytes.js";
+import { hashKey } from "./hash.js";
+import { SHARDS } from "./key-store.js";
 import type { Keyspace } from "./keyspace.js";
 import { OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
@@ -75,6 +77,21 @@ export class Database extends ZsetStore {
       effects.raw(bytes, off, len);
       effects.end();
     }
+    this.modified(kbuf, koff, klen);
+  }
+
+  /** Adds a string whose key does not exist: the same as `restore`, without looking for it. Nothing is logged. */
+  addString(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    expireAt: number,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    const hash = hashKey(this.keyspace.seed, kbuf, koff, klen);
+    this.shards[hash & (SHARDS - 1)].insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt);
     this.modified(kbuf, koff, klen);
   }
 
