@@ -23,22 +23,25 @@ const list = (server, { requests, value }) => sendElements(server, ["RPUSH", "my
 const set = (server, { requests }) => sendElements(server, ["SADD", "myset"], requests, (i) => [member(i)]);
 const zset = (server, { requests }) => sendElements(server, ["ZADD", "myzset"], requests, (i) => [i, member(i)]);
 
-/** `share`: of the requests of a run, because each does more; `fill`: nothing = the row begins with an empty database. */
+/**
+ * `share`: of the requests of a run, because each does more; `fill`: nothing = the row begins with an empty database; `small`: its requests
+ * hold no value.
+ */
 const plainRows = [
-  { name: "PING_INLINE" },
-  { name: "PING_MBULK" },
+  { name: "PING_INLINE", small: true },
+  { name: "PING_MBULK", small: true },
   { name: "SET", fill: strings },
   { name: "GET", fill: strings },
-  { name: "INCR" },
+  { name: "INCR", small: true },
   { name: "LPUSH" },
   { name: "RPUSH" },
   { name: "LPOP", fill: list },
   { name: "RPOP", fill: list },
-  { name: "SADD" },
+  { name: "SADD", small: true },
   { name: "HSET" },
-  { name: "SPOP", fill: set },
-  { name: "ZADD" },
-  { name: "ZPOPMIN", fill: zset },
+  { name: "SPOP", small: true, fill: set },
+  { name: "ZADD", small: true },
+  { name: "ZPOPMIN", small: true, fill: zset },
   { name: "MSET", title: "MSET (10 keys)", share: 0.25, fill: strings },
 ].map((row) => ({ title: row.name, share: 1, ...row, replies: 0, ask: ["-t", row.name.toLowerCase()] }));
 
@@ -57,7 +60,8 @@ export function sizeOf(row, { pipeline, clients, bytes, scale }) {
   if (row.replies * bytes * pipeline * clients > REPLY_BYTES_MAX) return null;
   // What takes long by itself does not take longer without a pipeline.
   const depth = row.replies > 0 ? Math.max(16, pipeline) : pipeline;
-  const usual = (REQUESTS[depth] ?? REQUESTS[16]) * row.share * scale * Math.min(1, PLAIN_VALUE_BYTES / bytes);
+  const slower = row.small ? 1 : Math.min(1, PLAIN_VALUE_BYTES / bytes);
+  const usual = (REQUESTS[depth] ?? REQUESTS[16]) * row.share * scale * slower;
   const most = RUN_REPLY_BYTES_MAX / (row.replies * bytes);
   return {
     requests: Math.max(clients * pipeline, Math.round(Math.min(usual, most))),

@@ -38,7 +38,9 @@ export interface SnapshotLayout {
 }
 
 /** A snapshot whose SHA-256 holds, too. */
-export type VerifiedSnapshot = SnapshotLayout;
+export interface VerifiedSnapshot extends SnapshotLayout {
+  readonly verified: true;
+}
 
 /** Checks structure and SHA-256 of a whole snapshot. Throws StorageError corrupt-snapshot, newer-format, io. */
 export function verifySnapshot(dir: Directory, name: string): VerifiedSnapshot {
@@ -139,7 +141,7 @@ function* verification(dir: Directory, name: string): Generator<number, Verified
     if (digest !== stored) {
       throw damaged(name, SNAPSHOT_HASHED_HEADER_BYTES, `SHA-256 ${digest}`, stored);
     }
-    return found;
+    return { ...found, verified: true };
   } finally {
     dir.close(fd);
   }

@@ -46,7 +46,7 @@ export function parallelVerifier(path: string, files: number): Verifier {
   // Loaded at its first use: most servers have none, and their two threads would each keep a megabyte of code.
   const start = async (): Promise<Pool> => {
     const { Piscina } = await import("piscina");
-    const pool = new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000 });
+    const pool = new Piscina({ filename, minThreads: 0, maxThreads, idleTimeout: 1000, execArgv: [] });
     // A thread that ends before it took a task leaves that waiting for ever.
     const broken = new Promise<never>((_, reject) => pool.on("error", reject));
     broken.catch(() => {});
@@ -71,7 +71,9 @@ export function parallelVerifier(path: string, files: number): Verifier {
       throw new Error("a snapshot was not asked for");
     },
     async close() {
-      await (await starting)?.pool.destroy();
+      // That it could not start was told to who asked.
+      const started = await starting?.catch(() => null);
+      await started?.pool.destroy();
     },
   };
 }

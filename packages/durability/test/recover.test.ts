@@ -7,7 +7,6 @@ import { faultyDisk } from "../src/faulty-disk.js";
 import { WAL_CURRENT } from "../src/file-names.js";
 import { memoryDisk } from "../src/memory-disk.js";
 import { pruneSegments, pruneSnapshots } from "../src/prune.js";
-import { SnapshotWriter } from "../src/snapshot-writer.js";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "../src/wal-format.js";
 import {
   append,
@@ -21,6 +20,7 @@ import {
   seededRandom,
   startLog,
   temporaryDirectory,
+  writeLargeSnapshot,
   writeSnapshot,
 } from "./support.js";
 
@@ -94,10 +94,7 @@ describe("what is recovered", () => {
     const dir = realDisk(path);
     threeSegments(dir);
     await writeSnapshot(dir, 1000, [15, 14, 22]);
-    const writer = SnapshotWriter.create(dir, 2000);
-    for (let id = 0; id < 10; id++) writer.addSection(id, 25, 1, [Buffer.alloc(8_000_000, `section ${id} `)]);
-    writer.finish({ large: true });
-    const { name } = await writer.publish(() => {});
+    const name = await writeLargeSnapshot(dir, 2000, 25);
     let sections: string[] = [];
     let voided = 0;
     let disliked = 0;
@@ -134,10 +131,7 @@ describe("what is recovered", () => {
 
   test("nothing of a large snapshot that is whole but not to the receiver's liking", async () => {
     const path = temporaryDirectory();
-    const writer = SnapshotWriter.create(realDisk(path), 2000);
-    for (let id = 0; id < 10; id++) writer.addSection(id, 0, 1, [Buffer.alloc(8_000_000)]);
-    writer.finish({});
-    await writer.publish(() => {});
+    await writeLargeSnapshot(realDisk(path), 2000, 0);
     let voided = 0;
     const onSnapshotEntries = () => {
       throw new TypeError("not to be read");

@@ -81,6 +81,14 @@ export async function writeSnapshot(dir: Directory, createdMs: number, stamps: r
   return published.name;
 }
 
+/** One of 80 MB: ten sections, each of which says its name all through. So large that another thread checks it. */
+export async function writeLargeSnapshot(dir: Directory, createdMs: number, stamp: number): Promise<string> {
+  const writer = SnapshotWriter.create(dir, createdMs);
+  for (let id = 0; id < 10; id++) writer.addSection(id, stamp, 1, [Buffer.alloc(8_000_000, `section ${id} `)]);
+  writer.finish({ large: true });
+  return (await writer.publish(() => {})).name;
+}
+
 /** What recovery delivered. */
 export interface Recovered {
   readonly sections: string[];

@@ -77,7 +77,8 @@ export class Keyspace implements ShardHome {
   #captureEpoch = 0;
   #expireDb = 0;
   #expireShard = 0;
-  #expireBucket = 0;
+  /** Where the sweep goes on in its shard; beyond the end at first. */
+  #expireBucket = Number.POSITIVE_INFINITY;
   #evacuateDb = 0;
   #evacuateShard = 0;
 
@@ -139,7 +140,11 @@ export class Keyspace implements ShardHome {
     this.effects.end();
   }
 
-  /** Goes on with the endless sweep for expired keys: looks at about `maxBuckets` buckets, deletes and logs; returns how many keys expired. */
+  /**
+   * Goes on with the endless sweep for expired keys: looks `maxBuckets` times into a bucket, deletes and logs; returns how many keys expired. It
+   * goes through a shard from its last bucket to its first: the index shrinks from its end, so what that moves, moves to where the sweep
+   * has not been yet.
+   */
   activeExpire(maxBuckets: number): number {
     // An idle server does this ten times a second.
     if (!this.mayExpire) return 0;
@@ -158,11 +163,14 @@ export class Keyspace implements ShardHome {
       }
       seen = true;
       budget--;
-      while (budget > 0 && this.#expireBucket < shard.bucketCount && db.expireOne(shard, this.#expireBucket)) {
+      const bucket = Math.min(this.#expireBucket, shard.bucketCount - 1);
+      if (db.expireOne(shard, bucket)) {
         expired++;
-        budget--;
+        this.#expireBucket = bucket;
+        continue;
       }
-      if (++this.#expireBucket < shard.bucketCount) continue;
+      this.#expireBucket = bucket - 1;
+      if (bucket > 0) continue;
       shardsLeft--;
       this.#nextExpireShard();
     }
@@ -262,7 +270,7 @@ export class Keyspace implements ShardHome {
   }
 
   #nextExpireShard(): void {
-    this.#expireBucket = 0;
+    this.#expireBucket = Number.POSITIVE_INFINITY;
     if (++this.#expireShard < SHARDS) return;
     this.#expireShard = 0;
     this.#expireDb = (this.#expireDb + 1) % this.#databases.length;

@@ -22,7 +22,7 @@ import type { AnyValue } from "./types/index.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
 const FIRST_BUCKETS = 4;
-/** From so many buckets for each record on the index shrinks, by so many for each record that goes: a walk over it then finds records. */
+/** From so many buckets for each record on the index shrinks, by so many for each record that goes. */
 const BUCKETS_PER_RECORD = 4;
 /** Records moved out of sparse chunks by each write that allocates. */
 const EVACUATE_PER_WRITE = 4;

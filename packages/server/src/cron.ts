@@ -7,7 +7,7 @@ const INTERVAL_MS = 100;
 const EXPIRE_STEP = 2048;
 /** While steps find much to expire, the sweep goes on: for so long at once (and the rest of a step), then clients have their turn. */
 const EXPIRE_MS_MAX = 2;
-/** Until it goes on: about a quarter of the time goes into it, as in Redis, whose pauses are of 25 ms. */
+/** Until it goes on. So a seventh to a quarter of the time goes into it; in Redis a quarter, 25 ms at once. */
 const EXPIRE_REST_MS = 12;
 /** A step that expired fewer keys than this ends the sweep until the next turn. */
 const EXPIRE_GO_ON = EXPIRE_STEP / 32;
