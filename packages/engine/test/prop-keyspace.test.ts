@@ -61,7 +61,7 @@ test("entries of a damaged snapshot are refused or give other data, of which flu
   const sections = driver.keyspace.shardSections().map((id) => ({ id, bytes: encoded(driver.keyspace, id) }));
   const copy = newKeyspace(random);
   copy.db(0);
-  const empty = [copy.usedBytes(), copy.arenaBytes()];
+  const empty = copy.usedBytes();
   let refused = 0;
   for (let round = 0; round < 2000; round++) {
     const damaged = random.pick(sections);
@@ -76,7 +76,12 @@ test("entries of a damaged snapshot are refused or give other data, of which flu
     copy.flush(-1);
     for (const { size, volatileCount } of copy.databases()) expect([size, volatileCount]).toEqual([0, 0]);
     while (copy.blocks.giveDiscarded());
-    expect([copy.usedBytes(), copy.arenaBytes()]).toEqual(empty);
+    // Of lists' blocks the pool keeps a few for the next one.
+    expect([copy.usedBytes(), copy.arenaBytes() - copy.blocks.totalBytes, copy.blocks.usedBytes]).toEqual([
+      empty,
+      0,
+      0,
+    ]);
   }
   console.log(`${refused} of 2000 refused`);
   for (const { id, bytes } of sections) copy.loadEntries(id, bytes, 0, bytes.length);
