@@ -206,6 +206,7 @@ describe("with ack level synced", () => {
   test("an fdatasync that fails in the worker itself is as bad as any other", async () => {
     write(2);
     await steps(1);
+    control[slot.LAST_FSYNC_US] = 100;
     failsToSync = true;
     write(2);
     log.step(nowMs);
