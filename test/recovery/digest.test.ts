@@ -8,11 +8,11 @@ import { readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileNames } from "@hearthkv/durability";
-import { startServer } from "@hearthkv/server";
 import { expect, test } from "vitest";
 import { copyDataDirectory } from "../crash/crash-run.js";
 import { printedSeed, Random } from "../crash/random.js";
-import { RespClient, startHearth } from "../support/index.js";
+import { type RespClient, startHearth } from "../support/index.js";
+import { recoverOwn } from "./in-process.js";
 import { fill, WildWriter } from "./wild-writer.js";
 
 const ROUNDS = Number(process.env.HEARTHKV_DIGEST_ROUNDS ?? 20);
@@ -40,7 +40,7 @@ test(`${ROUNDS} recoveries give the live digest`, { timeout: ROUNDS * ROUND_MS_M
     await Promise.all(writers.map((writer) => writer.stop()));
     await sleep(QUIET_MS);
     const live = await client.ok("DEBUG", "DIGEST");
-    const recovered = await recover(copyStandingStill(server.dataDir));
+    const recovered = await recoverOwn(copyStandingStill(server.dataDir));
     expect(recovered.digest, `round ${round}`).toBe(live);
     digests.add(live);
     if (recovered.snapshotEntries > 0 && recovered.walEntries > 0) fromBoth++;
@@ -50,7 +50,7 @@ test(`${ROUNDS} recoveries give the live digest`, { timeout: ROUNDS * ROUND_MS_M
   const shortened = copyStandingStill(server.dataDir);
   const log = join(shortened, fileNames.WAL_CURRENT);
   truncateSync(log, statSync(log).size - 1);
-  const { digest: damaged } = await recover(shortened);
+  const { digest: damaged } = await recoverOwn(shortened);
   expect(damaged).not.toBe(await client.ok("DEBUG", "DIGEST"));
   await server.stop();
   const answered = writers.reduce((sum, writer) => sum + writer.answered, 0);
@@ -59,27 +59,6 @@ test(`${ROUNDS} recoveries give the live digest`, { timeout: ROUNDS * ROUND_MS_M
   expect(digests.size).toBe(ROUNDS);
   expect(fromBoth).toBeGreaterThan(ROUNDS / 2);
 });
-
-interface Recovered {
-  readonly digest: string;
-  readonly snapshotEntries: number;
-  readonly walEntries: number;
-}
-
-async function recover(dataDir: string): Promise<Recovered> {
-  const copy = await startServer({ dataDir, host: "127.0.0.1", port: 0, logLevel: "silent" });
-  const client = await RespClient.connect(copy.port);
-  const info = String(await client.ok("INFO", "persistence"));
-  client.close();
-  const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]);
-  const digest = copy.digest();
-  await copy.close({ snapshot: false });
-  return {
-    digest,
-    snapshotEntries: field("recovery_snapshot_entries"),
-    walEntries: field("recovery_wal_entries"),
-  };
-}
 
 /** Copies until no file came, went or grew meanwhile: a copy of files of different moments is no state that ever was. */
 function copyStandingStill(dataDir: string): string {

@@ -4,14 +4,14 @@
  *
  * Negative control: with recovery's `onVoid` ignored, the damaged ones give another digest.
  */
-import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { fileNames } from "@hearthkv/durability";
 import { expect, test } from "vitest";
 import { copyDataDirectory } from "../crash/crash-run.js";
 import { printedSeed, Random } from "../crash/random.js";
 import { startHearth } from "../support/index.js";
-import { startOwn } from "./in-process.js";
+import { flipByte, namesIn, SNAPSHOTS } from "../tools/directories.js";
+import { recoverOwn } from "./in-process.js";
 import { fill } from "./wild-writer.js";
 
 const LARGE_VALUES = 700;
@@ -43,37 +43,17 @@ test("a large snapshot is loaded while it is checked, and forgotten when it is d
   await client.ok("RPUSH", "large-list", "behind both");
   const live = await client.ok("DEBUG", "DIGEST");
   await server.kill();
-  expect(statSync(newestSnapshot(server.dataDir)).size).toBeGreaterThan(PARALLEL_FROM_BYTES);
-  const whole = await recovered(copyDataDirectory(server.dataDir));
+  const newest = namesIn(server.dataDir, SNAPSHOTS).at(-1) as string;
+  const { size } = statSync(join(server.dataDir, newest));
+  expect(size).toBeGreaterThan(PARALLEL_FROM_BYTES);
+  const whole = await recoverOwn(copyDataDirectory(server.dataDir));
   expect(whole.digest).toBe(live);
   for (let i = 0; i < DAMAGED_COPIES; i++) {
     const copy = copyDataDirectory(server.dataDir);
-    damage(newestSnapshot(copy), BODY_FROM + random.next() * (1 - BODY_FROM));
-    const { digest, snapshotEntries } = await recovered(copy);
+    flipByte(copy, newest, Math.floor(size * (BODY_FROM + random.next() * (1 - BODY_FROM))));
+    const { digest, snapshotEntries } = await recoverOwn(copy);
     expect(digest, `copy ${i}`).toBe(live);
     // Of the snapshot before it.
     expect(snapshotEntries).toBe(whole.snapshotEntries - LARGE_VALUES - 2 * LISTS + 1);
   }
 });
-
-async function recovered(dataDir: string): Promise<{ digest: string; snapshotEntries: number }> {
-  const own = await startOwn(dataDir);
-  const digest = own.server.digest();
-  const snapshotEntries = Number((await own.persistence()).recovery_snapshot_entries);
-  await own.close();
-  return { digest, snapshotEntries };
-}
-
-function newestSnapshot(dataDir: string): string {
-  return join(dataDir, fileNames.snapshotNames(readdirSync(dataDir)).at(-1) as string);
-}
-
-/** Turns the bits of one byte around; `where` is its share of the file. */
-function damage(path: string, where: number): void {
-  const at = Math.floor(statSync(path).size * where);
-  const fd = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, at);
-  writeSync(fd, Buffer.from([byte.readUInt8() ^ 0xff]), 0, 1, at);
-  closeSync(fd);
-}

@@ -190,7 +190,7 @@ class Recovery {
     return await survey(this.#dir, segments, newestFirst, this.#options.mode, this.#log, (name) => this.#verify(name));
   }
 
-  /** Throws StorageError corrupt-snapshot when it is damaged. A large one is being delivered when this resolves. */
+  /** Throws StorageError corrupt-snapshot when it is damaged. A large one has been delivered when this resolves. */
   async #verify(name: string): Promise<VerifiedSnapshot> {
     const { onVoid } = this.#options;
     const bytes = sizeOf(this.#dir, name);
