@@ -1,6 +1,7 @@
 /** `hearthkv check`: what is whole is clean, what was damaged is named, and nothing is ever changed. */
 import { rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ENTRY_OVERHEAD_BYTES, loadOrCreateManifest, realDisk, sealEntry, WalWriter } from "@hearthkv/durability";
 import { checkDirectory } from "@hearthkv/server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startOwn } from "../recovery/in-process.js";
@@ -87,6 +88,22 @@ describe("damage is exit code 1, with file and place", () => {
     expect(stdout).toContain(`damage: file ${name}, offset`);
     expect(stdout).toMatch(/\ndamaged: 1 found\n$/);
   });
+});
+
+test("an entry of an unknown kind, its checksum whole: check says what the start says, in one line", async () => {
+  const path = temporaryFolder("unknown");
+  const dir = realDisk(path);
+  loadOrCreateManifest(dir);
+  const writer = WalWriter.create(dir, { generation: 7, firstSequence: 1, segmentNumber: 1 });
+  const entry = new Uint8Array(ENTRY_OVERHEAD_BYTES + 8);
+  writer.write(entry, 0, sealEntry(entry, 0, 8, 1, Date.now(), 200, 1, 7));
+  writer.close();
+  const { problems } = await checkDirectory(path);
+  expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(/operation type 200 .*newer version/)]);
+  const { code, stderr } = await hearthkv("serve", "--port", "0", "--data-dir", path, "--log-level", "silent");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^hearthkv: [^\n]+\n$/);
+  expect(stderr).toContain(problems[0]!.message);
 });
 
 test("an unfinished end of the log is no damage, unless nothing is forgiven", async () => {

@@ -1,6 +1,7 @@
 /** `hearthkv repair`: says first, does only when told, keeps what it takes away, and leaves a directory that a server starts on. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { realDisk, rewriteManifest } from "@hearthkv/durability";
 import { checkDirectory, planRepair, repairDirectory } from "@hearthkv/server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { printedSeed, Random } from "../crash/random.js";
@@ -104,13 +105,20 @@ describe("damage to what recovery does not need is set aside, and all data stays
 test.each<[string, (path: string) => void]>([
   ["missing", (path) => rmSync(join(path, "manifest.bson"))],
   ["damaged", (path) => flipByte(path, "manifest.bson", 30)],
+  ["of another directory", (path) => rewriteManifest(realDisk(path), Buffer.from("another!"))],
 ])("a manifest that is %s is made again from what a snapshot remembers", async (what, damage) => {
   const path = copyOf(whole);
   damage(path);
+  // What a start refuses, check must not call clean; nor without the digest.
+  await expect(startOwn(path)).rejects.toMatchObject({ code: expect.stringMatching(/^(missing|corrupt)-manifest$/) });
+  for (const digest of [true, false]) {
+    const { problems, recovered } = await checkDirectory(path, { digest });
+    expect({ problems: problems.length, recovered }).toEqual({ problems: 1, recovered: null });
+  }
   const { report } = await repairDirectory(path);
   expect(report.problems).toEqual([]);
   expect(await digestOfServer(path)).toBe(whole.digest);
-  expect(namesIn(path, /^manifest\.bson\..*broken$/)).toHaveLength(what === "damaged" ? 1 : 0);
+  expect(namesIn(path, /^manifest\.bson\..*broken$/)).toHaveLength(what === "missing" ? 0 : 1);
 });
 
 test("what cannot be repaired is left alone: exit code 1", async () => {

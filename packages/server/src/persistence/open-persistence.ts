@@ -1,7 +1,7 @@
 import type { DataDirectory } from "./data-directory.js";
 import { LogPersistence } from "./log-persistence.js";
 import type { PersistedKeyspace, PersistenceLogger, PersistenceOptions } from "./persistence.js";
-import { type RecoveredState, recoverInto } from "./recovery.js";
+import { type RecoveredState, recoverDirectory } from "./recovery.js";
 import * as slot from "./slots.js";
 import { WorkerHandle } from "./worker-handle.js";
 
@@ -41,7 +41,7 @@ async function open(
 ): Promise<LogPersistence> {
   const ringBytes = checkedRingBytes(options.ringBytes ?? RING_BYTES_DEFAULT);
   const walMaxBytes = clamp(options.walMaxBytes ?? WAL_MAX_BYTES_DEFAULT, WAL_MAX_BYTES_MIN, WAL_MAX_BYTES_MAX);
-  const recovered = await recoverInto(keyspace, directory, options.recovery ?? "torn-tail", logger);
+  const recovered = await recoverDirectory(keyspace, directory, options.recovery ?? "torn-tail", logger);
   const ring = new SharedArrayBuffer(ringBytes);
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   fillControl(control, options, recovered);

@@ -1,6 +1,7 @@
 /** What the server core sees of persistence, and what persistence needs from the keyspace and the log. */
 
 import type { Keyspace } from "@hearthkv/engine";
+import type { RecoveredKeyspace } from "./recover-into.js";
 
 /** Which level a write must have reached before its reply leaves. */
 export type AckLevel = "memory" | "written" | "synced";
@@ -99,15 +100,4 @@ export interface Persistence {
 }
 
 /** The part of the keyspace that persistence works with. */
-export type PersistedKeyspace = Pick<
-  Keyspace,
-  | "effects"
-  | "lastFence"
-  | "captureShard"
-  | "shardSections"
-  | "loadEntries"
-  | "setDefaultStamp"
-  | "setStamp"
-  | "replay"
-  | "flush"
->;
+export type PersistedKeyspace = RecoveredKeyspace & Pick<Keyspace, "captureShard" | "shardSections">;

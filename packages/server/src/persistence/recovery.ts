@@ -1,10 +1,9 @@
-/** Brings the content of a data directory into an empty keyspace. */
+/** Recovery at the start of a server: tells how far it is, and what the log needs to go on. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { recover, StorageError } from "@hearthkv/durability";
-import { Binary } from "bson";
 import type { DataDirectory } from "./data-directory.js";
-import type { PersistedKeyspace, PersistenceLogger, RecoveryMode } from "./persistence.js";
+import type { PersistenceLogger, RecoveryMode } from "./persistence.js";
+import { type RecoveredKeyspace, recoverInto } from "./recover-into.js";
 
 const PROGRESS_EVERY_MS = 1000;
 
@@ -26,36 +25,18 @@ export interface RecoveredState {
   readonly durationMs: number;
 }
 
-/**
- * Effects are off meanwhile, and the keyspace's clock stands at 0, so that nothing expires: what expired is in the log as deletions.
- * Throws durability's StorageError when the directory is damaged beyond what `mode` forgives.
- */
-export async function recoverInto(
-  keyspace: PersistedKeyspace,
+/** Brings the directory's content into the keyspace, as {@link recoverInto} does, and logs its progress. Throws as that does. */
+export async function recoverDirectory(
+  keyspace: RecoveredKeyspace,
   directory: Pick<DataDirectory, "path" | "hashSeed">,
   mode: RecoveryMode,
   logger: PersistenceLogger,
 ): Promise<RecoveredState> {
   const { path, hashSeed } = directory;
-  keyspace.effects.enabled = false;
-  let highestFence = 0;
   let told = performance.now();
-  const result = await recover(path, {
+  const result = await recoverInto(keyspace, path, {
     mode,
-    onMetadata: (metadata) => {
-      requireSeed(metadata.hashSeed, hashSeed);
-      if (typeof metadata.lastFence === "number") highestFence = metadata.lastFence;
-    },
-    onVoid: () => {
-      keyspace.flush(-1);
-      keyspace.setDefaultStamp(0);
-      highestFence = 0;
-    },
-    beginSection: (sectionId, sequence) => keyspace.setStamp(sectionId, sequence),
-    onSnapshotEntries: (sectionId, bytes, off, len, entryCount) => {
-      keyspace.loadEntries(sectionId, bytes, off, len, entryCount);
-    },
-    onEntry: (opType, sequence, _timestampMs, bytes, off, len) => keyspace.replay(opType, sequence, bytes, off, len),
+    hashSeed,
     onProgress: (fraction) => {
       const nowMs = performance.now();
       if (nowMs - told < PROGRESS_EVERY_MS) return;
@@ -64,7 +45,6 @@ export async function recoverInto(
     },
     log: (level, message) => logger[level]({}, message),
   });
-  keyspace.lastFence = Math.max(keyspace.lastFence, highestFence);
   const snapshotBytes = result.snapshot === null ? 0 : statSync(join(path, result.snapshot.name)).size;
   logger.info({ ...result }, summary(result.snapshotEntries, result.walEntries, result.durationMs));
   return {
@@ -80,14 +60,6 @@ export async function recoverInto(
     bytesCut: result.bytesCut,
     durationMs: result.durationMs,
   };
-}
-
-/** With another seed the snapshot's stamps would be those of other keys, and entries of the log would be dropped or applied twice. */
-function requireSeed(found: unknown, expected: Uint8Array): void {
-  if (found instanceof Binary && Buffer.compare(found.value(), expected) === 0) return;
-  throw new StorageError("corrupt-manifest", "the snapshot was made with another hash seed than the manifest's", {
-    hint: "Restore the manifest.bson that belongs to the snapshots",
-  });
 }
 
 function summary(snapshotEntries: number, walEntries: number, durationMs: number): string {

@@ -12,6 +12,7 @@ import {
   frozenDisk,
   inlineVerifier,
   livingLockOwner,
+  loadOrCreateManifest,
   parallelVerifier,
   type RehearsalDirectory,
   readLockOwner,
@@ -22,6 +23,8 @@ import {
   StorageError,
   type Verifier,
 } from "@hearthkv/durability";
+import type { Document } from "bson";
+import { requireSeed } from "../persistence/recover-into.js";
 import { describeChanges } from "./changes.js";
 import { dataFolderNames } from "./data-folder.js";
 import { countKeys, loadDirectory } from "./load.js";
@@ -214,8 +217,10 @@ class Check {
     const onProgress = (fraction: number) => this.#options.onProgress?.(0.5 + fraction * 0.5);
     try {
       if (this.#options.digest === false) {
+        const { hashSeed } = loadOrCreateManifest(this.#disk);
+        const onMetadata = (metadata: Document) => requireSeed(metadata, hashSeed);
         const ignore = () => {};
-        const callbacks = { onMetadata: ignore, beginSection: ignore, onSnapshotEntries: ignore, onEntry: ignore };
+        const callbacks = { onMetadata, beginSection: ignore, onSnapshotEntries: ignore, onEntry: ignore };
         return summary(await recover(this.#disk, { mode, onProgress, ...callbacks }), null, null);
       }
       const { keyspace, result } = await loadDirectory(this.#disk, mode, { onProgress });

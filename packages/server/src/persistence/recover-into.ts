@@ -1,0 +1,101 @@
+/** From the files of a data directory into a keyspace: the one road, for a start of the server and for the tools that rehearse one. */
+import {
+  type Directory,
+  type RecoveryLog,
+  type RecoveryMode,
+  type RecoveryResult,
+  recover,
+  StorageError,
+} from "@hearthkv/durability";
+import type { Keyspace } from "@hearthkv/engine";
+import { Binary, type Document } from "bson";
+
+/** The part of a keyspace that recovery works with. */
+export type RecoveredKeyspace = Pick<
+  Keyspace,
+  "effects" | "lastFence" | "loadEntries" | "setDefaultStamp" | "setStamp" | "replay" | "flush"
+>;
+
+export interface RecoverIntoOptions {
+  readonly mode: RecoveryMode;
+  /** The directory's; the keyspace was made with it. */
+  readonly hashSeed: Uint8Array;
+  /** Share of the work done, 0 to 1. */
+  readonly onProgress?: (fraction: number) => void;
+  readonly log?: RecoveryLog;
+}
+
+/**
+ * Recovers `where` into an empty keyspace. Effects are off from here on, and the keyspace's clock must stand at 0, so that nothing expires: what
+ * expired is in the log as deletions. Throws durability's StorageError: what `recover` throws; corrupt-manifest where the snapshot was made
+ * with another hash seed; corrupt-snapshot and corrupt-entry where the engine cannot read what the checksums vouch for.
+ */
+export async function recoverInto(
+  keyspace: RecoveredKeyspace,
+  where: string | Directory,
+  options: RecoverIntoOptions,
+): Promise<RecoveryResult> {
+  const { hashSeed, ...rest } = options;
+  keyspace.effects.enabled = false;
+  let lastFence = 0;
+  const result = await recover(where, {
+    ...rest,
+    onMetadata: (metadata) => {
+      requireSeed(metadata, hashSeed);
+      if (typeof metadata.lastFence === "number") lastFence = metadata.lastFence;
+    },
+    onVoid: () => {
+      keyspace.flush(-1);
+      keyspace.setDefaultStamp(0);
+      lastFence = 0;
+    },
+    beginSection: (id, sequence) => keyspace.setStamp(id, sequence),
+    onSnapshotEntries: (id, bytes, off, len, entryCount) => {
+      let found = 0;
+      try {
+        found = keyspace.loadEntries(id, bytes, off, len, entryCount);
+      } catch (error) {
+        throw unreadable(error, "corrupt-snapshot", `section ${id} of the snapshot`, undefined);
+      }
+      if (found === entryCount) return;
+      throw new StorageError("corrupt-snapshot", `section ${id} of the snapshot holds another number of entries`, {
+        expected: `${entryCount} entries`,
+        found: String(found),
+      });
+    },
+    onEntry: (opType, sequence, _timestampMs, bytes, off, len) => {
+      try {
+        keyspace.replay(opType, sequence, bytes, off, len);
+      } catch (error) {
+        throw unreadable(error, "corrupt-entry", `the entry of operation type ${opType}`, sequence);
+      }
+    },
+  });
+  keyspace.lastFence = Math.max(keyspace.lastFence, lastFence);
+  return result;
+}
+
+/**
+ * Compares the hash seed that a snapshot remembers with the directory's: with another one its stamps would be those of other keys, and entries of
+ * the log would be dropped or applied twice. Throws StorageError corrupt-manifest.
+ */
+export function requireSeed({ hashSeed: found }: Document, expected: Uint8Array): void {
+  if (found instanceof Binary && Buffer.compare(found.value(), expected) === 0) return;
+  throw new StorageError("corrupt-manifest", "the snapshot was made with another hash seed than the manifest's", {
+    hint: "Restore the manifest.bson that belongs to the snapshots",
+  });
+}
+
+/**
+ * The engine throws RangeError for bytes that it cannot read although their checksum holds: a bug, or a newer version. So does V8 where memory
+ * cannot be had, and that says nothing of the bytes.
+ */
+function unreadable(
+  error: unknown,
+  code: "corrupt-snapshot" | "corrupt-entry",
+  what: string,
+  sequence: number | undefined,
+): unknown {
+  if (!(error instanceof RangeError) || error.message.includes("allocation failed")) return error;
+  return new StorageError(code, `${what} cannot be read: ${error.message}`, { sequence, cause: error });
+}
