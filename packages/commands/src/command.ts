@@ -4,7 +4,7 @@ import { categoriesOf, keyUseAt, writeCommandDocs, writeCommandInfo } from "./co
 import { arityHolds, type CommandTable, runSubcommand, type TableRow } from "./command-table.js";
 import type { CommandContext, CommandFlag, CommandRow } from "./context.js";
 import { ERR, lowerAscii } from "./errors.js";
-import { globMatchAnyCase } from "./glob.js";
+import { Glob } from "./glob.js";
 import { helpRow } from "./help.js";
 import { NO_KEY, rowMaker } from "./rows.js";
 
@@ -84,8 +84,8 @@ function list(ctx: CommandContext, table: CommandTable): void {
     reply.error(ERR.syntax);
     return;
   } else if (request.is(3, "pattern")) {
-    const pattern = request.str(4);
-    names = names.filter((name) => globMatchAnyCase(pattern, name));
+    const pattern = new Glob(request.str(4), true);
+    names = names.filter((name) => pattern.matchesText(name));
   } else if (request.is(3, "aclcat")) {
     const category = lowerAscii(request.str(4));
     names = [...table.allRows()].filter((row) => categoriesOf(row).includes(category)).map((row) => row.name);

@@ -82,7 +82,8 @@ export interface ConfigHost {
 
 /** Filter of CLIENT LIST and CLIENT KILL; fields that are absent match everything. */
 export interface ClientFilter {
-  ids?: readonly number[];
+  /** In the order in which they are to be listed. */
+  ids?: ReadonlySet<number>;
   type?: "normal" | "pubsub" | "master" | "replica";
   address?: string;
   localAddress?: string;

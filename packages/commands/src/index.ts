@@ -32,6 +32,6 @@ export {
   upperAscii,
   wrongArity,
 } from "./errors.js";
-export { globIsLiteral, globMatch, globMatchAnyCase } from "./glob.js";
+export { Glob } from "./glob.js";
 export { commandTable } from "./table.js";
 export { REDIS_VERSION } from "./version.js";

@@ -1,10 +1,10 @@
 /** Keys, whatever they hold. Expiry and iteration are next door, in expiry.ts and scan.ts. */
 import { TYPE_NONE } from "@hearthkv/engine";
-import { elementsFit, intArg, latin1, lookupAt, lookupReadAt } from "./arguments.js";
+import { elementsFit, intArg, lookupAt, lookupReadAt } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, outsideRange } from "./errors.js";
 import { expiryRows } from "./expiry.js";
-import { globMatch } from "./glob.js";
+import { Glob } from "./glob.js";
 import { objectRow } from "./object.js";
 import { ALL_KEYS, GROW, NO_KEY, READ, READ_FAST, rowMaker, TWO_KEYS, WRITE, WRITE_FAST } from "./rows.js";
 import { scan, TYPE_NAMES } from "./scan.js";
@@ -111,10 +111,11 @@ function keys(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 1)) return;
   const pattern = r.str(1);
+  const glob = new Glob(pattern);
   const mark = reply.deferArray();
   let count = 0;
   db.forEachKey((buf, off, len) => {
-    if (pattern !== "*" && !globMatch(pattern, latin1(buf, off, len))) return;
+    if (pattern !== "*" && !glob.matches(buf, off, len)) return;
     reply.bulk(buf, off, len);
     count++;
   });

@@ -4,7 +4,7 @@ import { formatDouble } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
 import { ERR, lowerAscii } from "./errors.js";
-import { globMatch } from "./glob.js";
+import { Glob } from "./glob.js";
 
 /** What TYPE says, by type code. */
 export const TYPE_NAMES = ["none", "string", "list", "set", "zset", "hash"] as const;
@@ -22,7 +22,7 @@ const CURSOR_BITS = 52;
 interface ScanOptions {
   count: number;
   /** Null matches everything. */
-  pattern: string | null;
+  pattern: Glob | null;
   /** Type code, -1 for a type that there is not; null takes every type. */
   type: number | null;
 }
@@ -37,8 +37,7 @@ export function scan(ctx: CommandContext): void {
   const found: string[] = [];
   const next = ctx.db.scan(cursor, options.count, (buf, off, len, keyType) => {
     if (type !== null && type !== keyType) return;
-    const key = latin1(buf, off, len);
-    if (pattern === null || globMatch(pattern, key)) found.push(key);
+    if (pattern === null || pattern.matches(buf, off, len)) found.push(latin1(buf, off, len));
   });
   replyStep(ctx, next, found);
 }
@@ -47,8 +46,7 @@ export function scan(ctx: CommandContext): void {
 export function hscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_HASH, (cursor, count, found, matches) =>
     ctx.db.hashScan(cursor, count, (buf, foff, flen, voff, vlen) => {
-      const field = latin1(buf, foff, flen);
-      if (matches(field)) found.push(field, latin1(buf, voff, vlen));
+      if (matches(buf, foff, flen)) found.push(latin1(buf, foff, flen), latin1(buf, voff, vlen));
     }),
   );
 }
@@ -57,8 +55,7 @@ export function hscan(ctx: CommandContext): void {
 export function sscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_SET, (cursor, count, found, matches) =>
     ctx.db.setScan(cursor, count, (buf, off, len) => {
-      const member = latin1(buf, off, len);
-      if (matches(member)) found.push(member);
+      if (matches(buf, off, len)) found.push(latin1(buf, off, len));
     }),
   );
 }
@@ -67,13 +64,13 @@ export function sscan(ctx: CommandContext): void {
 export function zscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_ZSET, (cursor, count, found, matches) =>
     ctx.db.zsetScan(cursor, count, (buf, off, len, score) => {
-      const member = latin1(buf, off, len);
-      if (matches(member)) found.push(member, formatDouble(score));
+      if (matches(buf, off, len)) found.push(latin1(buf, off, len), formatDouble(score));
     }),
   );
 }
 
-type CollectionStep = (cursor: number, count: number, found: string[], matches: (element: string) => boolean) => number;
+type Matcher = (buf: Uint8Array, off: number, len: number) => boolean;
+type CollectionStep = (cursor: number, count: number, found: string[], matches: Matcher) => number;
 
 /** The options are read only when there is something to scan, as in Redis. */
 function scanCollection(ctx: CommandContext, wanted: number, step: CollectionStep): void {
@@ -90,7 +87,7 @@ function scanCollection(ctx: CommandContext, wanted: number, step: CollectionSte
   const { pattern } = options;
   const count = ctx.db.collectionSize < WHOLE_BELOW ? WHOLE_BELOW : options.count;
   const found: string[] = [];
-  const next = step(cursor, count, found, (element) => pattern === null || globMatch(pattern, element));
+  const next = step(cursor, count, found, (buf, off, len) => pattern === null || pattern.matches(buf, off, len));
   replyStep(ctx, next, found);
 }
 
@@ -124,7 +121,7 @@ function optionsFrom(ctx: CommandContext, from: number, keyspace: boolean): Scan
     if (hasValue && r.is(i, "count")) {
       options.count = intArg(ctx, i + 1);
       if (Number.isNaN(options.count)) return null;
-    } else if (hasValue && r.is(i, "match")) options.pattern = r.str(i + 1);
+    } else if (hasValue && r.is(i, "match")) options.pattern = globArg(r.str(i + 1));
     else if (hasValue && keyspace && r.is(i, "type")) options.type = typeCode(lowerAscii(r.str(i + 1)));
     else options.count = 0;
     if (options.count < 1) {
@@ -132,8 +129,12 @@ function optionsFrom(ctx: CommandContext, from: number, keyspace: boolean): Scan
       return null;
     }
   }
-  if (options.pattern === "*") options.pattern = null;
   return options;
+}
+
+/** Null matches everything, also an empty element. */
+function globArg(pattern: string): Glob | null {
+  return pattern === "*" ? null : new Glob(pattern);
 }
 
 function typeCode(name: string): number {

@@ -155,7 +155,7 @@ describe("CLIENT", () => {
     expect(server.calls).toEqual([
       ["describe", {}],
       ["describe", { type: "replica" }],
-      ["describe", { ids: [1, 2] }],
+      ["describe", { ids: new Set([1, 2]) }],
     ]);
   });
 
@@ -181,7 +181,7 @@ describe("CLIENT", () => {
     expect(server.calls.slice(0, 3)).toEqual([
       ["kill", { address: "1.2.3.4:5" }],
       ["kill", { address: "1.2.3.4:5", localAddress: "a:1", user: "default", skipId: 7 }],
-      ["kill", { ids: [3], type: "pubsub" }],
+      ["kill", { ids: new Set([3]), type: "pubsub" }],
     ]);
   });
 

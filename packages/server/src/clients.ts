@@ -47,13 +47,18 @@ export class Clients implements ClientsHost {
   }
 
   #matching(filter: ClientFilter, nowMs: number): ClientState[] {
-    return [...this.#clients.values()].filter((client) => matches(client, filter, nowMs));
+    return this.#candidates(filter.ids).filter((client) => matches(client, filter, nowMs));
+  }
+
+  /** Those with the given numbers, which are looked up: there may be many of both. */
+  #candidates(ids: ReadonlySet<number> | undefined): ClientState[] {
+    if (ids === undefined) return [...this.#clients.values()];
+    return [...ids].flatMap((id) => this.#clients.get(id) ?? []);
   }
 }
 
 function matches(client: ClientState, filter: ClientFilter, nowMs: number): boolean {
-  const { ids, type, address, localAddress, user, maxAgeSeconds, skipId } = filter;
-  if (ids !== undefined && !ids.includes(client.id)) return false;
+  const { type, address, localAddress, user, maxAgeSeconds, skipId } = filter;
   if (type !== undefined && type !== (client.subscriptions > 0 ? "pubsub" : "normal")) return false;
   if (address !== undefined && address !== client.address) return false;
   if (localAddress !== undefined && localAddress !== client.localAddress) return false;

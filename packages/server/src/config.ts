@@ -2,7 +2,7 @@
  * CONFIG GET and CONFIG SET: the parameters under their names, first those that do something, then those of Redis that are accepted and remembered so that
  * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, keyspace events) refuses other values.
  */
-import { type ConfigHost, globMatchAnyCase, lowerAscii } from "@hearthkv/commands";
+import { type ConfigHost, Glob, lowerAscii } from "@hearthkv/commands";
 import type { PackedLimits } from "@hearthkv/engine";
 import { rememberedParameters } from "./config-remembered.js";
 import {
@@ -116,7 +116,10 @@ export class Config implements ConfigHost {
   }
 
   #matching(pattern: string): Parameter[] {
-    if (isGlob(pattern)) return [...this.#parameters.values()].filter((p) => globMatchAnyCase(pattern, p.name));
+    if (isGlob(pattern)) {
+      const glob = new Glob(pattern, true);
+      return [...this.#parameters.values()].filter((p) => glob.matchesText(p.name));
+    }
     const parameter = this.#parameters.get(lowerAscii(pattern));
     return parameter === undefined ? [] : [parameter];
   }

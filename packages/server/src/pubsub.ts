@@ -6,17 +6,67 @@
  *
  * A message is encoded once for each protocol version and shared by all who receive it.
  */
-import { type CommandContext, globMatch, type PubSubHost } from "@hearthkv/commands";
+import { type CommandContext, Glob, type PubSubHost } from "@hearthkv/commands";
 import { ReplyWriter } from "@hearthkv/resp";
 import type { ClientState } from "./client-state.js";
 
 /** Most channels have one listener, which then needs no set of its own. */
 type Listeners = ClientState | Set<ClientState>;
 
+/** Who listens to what, by name. */
+class Audience {
+  readonly #byName = new Map<string, Listeners>();
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  names(): IterableIterator<string> {
+    return this.#byName.keys();
+  }
+
+  of(name: string): Listeners | undefined {
+    return this.#byName.get(name);
+  }
+
+  add(name: string, client: ClientState): void {
+    const listeners = this.#byName.get(name);
+    if (listeners === undefined) this.#byName.set(name, client);
+    else if (listeners instanceof Set) listeners.add(client);
+    else this.#byName.set(name, new Set([listeners, client]));
+  }
+
+  remove(name: string, client: ClientState): void {
+    const listeners = this.#byName.get(name);
+    if (listeners === client) {
+      this.#byName.delete(name);
+    } else if (listeners instanceof Set) {
+      listeners.delete(client);
+      if (listeners.size === 0) this.#byName.delete(name);
+    }
+  }
+}
+
+/** The same for patterns, each of which is read once and not for every message. */
+class PatternAudience extends Audience {
+  /** By pattern, in the order in which they came. */
+  readonly globs = new Map<string, Glob>();
+
+  override add(name: string, client: ClientState): void {
+    super.add(name, client);
+    if (!this.globs.has(name)) this.globs.set(name, new Glob(name));
+  }
+
+  override remove(name: string, client: ClientState): void {
+    super.remove(name, client);
+    if (this.of(name) === undefined) this.globs.delete(name);
+  }
+}
+
 /** The listeners of all channels and patterns; names are latin1. */
 export class PubSub implements PubSubHost {
-  #channels = new Map<string, Listeners>();
-  #patterns = new Map<string, Listeners>();
+  readonly #channels = new Audience();
+  readonly #patterns = new PatternAudience();
   #writer = new ReplyWriter();
   #deliver: (client: ClientState, bytes: Buffer) => void;
 
@@ -49,21 +99,27 @@ export class PubSub implements PubSubHost {
 
   publish(channel: string, buf: Uint8Array, off: number, len: number): number {
     let receivers = 0;
-    const listeners = this.#channels.get(channel);
+    const listeners = this.#channels.of(channel);
     if (listeners !== undefined) receivers += this.#send(listeners, null, channel, buf, off, len);
-    for (const [pattern, matching] of this.#patterns) {
-      if (globMatch(pattern, channel)) receivers += this.#send(matching, pattern, channel, buf, off, len);
+    if (this.#patterns.size === 0) return receivers;
+    const name = Buffer.from(channel, "latin1");
+    for (const [pattern, glob] of this.#patterns.globs) {
+      if (!glob.matches(name, 0, name.length)) continue;
+      const matching = this.#patterns.of(pattern);
+      if (matching !== undefined) receivers += this.#send(matching, pattern, channel, buf, off, len);
     }
     return receivers;
   }
 
   channels(pattern: string | null): string[] {
-    const names = [...this.#channels.keys()];
-    return pattern === null ? names : names.filter((name) => globMatch(pattern, name));
+    const names = [...this.#channels.names()];
+    if (pattern === null) return names;
+    const glob = new Glob(pattern);
+    return names.filter((name) => glob.matchesText(name));
   }
 
   subscribers(channel: string): number {
-    const listeners = this.#channels.get(channel);
+    const listeners = this.#channels.of(channel);
     if (listeners === undefined) return 0;
     return listeners instanceof Set ? listeners.size : 1;
   }
@@ -79,36 +135,30 @@ export class PubSub implements PubSubHost {
 
   /** Ends all subscriptions of a client without telling it. */
   drop(client: ClientState): void {
-    if (client.channels !== null) for (const name of client.channels) remove(this.#channels, name, client);
-    if (client.patterns !== null) for (const name of client.patterns) remove(this.#patterns, name, client);
+    if (client.channels !== null) for (const name of client.channels) this.#channels.remove(name, client);
+    if (client.patterns !== null) for (const name of client.patterns) this.#patterns.remove(name, client);
     client.channels = null;
     client.patterns = null;
     client.subscriptions = 0;
   }
 
-  #join(ctx: CommandContext, kind: string, name: string, own: Set<string>, all: Map<string, Listeners>): void {
+  #join(ctx: CommandContext, kind: string, name: string, own: Set<string>, all: Audience): void {
     const client = ctx.session as ClientState;
     if (!own.has(name)) {
       own.add(name);
-      add(all, name, client);
+      all.add(name, client);
       client.subscriptions++;
     }
     confirm(ctx, kind, name);
   }
 
-  #leave(
-    ctx: CommandContext,
-    kind: string,
-    names: readonly string[],
-    own: Set<string> | null,
-    all: Map<string, Listeners>,
-  ): void {
+  #leave(ctx: CommandContext, kind: string, names: readonly string[], own: Set<string> | null, all: Audience): void {
     const client = ctx.session as ClientState;
     const leaving = names.length > 0 ? names : [...(own ?? [])];
     if (leaving.length === 0) confirm(ctx, kind, null);
     for (const name of leaving) {
       if (own?.delete(name)) {
-        remove(all, name, client);
+        all.remove(name, client);
         client.subscriptions--;
       }
       confirm(ctx, kind, name);
@@ -168,21 +218,4 @@ function confirm(ctx: CommandContext, kind: string, name: string | null): void {
   if (name === null) ctx.reply.nil();
   else ctx.reply.bulkString(name);
   ctx.reply.int(ctx.session.subscriptions);
-}
-
-function add(all: Map<string, Listeners>, name: string, client: ClientState): void {
-  const listeners = all.get(name);
-  if (listeners === undefined) all.set(name, client);
-  else if (listeners instanceof Set) listeners.add(client);
-  else all.set(name, new Set([listeners, client]));
-}
-
-function remove(all: Map<string, Listeners>, name: string, client: ClientState): void {
-  const listeners = all.get(name);
-  if (listeners === client) {
-    all.delete(name);
-  } else if (listeners instanceof Set) {
-    listeners.delete(client);
-    if (listeners.size === 0) all.delete(name);
-  }
 }

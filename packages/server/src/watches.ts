@@ -14,6 +14,8 @@ export interface WatchedKey {
 /** The watched keys of all clients. */
 export class Watches implements KeyListener {
   #watchers = new Map<string, Set<ClientState>>();
+  /** Those who watch anything. */
+  #clients = new Set<ClientState>();
   /** Called when the first key is watched and when the last no longer is. */
   #interestChanged: () => void;
 
@@ -35,6 +37,7 @@ export class Watches implements KeyListener {
     const watchers = this.#watchers.get(id);
     if (watchers?.has(client)) return;
     client.watched.push(watched);
+    this.#clients.add(client);
     if (watchers !== undefined) {
       watchers.add(client);
       return;
@@ -49,6 +52,7 @@ export class Watches implements KeyListener {
     if (client.watched.length === 0) return;
     for (const watched of client.watched) this.#remove(watchKey(watched.db, watched.key), client);
     client.watched = [];
+    this.#clients.delete(client);
     if (this.#watchers.size === 0) this.#interestChanged();
   }
 
@@ -57,11 +61,10 @@ export class Watches implements KeyListener {
     if (watchers !== undefined) for (const client of watchers) client.watchFailed = true;
   }
 
+  /** By clients, not by keys: each thing that anybody watches is looked at once, however many a client watches. */
   flushed(db: number): void {
-    for (const watchers of this.#watchers.values()) {
-      for (const client of watchers) {
-        if (client.watched.some((watched) => watched.db === db && watched.existed)) client.watchFailed = true;
-      }
+    for (const client of this.#clients) {
+      if (client.watched.some((watched) => watched.db === db && watched.existed)) client.watchFailed = true;
     }
   }
 

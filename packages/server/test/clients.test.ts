@@ -35,6 +35,16 @@ describe("clients", () => {
     );
   });
 
+  it("lists the clients with the given numbers, each once, in the order given", async () => {
+    const one = server.connect().call("CLIENT", "ID");
+    const two = server.connect();
+    const [first, second] = [await one.until("\r\n"), await two.call("CLIENT", "ID").until("\r\n")].map((id) =>
+      id.slice(1, -2),
+    );
+    const list = await one.call("CLIENT", "LIST", "ID", `${second}`, "999999", `${first}`, `${second}`).until("\n\r\n");
+    expect([...list.matchAll(/^(?:\$\d+\r\n)?id=(\d+) /gm)].map((match) => match[1])).toEqual([second, first]);
+  });
+
   it("kills others at once and the caller after the reply", async () => {
     const victim = server.connect().call("SUBSCRIBE", "x");
     await victim.expect(`*3\r\n${bulk("subscribe")}${bulk("x")}:1\r\n`);

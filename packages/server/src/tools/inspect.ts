@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { globMatch } from "@hearthkv/commands";
+import { Glob } from "@hearthkv/commands";
 import {
   type Directory,
   fileNames,
@@ -93,11 +93,15 @@ export function inspect(path: string, options: InspectOptions, emit: (record: In
 class Inspection {
   readonly #dir: Directory;
   readonly #options: InspectOptions;
+  /** Null matches every key. */
+  readonly #keyGlob: Glob | null;
   readonly #emit: (record: InspectRecord) => boolean;
   #left: number;
 
   constructor(dir: Directory, options: InspectOptions, emit: (record: InspectRecord) => boolean) {
+    const { keyPattern } = options;
     this.#dir = dir;
+    this.#keyGlob = keyPattern === undefined || keyPattern === "*" ? null : new Glob(keyPattern);
     this.#options = options;
     this.#emit = emit;
     this.#left = options.limit ?? Number.POSITIVE_INFINITY;
@@ -219,8 +223,7 @@ class Inspection {
   }
 
   #wantsKey(key: Buffer): boolean {
-    const { keyPattern } = this.#options;
-    return keyPattern === undefined || keyPattern === "*" || globMatch(keyPattern, key.toString("latin1"));
+    return this.#keyGlob === null || this.#keyGlob.matches(key, 0, key.length);
   }
 
   #count(record: InspectRecord): void {
