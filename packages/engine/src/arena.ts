@@ -169,9 +169,10 @@ export class Arena {
   }
 
   #addChunk(length: number): number {
-    const c = this.#freeNumbers.pop() ?? this.bytes.length;
+    const c = this.#freeNumbers.at(-1) ?? this.bytes.length;
     if (c >= CHUNKS_MAX) throw new RangeError(`a shard cannot hold more than ${CHUNKS_MAX} chunks`);
     const bytes = this.#pool.take(length);
+    this.#freeNumbers.pop();
     this.bytes[c] = bytes;
     this.words[c] = new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2);
     this.used[c] = 0;

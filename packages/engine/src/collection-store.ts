@@ -119,11 +119,26 @@ export class CollectionStore extends StringStore {
     this.beginChange();
   }
 
-  /** Closes the mutation, and endChange. */
+  /**
+   * Ends the mutation, which has the elements that really changed, and the change. Where there was not even memory to make the collection,
+   * nothing has happened.
+   */
   protected endElements(kbuf: Uint8Array, koff: number, klen: number): void {
+    if (this.ref === 0) return;
     const { effects } = this.keyspace;
     if (effects.enabled) effects.end();
     this.endChange(kbuf, koff, klen);
+  }
+
+  /** Gives a new collection its elements; where there is no memory for them, it gives back what it has. */
+  protected filled<V extends AnyValue>(value: V, fill: (value: V) => void): V {
+    try {
+      fill(value);
+    } catch (error) {
+      value.free();
+      throw error;
+    }
+    return value;
   }
 
   /**
@@ -133,7 +148,7 @@ export class CollectionStore extends StringStore {
   protected createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number, more: number): void {
     const shard = this.shard;
     const room = PACKED_HEADER_BYTES + bytes + Math.min(more, MORE_BYTES_MAX);
-    this.ref = shard.insertInline(this.hash, type, buf, off, len, room, 0);
+    this.ref = shard.insertInline(this.hash, type, buf, off, len, room, 0, 0);
     putPackedHeader(shard.bytesOf(this.ref), shard.valueOffset(this.ref), PACKED_PLAIN);
   }
 
@@ -156,8 +171,9 @@ export class CollectionStore extends StringStore {
     const from = base + at + remove;
     if (insert !== remove && from < base + end) bytes.copyWithin(base + at + insert, from, base + end);
     setPackedEnd(bytes, base, newEnd);
-    if (insert >= remove || size < SHRINK_BYTES_MIN || newEnd > size >>> 1) return base + at;
-    this.ref = shard.resize(this.ref, newEnd + (newEnd >>> SPARE_SHIFT));
+    if (insert < remove && size >= SHRINK_BYTES_MIN && newEnd <= size >>> 1) {
+      this.ref = shard.shrink(this.ref, newEnd + (newEnd >>> SPARE_SHIFT));
+    }
     return shard.valueOffset(this.ref) + at;
   }
 
@@ -197,16 +213,20 @@ export class CollectionStore extends StringStore {
     const { effects } = this.keyspace;
     const end = first + count;
     let gone = 0;
-    // Removing the last entry empties the collection before its key goes: what is named twice is not found the second time.
-    for (let i = first; i < end; i++) {
-      const place = this.placeOf(perEntry, buf, off[i], len[i]);
-      if (place === 0) continue;
-      if (gone === 0) this.beginElements(op, kbuf, koff, klen, len, i, end);
-      this.removeAt(perEntry, place);
-      if (effects.enabled) effects.blob(buf, off[i], len[i]);
-      gone++;
+    try {
+      // Removing the last entry empties the collection before its key goes: what is named twice is not found the second time.
+      for (let i = first; i < end; i++) {
+        const place = this.placeOf(perEntry, buf, off[i], len[i]);
+        if (place === 0) continue;
+        if (gone === 0) this.beginElements(op, kbuf, koff, klen, len, i, end);
+        this.removeAt(perEntry, place);
+        if (effects.enabled) effects.blob(buf, off[i], len[i]);
+        gone++;
+      }
+    } finally {
+      // What a snapshot still needs may find no memory: the log then has as many elements as went.
+      if (gone > 0) this.endElements(kbuf, koff, klen);
     }
-    if (gone > 0) this.endElements(kbuf, koff, klen);
     return gone;
   }
 
@@ -222,7 +242,7 @@ export class CollectionStore extends StringStore {
 
   /** Puts `value` at the key that was looked up last: in the place of the packed collection that it has, or as a new one. */
   protected putLarge(buf: Uint8Array, off: number, len: number, value: AnyValue): void {
-    if (this.ref === 0) this.shard.insertValue(this.hash, buf, off, len, value, 0);
+    if (this.ref === 0) this.shard.insertValue(this.hash, buf, off, len, value, 0, 0);
     else this.shard.enlarge(this.ref, buf, off, len, value);
     this.ref = value.ref;
     this.#countedBytes = value.bytes;

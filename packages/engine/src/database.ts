@@ -58,25 +58,25 @@ export class Database extends ZsetStore {
     off: number,
     len: number,
   ): void {
-    if (type === TYPE_STRING) {
-      this.replace(kbuf, koff, klen);
-      this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt);
-    } else {
-      this.#packing.reset();
-      const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
-      const value = packed ? null : this.#decoded(type, bytes, off, len);
-      this.replace(kbuf, koff, klen);
-      if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt);
-      else this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt);
-    }
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_RESTORE, this.index, kbuf, koff, klen, 9 + len);
       effects.u8(type);
       effects.i64(expireAt);
       effects.raw(bytes, off, len);
-      effects.end();
     }
+    if (type === TYPE_STRING) {
+      const old = this.locate(kbuf, koff, klen);
+      this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
+    } else {
+      this.#packing.reset();
+      const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
+      const value = packed ? null : this.#decoded(type, bytes, off, len);
+      const old = this.locate(kbuf, koff, klen);
+      if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt, old);
+      else this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt, old);
+    }
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
   }
 
@@ -91,7 +91,7 @@ export class Database extends ZsetStore {
     len: number,
   ): void {
     const hash = hashKey(this.keyspace.seed, kbuf, koff, klen);
-    this.shards[hash & (SHARDS - 1)].insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt);
+    this.shards[hash & (SHARDS - 1)].insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
     this.modified(kbuf, koff, klen);
   }
 
@@ -119,28 +119,15 @@ export class Database extends ZsetStore {
 
   /** A collection from its encoded form. */
   #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
-    const value = newValue(type, this.keyspace);
-    try {
-      value.decodeInto(bytes, off, len);
-    } catch (error) {
-      value.free();
-      throw error;
-    }
-    return value;
+    return this.filled(newValue(type, this.keyspace), (value) => value.decodeInto(bytes, off, len));
   }
 
-  /** Stores what lies in #packing; the key was looked up and is free. */
-  #insertPacked(kbuf: Uint8Array, koff: number, klen: number, type: number, expireAt: number): void {
+  /** Stores what lies in #packing at the key that was located last, in the place of its record `old`, if it has one. */
+  #insertPacked(kbuf: Uint8Array, koff: number, klen: number, type: number, expireAt: number, old: number): void {
     const { bytes, length } = this.#packing;
-    const ref = this.shard.insertInline(this.hash, type, kbuf, koff, klen, length, expireAt);
+    const ref = this.shard.insertInline(this.hash, type, kbuf, koff, klen, length, expireAt, old);
     copyBytes(bytes, 0, this.shard.bytesOf(ref), this.shard.valueOffset(ref), length);
     this.shard.tidy();
-  }
-
-  /** Locates the key and removes what it holds. */
-  private replace(kbuf: Uint8Array, koff: number, klen: number): void {
-    const ref = this.locate(kbuf, koff, klen);
-    if (ref !== 0) this.shard.unlink(ref);
   }
 }
 

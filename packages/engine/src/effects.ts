@@ -8,6 +8,9 @@
  * The owner (the server's log channel) lends a target: a region of its ring with room before `start` and behind `limit` for the
  * entry's frame, so a SET is encoded once, where it is read from. What does not fit moves to a private buffer (`spilled`).
  * A frame is put around the mutations of one command only when it turned out to have more than one.
+ *
+ * Every mutator has one order: look, begin, change, end. begin() may throw, and then nothing has changed yet. A mutation counts when it is
+ * ended: one whose change threw half way is either ended by its mutator with what was done, or the next begin() writes over it.
  */
 import { copyBytes } from "./copy-bytes.js";
 import { OP_BATCH } from "./ops.js";
@@ -28,16 +31,19 @@ export class EffectLog {
   bytes: Uint8Array = NO_TARGET;
   /** Offset of the first byte of the entry's payload. */
   start = 0;
-  /** Offset behind the last byte written. */
+  /** Offset behind the last ended mutation: here the entry's payload ends. */
   pos = 0;
-  /** How many mutations the open entry has; 0 = nothing to log. */
+  /** Offset behind the last byte of the open mutation. */
+  at = 0;
+  /** How many ended mutations the entry has; 0 = nothing to log. */
   count = 0;
   /** True when the entry outgrew the lent target and lies in a private buffer, EFFECT_HEADROOM_BYTES from its start. */
   spilled = false;
 
   #limit = 0;
+  /** Operation of the open mutation, and of the entry's first. */
+  #openOp = 0;
   #firstOp = 0;
-  #frameAt = 0;
   #spill: Uint8Array = NO_TARGET;
 
   /** Operation type of the entry. */
@@ -54,52 +60,52 @@ export class EffectLog {
     this.bytes = bytes;
     this.start = start;
     this.pos = start;
+    this.at = start;
     this.#limit = limit;
     this.count = 0;
   }
 
-  /** Opens a mutation; `bodyBytes` is at least what will be written until end(). */
+  /**
+   * Opens a mutation; `bodyBytes` is at least what will be written until end(). To be called before memory changes.
+   * @throws RangeError where there is no memory for it; the entry is as it was
+   */
   begin(op: number, bodyBytes: number): void {
-    if (this.count === 0) {
-      this.#firstOp = op;
-      this.#reserve(bodyBytes);
-    } else {
-      // All room at once: where there is none, nothing has changed.
-      this.#reserve(bodyBytes + 2 * FRAME_BYTES);
-      if (this.count === 1) this.#frameFirst();
-      this.#frameAt = this.pos;
-      this.bytes[this.pos] = op;
-      this.pos += FRAME_BYTES;
-    }
-    this.count++;
+    // The second one leaves room for two frames: the first mutation gets its own when there really are two.
+    const frameBytes = this.count === 0 ? 0 : this.count === 1 ? 2 * FRAME_BYTES : FRAME_BYTES;
+    this.#reserve(frameBytes + bodyBytes);
+    this.at = this.pos + frameBytes;
+    this.#openOp = op;
   }
 
   /** Opens a mutation of one key: its body begins with the database and the key. `extraBytes` follow. */
   beginKey(op: number, db: number, kbuf: Uint8Array, koff: number, klen: number, extraBytes: number): void {
     this.begin(op, 5 + klen + extraBytes);
-    this.bytes[this.pos++] = db;
+    this.bytes[this.at++] = db;
     this.blob(kbuf, koff, klen);
   }
 
-  /** Closes the mutation. */
+  /** Ends the mutation: it is what memory is now. */
   end(): void {
-    if (this.count > 1) putU32(this.bytes, this.#frameAt + 1, this.pos - this.#frameAt - FRAME_BYTES);
+    if (this.count === 0) this.#firstOp = this.#openOp;
+    else this.#frame();
+    this.pos = this.at;
+    this.count++;
   }
 
   u8(value: number): void {
-    this.bytes[this.pos++] = value;
+    this.bytes[this.at++] = value;
   }
 
   u32(value: number): void {
-    putU32(this.bytes, this.pos, value);
-    this.pos += 4;
+    putU32(this.bytes, this.at, value);
+    this.at += 4;
   }
 
   /** A safe integer from -2^53 to 2^53, as a signed 64-bit value. */
   i64(value: number): void {
-    putU32(this.bytes, this.pos, value);
-    putU32(this.bytes, this.pos + 4, Math.floor(value / 4294967296));
-    this.pos += 8;
+    putU32(this.bytes, this.at, value);
+    putU32(this.bytes, this.at + 4, Math.floor(value / 4294967296));
+    this.at += 8;
   }
 
   big64(value: bigint): void {
@@ -110,14 +116,14 @@ export class EffectLog {
 
   f64(value: number): void {
     F64[0] = value;
-    for (let i = 0; i < 8; i++) this.bytes[this.pos + i] = F64_BYTES[i];
-    this.pos += 8;
+    for (let i = 0; i < 8; i++) this.bytes[this.at + i] = F64_BYTES[i];
+    this.at += 8;
   }
 
   /** Bytes without a length: the rest of the body. */
   raw(buf: Uint8Array, off: number, len: number): void {
-    copyBytes(buf, off, this.bytes, this.pos, len);
-    this.pos += len;
+    copyBytes(buf, off, this.bytes, this.at, len);
+    this.at += len;
   }
 
   /** Bytes behind their length. */
@@ -126,12 +132,16 @@ export class EffectLog {
     this.raw(buf, off, len);
   }
 
-  /** The first of several mutations gets its frame, for which there is room: its body moves up by the frame's bytes. */
-  #frameFirst(): void {
-    this.bytes.copyWithin(this.start + FRAME_BYTES, this.start, this.pos);
-    this.bytes[this.start] = this.#firstOp;
-    putU32(this.bytes, this.start + 1, this.pos - this.start);
-    this.pos += FRAME_BYTES;
+  /** Puts a frame around the open mutation. The first of several gets its own now: its body moves up by the frame's bytes. */
+  #frame(): void {
+    if (this.count === 1) {
+      this.bytes.copyWithin(this.start + FRAME_BYTES, this.start, this.pos);
+      this.bytes[this.start] = this.#firstOp;
+      putU32(this.bytes, this.start + 1, this.pos - this.start);
+      this.pos += FRAME_BYTES;
+    }
+    this.bytes[this.pos] = this.#openOp;
+    putU32(this.bytes, this.pos + 1, this.at - this.pos - FRAME_BYTES);
   }
 
   #reserve(n: number): void {

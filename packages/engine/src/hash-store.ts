@@ -67,12 +67,15 @@ export class HashStore extends CollectionStore {
     const { effects } = this.keyspace;
     if (effects.enabled) effects.beginKey(OP_HASH_SET, this.index, kbuf, koff, klen, 8 + flen + vlen);
     this.beginChange();
-    this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0);
-    if (effects.enabled) {
-      effects.blob(fbuf, foff, flen);
-      effects.blob(vbuf, voff, vlen);
+    try {
+      this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0);
+      if (effects.enabled) {
+        effects.blob(fbuf, foff, flen);
+        effects.blob(vbuf, voff, vlen);
+      }
+    } finally {
+      this.endElements(kbuf, koff, klen);
     }
-    this.endElements(kbuf, koff, klen);
   }
 
   /** Deletes fields, `count` byte ranges of `buf` from number `first` on; returns how many there were, WRONG_TYPE when the key holds no hash. */
@@ -180,10 +183,10 @@ export class HashStore extends CollectionStore {
   }
 
   #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {
-    const hash = new HashValue(this.keyspace);
-    if (this.ref !== 0) {
-      this.#packedPairs((buf, foff, flen, voff, vlen) => hash.set(buf, foff, flen, buf, voff, vlen));
-    }
+    const hash = this.filled(new HashValue(this.keyspace), (made) => {
+      if (this.ref === 0) return;
+      this.#packedPairs((buf, foff, flen, voff, vlen) => made.set(buf, foff, flen, buf, voff, vlen));
+    });
     this.putLarge(kbuf, koff, klen, hash);
   }
 }

@@ -131,21 +131,25 @@ export class KeyStore {
       effects.begin(OP_MDEL, bytes);
       effects.u8(this.index);
     }
-    const countAt = effects.pos;
+    const countAt = effects.at;
     if (effects.enabled) effects.u32(0);
     let removed = 0;
-    for (let i = first; i < end; i++) {
-      const ref = this.locate(buf, off[i], len[i]);
-      // A key named twice is gone the second time.
-      if (ref === 0) continue;
-      if (effects.enabled) effects.blob(buf, off[i], len[i]);
-      this.shard.unlink(ref);
-      this.modified(buf, off[i], len[i]);
-      removed++;
-    }
-    if (effects.enabled) {
-      putU32(effects.bytes, countAt, removed);
-      effects.end();
+    try {
+      for (let i = first; i < end; i++) {
+        const ref = this.locate(buf, off[i], len[i]);
+        // A key named twice is gone the second time.
+        if (ref === 0) continue;
+        this.shard.unlink(ref);
+        if (effects.enabled) effects.blob(buf, off[i], len[i]);
+        this.modified(buf, off[i], len[i]);
+        removed++;
+      }
+    } finally {
+      // What a snapshot still needs of a key may find no memory: the log then has as many keys as went.
+      if (effects.enabled) {
+        putU32(effects.bytes, countAt, removed);
+        effects.end();
+      }
     }
     return removed;
   }
@@ -154,13 +158,13 @@ export class KeyStore {
   setExpire(buf: Uint8Array, off: number, len: number, atMs: number): void {
     const ref = this.locate(buf, off, len);
     if (ref === 0) return;
-    this.shard.setExpiry(ref, atMs);
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_EXPIRE, this.index, buf, off, len, 8);
       effects.i64(atMs);
-      effects.end();
     }
+    this.shard.setExpiry(ref, atMs);
+    if (effects.enabled) effects.end();
     this.modified(buf, off, len);
   }
 
@@ -248,18 +252,16 @@ export class KeyStore {
     const koff = shard.keyOffset(ref);
     const klen = shard.keyLength(ref);
     const { effects } = this.keyspace;
-    if (effects.enabled) {
-      effects.beginKey(OP_DELETE, this.index, bytes, koff, klen, 0);
-      effects.end();
-    }
+    if (effects.enabled) effects.beginKey(OP_DELETE, this.index, bytes, koff, klen, 0);
+    // Before the change: the key's bytes may be gone with the record.
     this.modified(bytes, koff, klen);
-    // Last: the key's bytes may be gone with the record.
     shard.unlink(ref);
+    if (effects.enabled) effects.end();
   }
 
   protected expireRecord(shard: Shard, ref: number): void {
-    this.keyspace.stats.expiredKeys++;
     this.dropRecord(shard, ref);
+    this.keyspace.stats.expiredKeys++;
   }
 
   #visitBucket(shard: Shard, bucket: number, visit: KeyVisitor): number {

@@ -129,15 +129,17 @@ export class Keyspace implements ShardHome {
 
   /** Empties one database, or all (-1). */
   flush(index: number): void {
+    const { effects } = this;
+    if (effects.enabled) {
+      effects.begin(OP_FLUSH, 1);
+      effects.u8(index < 0 ? ALL_DATABASES : index);
+    }
     for (const db of this.databases()) {
       if (index >= 0 && db.index !== index) continue;
       for (let s = 0; s < SHARDS; s++) db.clearShard(s);
       if (this.observer !== null) this.observer.flushed(db.index);
     }
-    if (!this.effects.enabled) return;
-    this.effects.begin(OP_FLUSH, 1);
-    this.effects.u8(index < 0 ? ALL_DATABASES : index);
-    this.effects.end();
+    if (effects.enabled) effects.end();
   }
 
   /**

@@ -54,18 +54,17 @@ export class ListStore extends HashStore {
         else (this.value as ListValue).push(side, buf, off[i], len[i]);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
       }
-      size = this.collectionSize;
+      if (this.ref !== 0) size = this.collectionSize;
     } finally {
       // Storing fails where there is no memory: the log then has as many elements as were stored.
-      if (effects.enabled) effects.end();
-      if (this.ref !== 0) this.endChange(kbuf, koff, klen);
+      this.endElements(kbuf, koff, klen);
     }
     return size;
   }
 
   /**
-   * Takes up to `count` elements from a side, in the order they come off; `visit` is given each of them. Returns how many, WRONG_TYPE when the
-   * key holds no list.
+   * Takes up to `count` elements from a side, in the order they come off; `visit` is given each of them before any goes: where it throws, the
+   * list is as it was. Returns how many, WRONG_TYPE when the key holds no list.
    */
   listPop(
     kbuf: Uint8Array,
@@ -85,16 +84,11 @@ export class ListStore extends HashStore {
       effects.beginKey(OP_LIST_POP, this.index, kbuf, koff, klen, 5);
       effects.u8(side);
       effects.u32(popped);
-      effects.end();
     }
     this.beginChange();
-    if (this.isPacked) {
-      this.#popPacked(side, popped, visit);
-    } else {
-      const list = this.value as ListValue;
-      for (let i = 0; i < popped; i++) list.pop(side, visit);
-    }
-    this.endChange(kbuf, koff, klen);
+    if (this.isPacked) this.#popPacked(side, popped, visit);
+    else popLarge(this.value as ListValue, side, popped, visit);
+    this.endElements(kbuf, koff, klen);
     return popped;
   }
 
@@ -130,8 +124,9 @@ export class ListStore extends HashStore {
       if (this.ref === 0) this.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       return true;
     }
-    const list = new ListValue(blocks);
-    if (this.ref !== 0) this.packedEach((b, o, n) => list.push(SIDE_TAIL, b, o, n));
+    const list = this.filled(new ListValue(blocks), (made) => {
+      if (this.ref !== 0) this.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
+    });
     this.putLarge(kbuf, koff, klen, list);
     return false;
   }
@@ -162,4 +157,16 @@ export class ListStore extends HashStore {
     addEntries(bytes, at, -count);
     this.splice(begin - at, behind - begin, 0, 0);
   }
+}
+
+function popLarge(list: ListValue, side: number, count: number, visit: ByteVisitor | null): void {
+  if (count === 1) {
+    list.pop(side, visit);
+    return;
+  }
+  if (visit !== null) {
+    if (side === SIDE_TAIL) list.iterateReverse(list.size - count, list.size, visit);
+    else list.iterate(0, count, visit);
+  }
+  for (let i = 0; i < count; i++) list.pop(side, null);
 }

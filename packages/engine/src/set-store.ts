@@ -84,12 +84,19 @@ export class SetStore extends ListStore {
       effects.beginKey(OP_SET_REMOVE, this.index, kbuf, koff, klen, bytes);
     }
     this.beginChange();
-    for (const slot of slots) {
-      const place = this.setRead(slot);
-      if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
-      this.removeAt(1, place);
+    let logged = effects.at;
+    try {
+      for (const slot of slots) {
+        const place = this.setRead(slot);
+        if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+        this.removeAt(1, place);
+        logged = effects.at;
+      }
+    } finally {
+      // What a snapshot still needs may find no memory: the log then has as many members as went.
+      effects.at = logged;
+      this.endElements(kbuf, koff, klen);
     }
-    this.endElements(kbuf, koff, klen);
   }
 
   /** Whether the set found last has a member. */
@@ -170,11 +177,14 @@ export class SetStore extends ListStore {
   }
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
-    if (this.ref === 0 || this.isPacked) {
-      const made = new SetValue(this.keyspace);
-      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(b, o, n));
-      this.putLarge(kbuf, koff, klen, made);
+    if (this.ref !== 0 && !this.isPacked) {
+      (this.value as SetValue).add(buf, off, len);
+      return;
     }
-    (this.value as SetValue).add(buf, off, len);
+    const set = this.filled(new SetValue(this.keyspace), (made) => {
+      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(b, o, n));
+      made.add(buf, off, len);
+    });
+    this.putLarge(kbuf, koff, klen, set);
   }
 }

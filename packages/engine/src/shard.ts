@@ -150,7 +150,10 @@ export class Shard {
     return this.values[this.size(ref)] as AnyValue;
   }
 
-  /** Adds a string. The key must not exist. */
+  // What is added may take the place of the key's record so far, `old` (0 = there is none). That one goes when the new one is there: where
+  // there is no memory, nothing has changed.
+
+  /** Adds a string. The key must not exist, except as `old`. */
   insertString(
     hash: number,
     kbuf: Uint8Array,
@@ -160,15 +163,17 @@ export class Shard {
     voff: number,
     vlen: number,
     expireAt: number,
+    old: number,
   ): void {
     const ref = this.#insert(hash, INLINE_STRING, kbuf, koff, klen, vlen, expireAt, 0);
     copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffset(ref), vlen);
+    if (old !== 0) this.unlink(old);
     this.tidy();
   }
 
   /**
    * Adds an inline value of `vlen` bytes, which may be any: they are to be written at once, and then `tidy` called. Returns its reference. The
-   * key must not exist.
+   * key must not exist, except as `old`.
    */
   insertInline(
     hash: number,
@@ -178,26 +183,36 @@ export class Shard {
     klen: number,
     vlen: number,
     expireAt: number,
+    old: number,
   ): number {
-    return this.#insert(hash, (type << META_TYPE_SHIFT) | META_INLINE, kbuf, koff, klen, vlen, expireAt, 0);
+    const ref = this.#insert(hash, (type << META_TYPE_SHIFT) | META_INLINE, kbuf, koff, klen, vlen, expireAt, 0);
+    if (old !== 0) this.unlink(old);
+    return ref;
   }
 
-  /** Adds a collection. The key must not exist. */
-  insertValue(hash: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue, expireAt: number): void {
-    const slot = this.#freeValues.pop() ?? this.values.length;
+  /** Adds a collection. The key must not exist, except as `old`. */
+  insertValue(
+    hash: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    value: AnyValue,
+    expireAt: number,
+    old: number,
+  ): void {
+    const slot = this.#freeValues.at(-1) ?? this.values.length;
+    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
+    this.#freeValues.pop();
     this.values[slot] = value;
     this.valueBytes += value.bytes;
     if (this.capture !== null) value.snapshotEpoch = this.capture.epoch;
-    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
+    if (old !== 0) this.unlink(old);
     this.tidy();
   }
 
   /** Puts a collection in the place of an inline value; key (given once more) and expiry stay. */
   enlarge(ref: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue): void {
-    const hash = this.hash(ref);
-    const expireAt = this.expireAt(ref);
-    this.unlink(ref);
-    this.insertValue(hash, kbuf, koff, klen, value, expireAt);
+    this.insertValue(this.hash(ref), kbuf, koff, klen, value, this.expireAt(ref), ref);
   }
 
   /** Overwrites a string's value in place when the record's bytes stay the same; false when it must be inserted anew. */
@@ -219,6 +234,16 @@ export class Shard {
    */
   resize(ref: number, vlen: number): number {
     return this.#hasRoom(ref, vlen) ? ref : this.#insertResized(ref, vlen);
+  }
+
+  /** The same for less bytes: where there is no memory to write it anew, the record keeps its size. */
+  shrink(ref: number, vlen: number): number {
+    try {
+      return this.resize(ref, vlen);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return ref;
+    }
   }
 
   /** To be called before a collection of this shard changes: a snapshot being made may still need it as it is. */
@@ -275,10 +300,18 @@ export class Shard {
     this.#reset();
   }
 
-  /** After a record was written completely: the steps that may move records, this one included. References held before are void. */
+  /**
+   * After a record was written completely: the steps that may move records, this one included. References held before are void. Where there
+   * is no memory for such a step, it waits for a later write.
+   */
   tidy(): void {
-    if (this.count > this.bucketCount) this.#split();
-    if (this.arena.sparse) this.evacuate(EVACUATE_PER_WRITE);
+    if (this.count <= this.bucketCount && !this.arena.sparse) return;
+    try {
+      if (this.count > this.bucketCount) this.#split();
+      if (this.arena.sparse) this.evacuate(EVACUATE_PER_WRITE);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
   }
 
   /**
@@ -371,10 +404,11 @@ export class Shard {
     const w = at >>> 2;
     const meta = m[w + 2];
     const bytes = recordBytes(meta, m[w + 3]);
+    const isDead = (meta & META_DEAD) !== 0;
+    const to = isDead ? 0 : this.arena.alloc(bytes);
     this.arena.evacuateAt = at + bytes;
-    if ((meta & META_DEAD) !== 0) return;
+    if (isDead) return;
     const from = (c << CHUNK_SHIFT) | (at >>> 3);
-    const to = this.arena.alloc(bytes);
     const target = this.arena.words[to >>> CHUNK_SHIFT];
     target.set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
     this.#relink(from, to);

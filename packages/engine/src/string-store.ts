@@ -43,8 +43,19 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
     op: number = OP_SET,
   ): void {
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(op, this.index, kbuf, koff, klen, 9 + vlen);
+      if (expireAtMs === 0) {
+        effects.u8(0);
+      } else {
+        effects.u8(1);
+        effects.i64(expireAtMs);
+      }
+      effects.raw(vbuf, voff, vlen);
+    }
     this.#put(kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
-    this.#logSet(op, kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
   }
 
@@ -65,7 +76,7 @@ export class StringStore extends KeyStore {
       effects.begin(OP_MSET, bytes);
       effects.u8(this.index);
     }
-    const countAt = effects.pos;
+    const countAt = effects.at;
     if (effects.enabled) effects.u32(0);
     let i = first;
     try {
@@ -101,9 +112,15 @@ export class StringStore extends KeyStore {
     const before = ref === 0 ? 0 : this.#safeInteger(ref);
     const sum = before + delta;
     if (!Number.isSafeInteger(sum)) return Number.NaN;
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(delta < 0 ? OP_DECR : OP_INCR, this.index, kbuf, koff, klen, 8);
+      effects.i64(Math.abs(delta));
+    }
     const at = this.#formatInteger(sum);
     this.#storeDigits(kbuf, koff, klen, at, DIGITS_END - at);
-    this.#logIncr(kbuf, koff, klen, delta < 0 ? OP_DECR : OP_INCR, Math.abs(delta));
+    if (effects.enabled) effects.end();
+    this.modified(kbuf, koff, klen);
     return sum;
   }
 
@@ -115,22 +132,28 @@ export class StringStore extends KeyStore {
     if (before === null) return "notint";
     const sum = before + delta;
     if (sum < INT64_MIN || sum > INT64_MAX) return "overflow";
+    const { effects } = this.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(delta < 0n ? OP_DECR : OP_INCR, this.index, kbuf, koff, klen, 8);
+      effects.big64(delta < 0n ? -delta : delta);
+    }
     const text = sum.toString();
     for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);
     this.#storeDigits(kbuf, koff, klen, 0, text.length);
-    this.#logIncr(kbuf, koff, klen, delta < 0n ? OP_DECR : OP_INCR, delta < 0n ? -delta : delta);
+    if (effects.enabled) effects.end();
+    this.modified(kbuf, koff, klen);
     return sum;
   }
 
   /** Appends to the key's string (made when there is none) and returns its new length. The caller has checked the limit. */
   append(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): number {
-    const length = this.#writeAt(kbuf, koff, klen, -1, vbuf, voff, vlen);
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_APPEND, this.index, kbuf, koff, klen, vlen);
       effects.raw(vbuf, voff, vlen);
-      effects.end();
     }
+    const length = this.#writeAt(kbuf, koff, klen, -1, vbuf, voff, vlen);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
     return length;
   }
@@ -145,14 +168,14 @@ export class StringStore extends KeyStore {
     voff: number,
     vlen: number,
   ): number {
-    const length = this.#writeAt(kbuf, koff, klen, offset, vbuf, voff, vlen);
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_SETRANGE, this.index, kbuf, koff, klen, 4 + vlen);
       effects.u32(offset);
       effects.raw(vbuf, voff, vlen);
-      effects.end();
     }
+    const length = this.#writeAt(kbuf, koff, klen, offset, vbuf, voff, vlen);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
     return length;
   }
@@ -184,27 +207,25 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
     token: number,
   ): void {
-    this.#put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_LOCK, this.index, kbuf, koff, klen, 16 + olen);
       effects.i64(expireAtMs);
       effects.i64(token);
       effects.raw(obuf, ooff, olen);
-      effects.end();
     }
+    this.#put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
   }
 
   /** Frees a lock that `owner` holds: 1, else 0. */
   unlock(kbuf: Uint8Array, koff: number, klen: number, obuf: Uint8Array, ooff: number, olen: number): number {
     if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
-    this.shard.unlink(this.ref);
     const { effects } = this.keyspace;
-    if (effects.enabled) {
-      effects.beginKey(OP_UNLOCK, this.index, kbuf, koff, klen, 0);
-      effects.end();
-    }
+    if (effects.enabled) effects.beginKey(OP_UNLOCK, this.index, kbuf, koff, klen, 0);
+    this.shard.unlink(this.ref);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
     return 1;
   }
@@ -220,13 +241,13 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
   ): number {
     if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
-    this.shard.setExpiry(this.ref, expireAtMs);
     const { effects } = this.keyspace;
     if (effects.enabled) {
       effects.beginKey(OP_EXTEND_LOCK, this.index, kbuf, koff, klen, 8);
       effects.i64(expireAtMs);
-      effects.end();
     }
+    this.shard.setExpiry(this.ref, expireAtMs);
+    if (effects.enabled) effects.end();
     this.modified(kbuf, koff, klen);
     return 1;
   }
@@ -256,43 +277,8 @@ export class StringStore extends KeyStore {
         if (expireAt !== 0) shard.rewriteExpiry(ref, expireAt);
         return;
       }
-      shard.unlink(ref);
     }
-    shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt);
-  }
-
-  #logSet(
-    op: number,
-    kbuf: Uint8Array,
-    koff: number,
-    klen: number,
-    vbuf: Uint8Array,
-    voff: number,
-    vlen: number,
-    expireAt: number,
-  ): void {
-    const { effects } = this.keyspace;
-    if (!effects.enabled) return;
-    effects.beginKey(op, this.index, kbuf, koff, klen, 9 + vlen);
-    if (expireAt === 0) {
-      effects.u8(0);
-    } else {
-      effects.u8(1);
-      effects.i64(expireAt);
-    }
-    effects.raw(vbuf, voff, vlen);
-    effects.end();
-  }
-
-  #logIncr(kbuf: Uint8Array, koff: number, klen: number, op: number, magnitude: number | bigint): void {
-    const { effects } = this.keyspace;
-    if (effects.enabled) {
-      effects.beginKey(op, this.index, kbuf, koff, klen, 8);
-      if (typeof magnitude === "number") effects.i64(magnitude);
-      else effects.big64(magnitude);
-      effects.end();
-    }
-    this.modified(kbuf, koff, klen);
+    shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
   }
 
   /** Stores `length` bytes of #digits as the value; the expiry stays. The key was located. */
@@ -301,8 +287,7 @@ export class StringStore extends KeyStore {
     const ref = this.ref;
     if (ref !== 0 && shard.overwrite(ref, this.#digits, at, length)) return;
     const expireAt = ref === 0 ? 0 : shard.expireAt(ref);
-    if (ref !== 0) shard.unlink(ref);
-    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, at, length, expireAt);
+    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, at, length, expireAt, ref);
   }
 
   /** Writes at `offset`, -1 = behind the end; returns the new length. */
@@ -320,7 +305,7 @@ export class StringStore extends KeyStore {
     const before = ref === 0 ? 0 : shard.size(ref);
     const at = offset < 0 ? before : offset;
     const length = Math.max(before, at + vlen);
-    if (ref === 0) ref = shard.insertInline(this.hash, TYPE_STRING, kbuf, koff, klen, length, 0);
+    if (ref === 0) ref = shard.insertInline(this.hash, TYPE_STRING, kbuf, koff, klen, length, 0, 0);
     else if (length > before) ref = shard.resize(ref, length);
     const bytes = shard.bytesOf(ref);
     const valueAt = shard.valueOffset(ref);

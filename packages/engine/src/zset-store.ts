@@ -108,16 +108,19 @@ export class ZsetStore extends SetStore {
     const { effects } = this.keyspace;
     const end = first + count;
     let gone = 0;
-    for (let i = first; i < end; i++) {
-      const place = this.#find(buf, off[i], len[i]);
-      if (place === 0) continue;
-      if (gone === 0) this.#begin(OP_ZSET_REMOVE, kbuf, koff, klen, len, i, end, 1, 0);
-      if (this.isPacked) this.removeElements(place, 2);
-      else this.#zset.delete(place);
-      if (effects.enabled) effects.blob(buf, off[i], len[i]);
-      gone++;
+    try {
+      for (let i = first; i < end; i++) {
+        const place = this.#find(buf, off[i], len[i]);
+        if (place === 0) continue;
+        if (gone === 0) this.#begin(OP_ZSET_REMOVE, kbuf, koff, klen, len, i, end, 1, 0);
+        if (this.isPacked) this.removeElements(place, 2);
+        else this.#zset.delete(place);
+        if (effects.enabled) effects.blob(buf, off[i], len[i]);
+        gone++;
+      }
+    } finally {
+      if (gone > 0) this.endElements(kbuf, koff, klen);
     }
-    if (gone > 0) this.endElements(kbuf, koff, klen);
     return gone;
   }
 
@@ -130,12 +133,27 @@ export class ZsetStore extends SetStore {
         bytes += 4 + len;
       });
       effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, bytes);
-      this.zsetEach(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
     }
     this.beginChange();
-    if (this.isPacked) this.#removePackedRanks(from, to);
-    else for (let left = to - from; left > 0; left--) this.#zset.deleteAt(from);
-    this.endElements(kbuf, koff, klen);
+    if (this.isPacked) {
+      if (effects.enabled) this.zsetEach(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
+      this.#removePackedRanks(from, to);
+      this.endElements(kbuf, koff, klen);
+      return;
+    }
+    let logged = effects.at;
+    try {
+      for (let left = to - from; left > 0; left--) {
+        this.zsetRead(from);
+        if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+        this.#zset.deleteAt(from);
+        logged = effects.at;
+      }
+    } finally {
+      // What a snapshot still needs may find no memory: the log then has as many members as went.
+      effects.at = logged;
+      this.endElements(kbuf, koff, klen);
+    }
   }
 
   /** Leaves the member at a rank, 0 .. collectionSize - 1, of the sorted set found last in valueBuf, valueOff, valueLen; returns its score. */
@@ -290,8 +308,8 @@ export class ZsetStore extends SetStore {
         addEntries(to, this.packedAt, 1);
         return;
       }
-      this.#enlarge(kbuf, koff, klen);
-      this.#hash = this.#zset.hashOf(buf, off, len);
+      this.#enlarge(kbuf, koff, klen, buf, off, len, score);
+      return;
     }
     this.#zset.add(this.#hash, buf, off, len, score);
   }
@@ -332,13 +350,21 @@ export class ZsetStore extends SetStore {
     this.removeElements(this.packedAt + moved, 2);
   }
 
-  #enlarge(kbuf: Uint8Array, koff: number, klen: number): void {
-    const zset = new ZsetValue(this.keyspace);
-    if (this.ref !== 0) {
-      this.zsetEach(0, this.collectionSize, false, (buf, off, len, score) =>
-        zset.add(zset.hashOf(buf, off, len), buf, off, len, score),
-      );
-    }
+  /** Makes the sorted set a large one, with one more member. */
+  #enlarge(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    score: number,
+  ): void {
+    const zset = this.filled(new ZsetValue(this.keyspace), (made) => {
+      const add: ScoreVisitor = (b, o, n, s) => made.add(made.hashOf(b, o, n), b, o, n, s);
+      if (this.ref !== 0) this.zsetEach(0, this.collectionSize, false, add);
+      add(buf, off, len, score);
+    });
     this.putLarge(kbuf, koff, klen, zset);
   }
 

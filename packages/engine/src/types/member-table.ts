@@ -242,6 +242,11 @@ export class MemberTable {
     return bottom;
   }
 
+  /** Whether a frozen copy still reads the table's chunks. */
+  get isFrozen(): boolean {
+    return this.#frozen !== null;
+  }
+
   /** See Collection.freeze. */
   freeze(): FrozenMembers {
     this.#frozen = new FrozenMembers(this.#arena, this.#chunks);
@@ -438,10 +443,15 @@ export class MemberTable {
     }
   }
 
-  /** Looks at a few records of chunks that are mostly dead and moves out the live ones. */
+  /** Looks at a few records of chunks that are mostly dead and moves out the live ones. Where there is no memory for that, it waits. */
   #evacuate(): void {
     const arena = this.#arena;
-    for (let n = 0; n < EVACUATE_PER_CHANGE && (arena.evacuating >= 0 || arena.nextSparse()); n++) this.#evacuateOne();
+    try {
+      for (let n = 0; n < EVACUATE_PER_CHANGE && (arena.evacuating >= 0 || arena.nextSparse()); n++)
+        this.#evacuateOne();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
   }
 
   /** Moving the last live record drops the chunk, and that ends its evacuation. */

@@ -79,6 +79,7 @@ export class ZsetValue implements Collection {
 
   /** Deletes the member at a rank, 0 .. size-1. */
   deleteAt(rank: number): void {
+    if (this.#table.isFrozen) this.#table.keep(this.at(rank));
     this.#tree.deleteAt(rank);
     this.#table.remove(this.#tree.outRef);
   }

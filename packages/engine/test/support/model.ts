@@ -159,6 +159,19 @@ export class Driver {
     }
   }
 
+  /** Makes the model say what the keyspace holds: after an operation that was made to fail. */
+  reload(): void {
+    const db = this.keyspace.db(0);
+    this.model.clear();
+    const keys: Buffer[] = [];
+    db.forEachKey((buf, off, len) => keys.push(Buffer.from(buf.subarray(off, off + len))));
+    for (const key of keys) {
+      const type = db.lookup(key, 0, key.length);
+      const { expireAt } = db;
+      this.model.set(key.toString(), { ...readValue(db, type), expireAt });
+    }
+  }
+
   /** Compares everything, both ways. */
   checkAll(): void {
     for (const k of [...this.model.keys()]) this.check(k);
@@ -179,6 +192,29 @@ export function same(key: string, what: string, real: unknown, expected: unknown
       ? `${v.length} bytes, sha1 ${createHash("sha1").update(v).digest("hex")}`
       : String(v);
   throw new Error(`${key} ${what}: ${short(real)}, expected ${short(expected)}`);
+}
+
+/** The value found last, of any type. */
+function readValue(db: Database, type: number): ModelValue {
+  if (type === TYPE_STRING) return { type, data: textAt(db.valueBuf, db.valueOff, db.valueLen) };
+  if (type === TYPE_LIST) {
+    const data: string[] = [];
+    db.listRange(0, db.collectionSize, (buf, off, len) => data.push(textAt(buf, off, len)));
+    return { type, data };
+  }
+  if (type === TYPE_SET) {
+    const data = new Set<string>();
+    db.setEach((buf, off, len) => data.add(textAt(buf, off, len)));
+    return { type, data };
+  }
+  if (type === TYPE_HASH) {
+    const data = new Map<string, string>();
+    db.hashEach((buf, foff, flen, voff, vlen) => data.set(textAt(buf, foff, flen), textAt(buf, voff, vlen)));
+    return { type, data };
+  }
+  const data = new Map<string, number>();
+  db.zsetEach(0, db.collectionSize, false, (buf, off, len, score) => data.set(textAt(buf, off, len), score));
+  return { type: TYPE_ZSET, data };
 }
 
 const bytes = (s: string): Buffer => Buffer.from(s, "latin1");

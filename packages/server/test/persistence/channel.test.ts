@@ -88,6 +88,7 @@ test("an entry that the format has no room for is never acknowledged", async () 
   });
   const { effects } = opened.keyspace;
   effects.begin(1, 100_000_000);
+  effects.end();
   // Only said to be so long: a gigabyte would take too much time to fill.
   effects.pos = effects.start + 2 ** 30;
   opened.persistence.commit(Date.now());
