@@ -15,6 +15,8 @@ export interface CommandContext {
   row: CommandRow;
   /** Inside EXEC: a blocking command answers at once as if its time were up. */
   denyBlocking: boolean;
+  /** What relative times count from; absent: the keyspace's clock. Import has it, whose keyspace's clock stands still so that nothing expires. */
+  readonly relativeToMs?: number;
 }
 
 /** State of one connection that commands read and change. It knows no socket. */

@@ -5,7 +5,7 @@ import { lookupAt } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, invalidExpire, unsupportedOption } from "./errors.js";
 import { READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
-import { EXPIRE_AT_MAX_MS } from "./set-options.js";
+import { EXPIRE_AT_MAX_MS, startOfRelative } from "./set-options.js";
 
 const NX = 1;
 const XX = 2;
@@ -84,7 +84,7 @@ function allows(flags: number, current: number, at: number): boolean {
 /** Argument 2 as absolute ms; it may lie in the past. NaN after an error reply. */
 function whenArg(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): number {
   const r = ctx.request;
-  const now = relative ? ctx.keyspace.nowMs : 0;
+  const now = relative ? startOfRelative(ctx) : 0;
   const safe = parseSafeInt(r.buf, r.off[2], r.len[2]);
   if (!Number.isNaN(safe)) return Math.min(safe * unitMs + now, EXPIRE_AT_MAX_MS);
   const value = parseInt64(r.buf, r.off[2], r.len[2]);

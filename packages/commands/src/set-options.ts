@@ -70,9 +70,14 @@ export function isAbsolute(flags: number): boolean {
 export function expireAtArg(ctx: CommandContext, i: number, unitMs: 1 | 1000, relative: boolean): number {
   const r = ctx.request;
   const safe = parseSafeInt(r.buf, r.off[i], r.len[i]);
-  const now = relative ? ctx.keyspace.nowMs : 0;
+  const now = relative ? startOfRelative(ctx) : 0;
   if (safe > 0) return Math.min(safe * unitMs + now, EXPIRE_AT_MAX_MS);
   return rareExpireAt(ctx, i, BigInt(unitMs), BigInt(now));
+}
+
+/** What relative times count from, in ms since 1970. */
+export function startOfRelative(ctx: CommandContext): number {
+  return ctx.relativeToMs ?? ctx.keyspace.nowMs;
 }
 
 /** What is not a positive safe integer: an error, or so far away that it becomes the latest expiry. */

@@ -378,7 +378,7 @@ function isLarge(request: Request): boolean {
 }
 
 /** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores, or more than the log takes as one entry. */
-function largeProblem(row: TableRow, request: Request): string {
+export function largeProblem(row: TableRow, request: Request): string {
   let bytes = 0;
   for (let i = 0; i < request.argc; i++) bytes += request.len[i] as number;
   if (bytes > ENTRY_BYTES_MAX && (row.bits & WRITE) !== 0) return ERR.requestTooLarge;

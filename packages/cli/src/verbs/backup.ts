@@ -1,7 +1,7 @@
 /** `hearthkv backup`: a checked copy of a data directory, also of one in use. */
 import { Command } from "commander";
 import { ProgressBar } from "../progress.js";
-import { withTools } from "../tool.js";
+import { exitOnSignals, withTools } from "../tool.js";
 
 /** The verb, to be added to the program. */
 export function backupCommand(): Command {
@@ -16,6 +16,7 @@ export function backupCommand(): Command {
 async function backup(dir: string, target: string, { digest }: { readonly digest: boolean }): Promise<void> {
   const bar = new ProgressBar("copying");
   const onProgress = (fraction: number) => bar.show(fraction);
+  exitOnSignals();
   const done = await withTools((tools) => tools.backupDirectory(dir, target, { digest, onProgress })).finally(() => {
     bar.clear();
   });

@@ -1,8 +1,9 @@
 /** `hearthkv import`: a new data directory of an exported file, or of Redis's append-only file. */
 import { statSync } from "node:fs";
 import { Command, Option } from "commander";
+import type { CutEnd } from "../append-only-file.js";
 import { UsageError } from "../errors.js";
-import { withTools } from "../tool.js";
+import { exitOnSignals, withTools } from "../tool.js";
 
 type Format = "jsonl" | "bson" | "aof";
 
@@ -28,12 +29,18 @@ async function runImport(file: string, dir: string, flags: { readonly format?: F
   const format = flags.format ?? ENDINGS[/[^.]*$/.exec(file)?.[0] ?? ""];
   if (format === undefined) throw new UsageError(`--format is needed: the ending of ${file} does not tell it`);
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw new UsageError(`${file} is no file`);
+  exitOnSignals();
   const { keys, digest } = await withTools(async (tools) => {
     if (format === "aof") {
       const { readAppendOnlyFile } = await import("../append-only-file.js"); // here, so that a server does not load it
-      return tools.importCommands(dir, readAppendOnlyFile(file));
+      return tools.importCommands(dir, readAppendOnlyFile(file, tellCut));
     }
     return tools.importDump(file, dir, format);
   });
   process.stdout.write(`keys: ${keys}\ndigest: ${digest}\n`);
+}
+
+function tellCut({ file: name, offset, bytes, inside }: CutEnd): void {
+  const what = `${name} ends inside ${inside}: its last ${bytes} bytes, from offset ${offset} on, are left out`;
+  process.stderr.write(`hearthkv: ${what}\n`);
 }

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { UsageError } from "../errors.js";
 import { wholeNumber } from "../serve/values.js";
 import { timeOrMs } from "../time.js";
-import { withTools } from "../tool.js";
+import { exitOnSignals, withTools } from "../tool.js";
 
 interface RestoreFlags {
   readonly toSequence?: string;
@@ -27,6 +27,7 @@ export function restoreCommand(): Command {
 
 async function restore(dir: string, target: string, flags: RestoreFlags): Promise<void> {
   const point = readPoint(flags);
+  exitOnSignals();
   const { sequence, recovered } = await withTools((tools) => tools.restoreDirectory(dir, target, point));
   process.stdout.write(`restored to sequence ${sequence}\nkeys: ${recovered.keys}\ndigest: ${recovered.digest}\n`);
 }

@@ -9,7 +9,7 @@
 import { fileNames, frozenDisk, readSegment } from "@hearthkv/durability";
 import { type CheckReport, checkDirectory } from "./check.js";
 import { copyFiles } from "./copy-files.js";
-import { DataError, dataFolderNames, requireEmptyTarget } from "./data-folder.js";
+import { DataError, dataFolderNames, makeDataFolder } from "./data-folder.js";
 
 export interface BackupOptions {
   /** Load the copy and give its digest. Default true. */
@@ -25,8 +25,8 @@ export interface BackupResult {
 }
 
 /**
- * Throws ToolError where there is no data or the target is in use, DataError where the copy is not whole (it is left for inspection),
- * StorageError io.
+ * Throws ToolError where there is no data or the target is in use, DataError where the copy is not whole, StorageError io: there is
+ * no copy then.
  */
 export async function backupDirectory(
   path: string,
@@ -34,7 +34,10 @@ export async function backupDirectory(
   options: BackupOptions = {},
 ): Promise<BackupResult> {
   dataFolderNames(path);
-  requireEmptyTarget(target);
+  return await makeDataFolder(target, async (copy) => await copyInto(copy, path, options));
+}
+
+async function copyInto(copy: string, path: string, options: BackupOptions): Promise<BackupResult> {
   const frozen = frozenDisk(path);
   try {
     const names = frozen.list().filter((name) => name !== fileNames.MANIFEST);
@@ -43,8 +46,8 @@ export async function backupDirectory(
       const bytes = name === fileNames.WAL_CURRENT ? wholeEntries() : frozen.size(name);
       return { name, as: name, bytes };
     });
-    copyFiles(frozen, files, target, options.onProgress);
-    const { problems, recovered } = await checkDirectory(target, { strict: true, digest: options.digest ?? true });
+    await copyFiles(frozen, files, copy, options.onProgress);
+    const { problems, recovered } = await checkDirectory(copy, { strict: true, digest: options.digest ?? true });
     if (recovered === null || problems.length > 0) {
       throw new DataError(`the copy is not whole: ${problems.map(({ message }) => message).join("; ")}`);
     }

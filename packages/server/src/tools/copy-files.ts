@@ -1,5 +1,4 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Directory, fileNames, realDisk, StorageError, writeFully } from "@hearthkv/durability";
 
 const COPY_BYTES = 1024 * 1024;
@@ -15,30 +14,32 @@ export interface FileCopy {
  * Makes a data directory at `target` of the manifest of `from` and parts of its files. Everything is synced, and the manifest comes last:
  * what an interruption leaves has none, so that nobody starts on it. Throws StorageError io.
  */
-export function copyFiles(
+export async function copyFiles(
   from: Directory,
   files: readonly FileCopy[],
   target: string,
   onProgress: (fraction: number) => void = () => {},
-): void {
+): Promise<void> {
   const to = realDisk(target);
   const { MANIFEST } = fileNames;
   const all = [...files, { name: MANIFEST, as: MANIFEST, bytes: from.size(MANIFEST) }];
   const total = all.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   for (const file of all) {
-    copyFile(from, to, file, (bytes) => {
+    await copyFile(from, to, file, (bytes) => {
       done += bytes;
       onProgress(done / total);
     });
     to.syncDirectory();
   }
-  const parent = openSync(dirname(resolve(target)), "r");
-  fsyncSync(parent);
-  closeSync(parent);
 }
 
-function copyFile(from: Directory, to: Directory, file: FileCopy, onBytes: (count: number) => void): void {
+async function copyFile(
+  from: Directory,
+  to: Directory,
+  file: FileCopy,
+  onBytes: (count: number) => void,
+): Promise<void> {
   const source = from.open(file.name, "read");
   const copy = to.open(file.as, "create");
   try {
@@ -50,6 +51,7 @@ function copyFile(from: Directory, to: Directory, file: FileCopy, onBytes: (coun
       writeFully(to, copy, file.as, buffer, 0, count);
       at += count;
       onBytes(count);
+      await nextTurn(); // Signals get their turn.
     }
     to.fdatasync(copy);
   } finally {

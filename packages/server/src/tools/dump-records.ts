@@ -6,8 +6,11 @@ import {
   type Described,
   type DescribedEntry,
   describeSlice,
+  KEY_BYTES_MAX,
   type Keyspace,
   SIDE_TAIL,
+  STRING_BYTES_MAX,
+  TYPE_NONE,
   TYPE_STRING,
   typeName,
 } from "@hearthkv/engine";
@@ -66,51 +69,73 @@ function* partsOf(db: Database, key: Buffer): Generator<Described> {
   } while (cursor >= 0);
 }
 
-/** Puts a record into a keyspace. Throws DataError where it makes no sense. */
+/**
+ * Puts a record into a keyspace whose clock stands at 0. Throws DataError where it makes no sense: also for a key, a field or a member that is
+ * there already, since one of the two would be lost.
+ */
 export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
   const { key, type, expireAt, continues, value } = record;
-  if (!(record.db >= 0 && record.db < DATABASES)) throw new DataError(`there is no database ${record.db}`);
+  if (!(Number.isInteger(record.db) && record.db >= 0 && record.db < DATABASES)) {
+    throw new DataError(`there is no database ${record.db}`);
+  }
+  if (key.length > KEY_BYTES_MAX) throw new DataError(`a key of ${key.length} bytes: ${KEY_BYTES_MAX} is the most`);
   const db = keyspace.db(record.db);
+  const existing = db.lookup(key, 0, key.length);
+  if (!continues && existing !== TYPE_NONE) throw new DataError("the key was there already");
+  if (continues && typeName(existing) !== type) throw new DataError(`more of a ${type} follows where there is none`);
+  if (continues && expireAt !== db.expireAt) throw new DataError("expireAt is another one than in the part before");
+  putValue(db, key, type, value);
+  if (!continues && expireAt !== 0) db.setExpire(key, 0, key.length, expireAt);
+}
+
+/** Makes the value of the key that was looked up last, or adds to it. */
+function putValue(db: Database, key: Buffer, type: string, value: Described): void {
   const k = [key, 0, key.length] as const;
-  const existing = typeName(db.lookup(...k));
-  if (!continues) db.remove(...k);
-  else if (existing !== type) throw new DataError(`more of a ${type} follows where there is none`);
   switch (type) {
     case "string": {
       const bytes = asBytes(value);
-      if (continues) db.append(...k, bytes, 0, bytes.length);
-      else db.setString(...k, bytes, 0, bytes.length, 0);
-      break;
+      if (db.lookup(...k) === TYPE_NONE) db.setString(...k, bytes, 0, bytes.length, 0);
+      else if (db.valueLen + bytes.length > STRING_BYTES_MAX) throw tooLong(db.valueLen + bytes.length);
+      else db.append(...k, bytes, 0, bytes.length);
+      return;
     }
     case "list":
       db.listPush(...k, SIDE_TAIL, ...asRanges(asList(value).map(asBytes)));
-      break;
-    case "set":
-      db.setAdd(...k, ...asRanges(asList(value).map(asBytes)));
-      break;
-    case "hash":
-      putPairs(db, key, asPairs(value));
-      break;
+      return;
+    case "set": {
+      const members = asList(value).map(asBytes);
+      requireAdded(db.setAdd(...k, ...asRanges(members)), members.length);
+      return;
+    }
+    case "hash": {
+      const pairs = asPairs(value);
+      const [buf, off, len] = asRanges(pairs.flat().map(asBytes));
+      requireAdded(db.hashSet(...k, buf, off, len, 0, pairs.length), pairs.length);
+      return;
+    }
     case "zset": {
       const pairs = asPairs(value);
       const scores = pairs.map(([, score]) => asScore(score));
       // Members have every other place, as in ZADD.
       const [buf, off, len] = asRanges(pairs.flatMap(([member]) => [asBytes(member), Buffer.alloc(0)]));
-      db.zsetAdd(...k, scores, buf, off, len, 0, pairs.length, 0);
-      break;
+      requireAdded(db.zsetAdd(...k, scores, buf, off, len, 0, pairs.length, 0), pairs.length);
+      return;
     }
     default:
       throw new DataError(`there is no type "${type}"`);
   }
-  if (!continues && expireAt !== 0) db.setExpire(...k, expireAt);
 }
 
-function putPairs(db: Database, key: Buffer, pairs: readonly (readonly Described[])[]): void {
-  const [buf, off, len] = asRanges(pairs.flat().map(asBytes));
-  db.hashSet(key, 0, key.length, buf, off, len, 0, pairs.length);
+function requireAdded(added: number, given: number): void {
+  if (added !== given) throw new DataError("a member or field is there twice");
+}
+
+function tooLong(bytes: number): DataError {
+  return new DataError(`a value of ${bytes} bytes: ${STRING_BYTES_MAX} is the most`);
 }
 
 function asBytes(value: Described | undefined): Buffer {
+  if (Buffer.isBuffer(value) && value.length > STRING_BYTES_MAX) throw tooLong(value.length);
   if (Buffer.isBuffer(value)) return value;
   throw new DataError("bytes are expected in a value");
 }

@@ -22,9 +22,15 @@ function bytesToJson(bytes: Buffer): Json {
   return Buffer.from(text, "utf8").equals(bytes) ? text : { base64: bytes.toString("base64") };
 }
 
-/** The bytes that stand in a JSON document; null where it is none of the two forms. */
+/** The bytes that stand in a JSON document; null where it is none of the two forms, to the letter: half a surrogate pair is no text. */
 export function bytesFromJson(value: unknown): Buffer | null {
-  if (typeof value === "string") return Buffer.from(value, "utf8");
-  if (typeof value !== "object" || value === null || !("base64" in value)) return null;
-  return typeof value.base64 === "string" ? Buffer.from(value.base64, "base64") : null;
+  if (typeof value === "string") {
+    const bytes = Buffer.from(value, "utf8");
+    return bytes.toString("utf8") === value ? bytes : null;
+  }
+  if (typeof value !== "object" || value === null || !("base64" in value) || Object.keys(value).length !== 1)
+    return null;
+  if (typeof value.base64 !== "string") return null;
+  const bytes = Buffer.from(value.base64, "base64");
+  return bytes.toString("base64") === value.base64 ? bytes : null;
 }

@@ -20,7 +20,7 @@ import {
 } from "@hearthkv/durability";
 import { type CheckReport, checkDirectory } from "./check.js";
 import { copyFiles } from "./copy-files.js";
-import { DataError, dataFolderNames, requireEmptyTarget } from "./data-folder.js";
+import { DataError, dataFolderNames, makeDataFolder } from "./data-folder.js";
 
 /** The last entry to be there; or the last one before the first that is later than a time (milliseconds since 1970). */
 export type RestorePoint = { readonly sequence: number } | { readonly timeMs: number };
@@ -32,11 +32,15 @@ export interface RestoreResult {
 }
 
 /**
- * Throws ToolError where there is no data or the target is in use, DataError where the point cannot be reached, StorageError io.
+ * Throws ToolError where there is no data or the target is in use, DataError where the point cannot be reached, StorageError io: nothing is
+ * made then.
  */
 export async function restoreDirectory(path: string, target: string, point: RestorePoint): Promise<RestoreResult> {
   dataFolderNames(path);
-  requireEmptyTarget(target);
+  return await makeDataFolder(target, async (made) => await restoreInto(made, path, point));
+}
+
+async function restoreInto(made: string, path: string, point: RestorePoint): Promise<RestoreResult> {
   const frozen = frozenDisk(path);
   try {
     if (!frozen.exists(fileNames.MANIFEST)) throw new DataError(`${path} has no ${fileNames.MANIFEST}`);
@@ -46,8 +50,8 @@ export async function restoreDirectory(path: string, target: string, point: Rest
     const segments = history.segmentsFor(snapshot?.walPos ?? 0, sequence);
     const copies =
       snapshot === null ? [] : [{ name: snapshot.name, as: snapshot.name, bytes: frozen.size(snapshot.name) }];
-    copyFiles(frozen, [...copies, ...segments], target);
-    const { problems, recovered } = await checkDirectory(target, { strict: true });
+    await copyFiles(frozen, [...copies, ...segments], made);
+    const { problems, recovered } = await checkDirectory(made, { strict: true });
     if (recovered?.lastSequence !== sequence || problems.length > 0) {
       throw new DataError(`the restored directory is not whole: ${problems.map(({ message }) => message).join("; ")}`);
     }
