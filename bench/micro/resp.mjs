@@ -8,7 +8,7 @@ const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 
 /** Feeds the requests in chunks of `chunkBytes`, and finds all of them. */
 function decoding(commands, chunkBytes = Number.POSITIVE_INFINITY, bytes = encoded(commands)) {
-  const decoder = new RequestDecoder({ ...defaultLimits, authenticated: true });
+  const decoder = new RequestDecoder({ ...defaultLimits, open: true });
   const chunks = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
   const run = () => {

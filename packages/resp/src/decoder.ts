@@ -42,7 +42,7 @@ export class RequestDecoder {
   readonly request = new Request();
   /** Error reply after ERROR, log line after SECURITY. */
   error = "";
-  /** Whether the client may send more than a few small arguments; set it on AUTH. */
+  /** Whether the client has authenticated, or came when the server was open; set it on AUTH. Others may send only a few small arguments. */
   authenticated: boolean;
   #limits: DecoderLimits;
   #pending: PendingRequest;
@@ -58,8 +58,17 @@ export class RequestDecoder {
   /** @param limits read at every request, so changes of a shared object apply at once. */
   constructor(limits: DecoderLimits) {
     this.#limits = limits;
-    this.authenticated = limits.authenticated;
+    this.authenticated = limits.open;
     this.#pending = new PendingRequest(this.request, limits);
+  }
+
+  /** Nothing more is taken from the client: `next` says ERROR or SECURITY. */
+  get failed(): boolean {
+    return this.#failed !== MORE;
+  }
+
+  get #trusted(): boolean {
+    return this.authenticated || this.#limits.open;
   }
 
   /** Bytes kept for this connection: an unfinished request, and what was stashed. */
@@ -119,8 +128,9 @@ export class RequestDecoder {
     const end = this.#end;
     let p = this.#pos;
     if (p >= end || buf[p] !== STAR) return false;
-    const argsMax = this.authenticated ? this.#limits.maxArgs : MAX_ARGS_UNAUTHENTICATED;
-    const bulkBytesMax = this.authenticated ? this.#limits.maxBulkBytes : MAX_BULK_BYTES_UNAUTHENTICATED;
+    const trusted = this.#trusted;
+    const argsMax = trusted ? this.#limits.maxArgs : MAX_ARGS_UNAUTHENTICATED;
+    const bulkBytesMax = trusted ? this.#limits.maxBulkBytes : MAX_BULK_BYTES_UNAUTHENTICATED;
 
     let argc = 0;
     let digitsFrom = ++p;
@@ -167,7 +177,7 @@ export class RequestDecoder {
   #takePending(): DecoderStatus {
     const pending = this.#pending;
     while (this.#pos < this.#end) {
-      const outcome = pending.take(this.#chunk, this.#pos, this.#end, this.authenticated);
+      const outcome = pending.take(this.#chunk, this.#pos, this.#end, this.#trusted);
       this.#pos = pending.taken;
       if (outcome === TAKE_MORE) break;
       if (outcome === TAKE_ERROR) return this.#fail(ERROR, pending.error);
@@ -216,7 +226,7 @@ export class RequestDecoder {
   #appendToStash(chunk: Buffer, length: number): void {
     if (!this.#owned) throw new Error("RequestDecoder.feed: the chunk before was neither consumed nor stashed");
     const held = this.#end - this.#pos;
-    if (held + length > queryBytesMax(this.#limits, this.authenticated)) {
+    if (held + length > queryBytesMax(this.#limits, this.#trusted)) {
       this.#fail(SECURITY, silentCloses.queryBuffer);
       return;
     }

@@ -10,8 +10,8 @@ export interface DecoderLimits {
   readonly maxInlineBytes: number;
   /** Most bytes kept for one connection (Redis: client-query-buffer-limit, 1 GB). Values above 2 GB count as 2 GB. */
   readonly maxQueryBytes: number;
-  /** Start value of `RequestDecoder.authenticated`; later changes belong there. */
-  readonly authenticated: boolean;
+  /** No password is required: every client may send as much as one that has authenticated. */
+  readonly open: boolean;
 }
 
 /** The defaults of redis-server, for a server without password. */
@@ -20,7 +20,7 @@ export const defaultLimits: DecoderLimits = {
   maxArgs: 2_147_483_647,
   maxInlineBytes: 65_536,
   maxQueryBytes: 1024 * 1024 * 1024,
-  authenticated: true,
+  open: true,
 };
 
 /** Most arguments of a request before the client has authenticated. */

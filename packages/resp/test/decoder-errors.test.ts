@@ -15,7 +15,7 @@ interface Case {
   limits?: Partial<DecoderLimits>;
 }
 
-const noAuth = { authenticated: false };
+const noAuth = { open: false };
 
 /** Recorded from redis-server 7.0.15. */
 const cases: Case[] = [

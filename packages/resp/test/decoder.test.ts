@@ -36,7 +36,7 @@ test("byte by byte gives the same requests", () => {
 });
 
 test("the limits before authentication give way during a pipeline", () => {
-  const decoder = newDecoder({ authenticated: false });
+  const decoder = newDecoder({ open: false });
   const bytes = Buffer.concat([encode("AUTH", "secret"), encode("SET", "k", "x".repeat(20_000))]);
   decoder.feed(bytes, bytes.length);
   expect(decoder.next()).toBe(REQUEST);
@@ -191,7 +191,7 @@ test("one request cannot keep more bytes than the query buffer limit", () => {
 });
 
 test("a stash cannot keep more bytes than the query buffer limit", () => {
-  const decoder = newDecoder({ authenticated: false });
+  const decoder = newDecoder({ open: false });
   const seen: Seen = { requests: [], end: "" };
   decoder.feed(Buffer.from("PING\r\nPING\r\n"), 12);
   decoder.next();

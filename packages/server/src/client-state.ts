@@ -60,6 +60,8 @@ export abstract class ClientState implements Session {
   patterns: Set<string> | null = null;
 
   blocked: BlockedCall | null = null;
+  /** Ends what it waits with in HALT_SUSPENDED (timers); null = it does not wait so, or what it waits for cannot be given up. */
+  abandon: (() => void) | null = null;
   /** A request, with bytes of its own, that is run before any other when HALT_CONGESTED ends. */
   postponed: Request | null = null;
   /** HALT_* bits; 0 = requests are run. */
@@ -78,6 +80,7 @@ export abstract class ClientState implements Session {
     this.db = db;
   }
 
+  /** Whether it may run commands: it has given the password, came when none was required, or none is required now. */
   abstract get authenticated(): boolean;
   abstract set authenticated(value: boolean);
 

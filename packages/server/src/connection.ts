@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 import type { Database } from "@hearthkv/engine";
 import { ERROR, MORE, REQUEST, type ReplyWriter, RequestDecoder, SECURITY } from "@hearthkv/resp";
 import type { Logger } from "pino";
-import { ClientState, HALT_BLOCKED, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW, HALT_STOPPED } from "./client-state.js";
+import { ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW, HALT_STOPPED, HALT_SUSPENDED } from "./client-state.js";
 import { describeClient } from "./clients.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { ReplyGate } from "./gate.js";
@@ -55,6 +55,8 @@ export interface ConnectionServices {
   securityLoggedMs: number;
   /** The connection is gone for good; called once. */
   forget(connection: Connection): void;
+  /** The connection does not wait for a key any more. Does nothing where it does not. */
+  unblock(connection: Connection): void;
 }
 
 /** A client connected by TCP. */
@@ -74,6 +76,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #heldCount = 0;
   #isOutlet = false;
   #reading = true;
+  /** The client has closed its direction: nothing more comes. */
+  #ended = false;
   /** Since when more than the soft limit waits; 0 = it does not. */
   #softSinceMs = 0;
 
@@ -89,7 +93,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   get authenticated(): boolean {
-    return this.#decoder.authenticated;
+    return this.#decoder.authenticated || this.#services.settings.requestLimits.open;
   }
 
   set authenticated(value: boolean) {
@@ -125,8 +129,14 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if ((this.halt & HALT_CLOSING) !== 0) return;
     this.#services.stats.netInputBytes += length;
     this.#decoder.feed(chunk, length);
-    if (this.halt === 0) this.proceed();
-    else this.#keepInput();
+    if (this.halt === 0) {
+      this.proceed();
+    } else if (this.#decoder.failed) {
+      this.#suspicious();
+      this.kill();
+    } else {
+      this.#keepInput();
+    }
   };
 
   /** Runs the requests that have arrived. */
@@ -152,6 +162,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     this.#collectReplies(reply, mark);
     dispatcher.end();
     if (this.halt !== 0) this.#keepInput();
+    this.#endIfDone();
     this.#closeIfDone();
     ticker.schedule();
   }
@@ -332,12 +343,16 @@ export class Connection extends ClientState implements Outlet, Runnable {
     }
   }
 
-  /** What cannot run now is copied out of the shared read buffer. */
+  /**
+   * What cannot run now is copied out of the shared read buffer. Who waits for something that may never come is read on, up to
+   * client-query-buffer-limit as in Redis: behind bytes that are not read nobody sees that it has left.
+   */
   #keepInput(): void {
     if ((this.halt & HALT_CLOSING) !== 0) return;
     this.#decoder.stash();
     const waitsForLog = (this.halt & HALT_CONGESTED) !== 0;
-    if (waitsForLog || this.#decoder.bufferedBytes > INPUT_KEEP_BYTES) this.#pauseReading();
+    const isTooMuch = this.#decoder.bufferedBytes > INPUT_KEEP_BYTES && this.blocked === null && this.abandon === null;
+    if (waitsForLog || isTooMuch) this.#pauseReading();
   }
 
   #pauseReading(): void {
@@ -387,10 +402,21 @@ export class Connection extends ClientState implements Outlet, Runnable {
     return nowMs - this.#softSinceMs > softSeconds * 1000;
   }
 
-  /** The client closed its direction: it gets what it asked for before, except what it would have to wait for. */
   #peerEnded(): void {
-    if ((this.halt & HALT_BLOCKED) !== 0) this.kill();
-    else this.closeSoon();
+    this.#ended = true;
+    if (this.halt === 0) this.proceed();
+    else this.#endIfDone();
+  }
+
+  /** A client that has closed its direction gets what it asked for before, except what may never come (a key, a sync). */
+  #endIfDone(): void {
+    if (!this.#ended || (this.halt & HALT_CLOSING) !== 0) return;
+    const isOwed = (this.halt & HALT_SUSPENDED) !== 0 && this.abandon === null;
+    if (isOwed || (this.halt & (HALT_CONGESTED | HALT_SLOW)) !== 0) return;
+    this.closeSoon();
+    this.#services.unblock(this);
+    this.abandon?.();
+    this.abandon = null;
   }
 
   #gone(): void {

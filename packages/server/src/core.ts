@@ -96,5 +96,7 @@ export class Core {
     this.pubsub.drop(client);
     this.watches.clear(client);
     this.blocking.remove(client);
+    client.abandon?.();
+    client.abandon = null;
   }
 }

@@ -182,11 +182,17 @@ export class Dispatcher implements BlockingRunner {
     this.#sendSide(client);
   }
 
-  /** ServerHost.suspend: no further request of the client is run until the returned function was called. */
-  suspend(client: ClientState): (write: (reply: ReplyWriter) => void) => void {
+  /**
+   * ServerHost.suspend: no further request of the client is run until the returned function was called.
+   * @param abandon called instead when the client goes while it waits: nothing may keep it then. Without it a client that has closed its
+   *   direction still gets its answer.
+   */
+  suspend(client: ClientState, abandon: (() => void) | null = null): (write: (reply: ReplyWriter) => void) => void {
     client.halt |= HALT_SUSPENDED;
+    client.abandon = abandon;
     return (write) => {
       if (client.closed) return;
+      client.abandon = null;
       this.answer(client, write);
       client.release(HALT_SUSPENDED);
     };

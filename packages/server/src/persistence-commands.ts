@@ -60,16 +60,20 @@ export class PersistenceCommands implements PersistenceHost {
       writeCounts(ctx.reply, isSynced());
       return;
     }
-    let timer: NodeJS.Timeout | undefined;
-    let answer: ReturnType<Dispatcher["suspend"]> | null = this.#dispatcher().suspend(client);
+    const over = new AbortController();
+    const { signal } = over;
+    const answer = this.#dispatcher().suspend(client, () => over.abort());
     const finish = () => {
-      clearTimeout(timer);
-      answer?.((reply) => writeCounts(reply, isSynced()));
-      answer = null;
+      if (signal.aborted) return;
+      over.abort();
+      answer((reply) => writeCounts(reply, isSynced()));
     };
-    if (timeoutMs > 0) timer = setTimeout(finish, Math.min(timeoutMs, TIMER_MS_MAX));
+    if (timeoutMs > 0) {
+      const timer = setTimeout(finish, Math.min(timeoutMs, TIMER_MS_MAX));
+      signal.addEventListener("abort", () => clearTimeout(timer));
+    }
     // There are no replicas: who asks for one waits until the time is up.
-    if (numReplicas === 0) persistence.waitSynced(lastSequence).then(finish, finish);
+    if (numReplicas === 0) persistence.waitSynced(lastSequence, signal).then(finish, finish);
   }
 }
 

@@ -45,6 +45,7 @@ export class TcpServer {
       logger: core.logger,
       securityLoggedMs: 0,
       forget: (connection) => core.clients.remove(connection),
+      unblock: (connection) => core.blocking.remove(connection),
     };
   }
 

@@ -41,7 +41,7 @@ export class Settings {
   set requirepass(password: string) {
     this.#password = password;
     this.#passwordDigest = digest(Buffer.from(password, "latin1"));
-    this.requestLimits.authenticated = password === "";
+    this.requestLimits.open = password === "";
   }
 
   /** Compares in a time that tells nothing about the password. */

@@ -21,7 +21,7 @@ function connectionToNull(): { connection: Connection; close: () => void } {
   const fd = openSync("/dev/null", "w");
   const socket = new Socket();
   Object.defineProperty(socket, "_handle", { value: { fd, reading: true } });
-  const services = { ...server.core, securityLoggedMs: 0, forget: () => {} };
+  const services = { ...server.core, securityLoggedMs: 0, forget: () => {}, unblock: () => {} };
   const identity = { id: 1, address: "127.0.0.1:1", localAddress: "127.0.0.1:2" };
   const connection = new Connection(services, identity, Date.now(), keyspace.db(0));
   connection.authenticated = true;

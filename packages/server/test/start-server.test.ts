@@ -104,6 +104,22 @@ describe("without one", () => {
     await server.stop();
   });
 
+  /** Negative control: with `authenticated` as a copy made when the client came, as it was, `late` got NOAUTH for ever. */
+  it("asks nobody for a password that is not required any more", async () => {
+    const server = await MemoryServer.start({ requirepass: "p" });
+    const admin = server.connect().call("AUTH", "p");
+    await admin.expect("+OK\r\n");
+    const late = server.connect().call("PING");
+    await late.expect("-NOAUTH Authentication required.\r\n");
+    await admin.call("CONFIG", "SET", "requirepass", "").expect("+OK\r\n");
+    await late.call("PING").call("SET", "large", "x".repeat(100_000)).expect("+PONG\r\n+OK\r\n");
+    await admin.call("CONFIG", "SET", "requirepass", "q").expect("+OK\r\n");
+    await late.call("PING").expect("-NOAUTH Authentication required.\r\n");
+    await admin.call("PING").expect("+PONG\r\n");
+    await late.call("SET", "large", "x".repeat(100_000)).expect("-ERR Protocol error: unauthenticated bulk length\r\n");
+    await server.stop();
+  });
+
   it("rejects when it cannot listen", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

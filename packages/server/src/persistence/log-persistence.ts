@@ -176,10 +176,10 @@ export class LogPersistence implements Persistence {
     return this.#channel.syncedSequence();
   }
 
-  waitSynced(sequence: number): Promise<void> {
+  waitSynced(sequence: number, signal?: AbortSignal): Promise<void> {
     if (this.syncedSequence() >= sequence) return Promise.resolve();
     if (this.#dead) return Promise.reject(new Error("the persistence worker is gone"));
-    const waited = this.#waiters.wait(sequence);
+    const waited = this.#waiters.wait(sequence, signal);
     this.#channel.requestSync();
     // It may have been synced before word of it was asked for.
     this.#waiters.settle(this.syncedSequence());

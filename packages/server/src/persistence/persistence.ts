@@ -83,8 +83,11 @@ export interface Persistence {
   readonly changesSinceSave: number;
   /** Highest sequence covered by an fdatasync. */
   syncedSequence(): number;
-  /** Resolves when `sequence` is synced; asks for an fdatasync at once. */
-  waitSynced(sequence: number): Promise<void>;
+  /**
+   * Resolves when `sequence` is synced; asks for an fdatasync at once. Rejects when nothing is going to be synced any more, and with the reason of
+   * `signal` when that aborts: nothing of the call is kept then.
+   */
+  waitSynced(sequence: number, signal?: AbortSignal): Promise<void>;
   info(): PersistenceInfo;
   /** May be changed at any time; replies already waiting follow the new level. */
   ackLevel: AckLevel;

@@ -1,28 +1,35 @@
 /** Promises for "synced up to here". */
 export class SyncWaiters {
-  #list: { readonly sequence: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
+  readonly #waiters = new Set<{ sequence: number; resolve: () => void; reject: (error: unknown) => void }>();
 
   get waiting(): boolean {
-    return this.#list.length > 0;
+    return this.#waiters.size > 0;
   }
 
-  /** Resolves when settle() is called with at least `sequence`. */
-  wait(sequence: number): Promise<void> {
+  /** Resolves when settle() is called with at least `sequence`; rejects when `signal` aborts, and is forgotten. */
+  wait(sequence: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#list.push({ sequence, resolve, reject });
+      const waiter = { sequence, resolve, reject };
+      this.#waiters.add(waiter);
+      signal?.addEventListener("abort", () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+      });
     });
   }
 
   /** Everything up to `sequence` is synced. */
   settle(sequence: number): void {
-    const ready = this.#list.filter((waiter) => waiter.sequence <= sequence);
-    if (ready.length === 0) return;
-    this.#list = this.#list.filter((waiter) => waiter.sequence > sequence);
-    for (const waiter of ready) waiter.resolve();
+    for (const waiter of this.#waiters) {
+      if (waiter.sequence > sequence) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
   }
 
   /** No more is going to be synced. */
   reject(error: Error): void {
-    for (const waiter of this.#list.splice(0)) waiter.reject(error);
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters.clear();
   }
 }

@@ -30,6 +30,8 @@ export class FakePersistence implements Persistence {
   /** A commit beyond this sequence makes it congested. */
   congestedAbove = Number.POSITIVE_INFINITY;
   #acked = 0;
+  /** Calls of waitSynced that still wait. */
+  syncsAwaited = 0;
   readonly #keyspace: Keyspace;
   readonly #target = new Uint8Array(TARGET_BYTES);
 
@@ -69,8 +71,15 @@ export class FakePersistence implements Persistence {
     return this.#acked;
   }
 
-  waitSynced(): Promise<void> {
-    return new Promise(() => {});
+  /** For ever, or until it is given up. */
+  waitSynced(_sequence: number, signal?: AbortSignal): Promise<void> {
+    this.syncsAwaited++;
+    return new Promise((_resolve, reject) => {
+      signal?.addEventListener("abort", () => {
+        this.syncsAwaited--;
+        reject(signal.reason);
+      });
+    });
   }
 
   snapshotNow(): Promise<void> {
