@@ -54,7 +54,6 @@ test.for<[string, (data: string) => void]>([
   ["### The manifest is lost", (data) => rmSync(join(data, "manifest.bson"))],
   ["### A snapshot is damaged", (data) => flipByte(data, namesIn(data, SNAPSHOTS).at(-1) as string, 300)],
   ["### The log is damaged", (data) => flipByte(data, "wal-current.log", 100)],
-  ["### A lock that cannot be read", (data) => writeFileSync(join(data, "LOCK"), "")],
   ["### A backup, and back", () => {}],
 ])("%s", async ([heading, happen]) => {
   const { folder, data } = await makeData();

@@ -53,24 +53,42 @@ test("without --yes it only says what it would do: exit code 1", async () => {
 });
 
 describe("damage that recovery refuses is salvaged, and everything old is kept", () => {
-  test.each<[string, (path: string) => void]>([
-    ["a flipped bit in an entry", (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 100)],
-    ["a flipped bit in a header", (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 20)],
-    ["a missing segment", (path) => rmSync(join(path, namesIn(path, FINISHED).at(-1)!))],
+  test.each<[string, RegExp, (path: string) => void]>([
+    [
+      "a flipped bit in an entry",
+      /^1 entry of the log cannot be read$/,
+      (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 100),
+    ],
+    [
+      "a flipped bit in a header",
+      /^\d+ entries of the log cannot be read$/,
+      (path) => flipByte(path, namesIn(path, FINISHED).at(-1)!, 20),
+    ],
+    [
+      "a flipped bit in the last header",
+      /^\d+ or more entries of the log cannot be read$/,
+      (path) => flipByte(path, "wal-current.log", 20),
+    ],
+    [
+      "a missing segment",
+      /^\d+ entries of the log cannot be read$/,
+      (path) => rmSync(join(path, namesIn(path, FINISHED).at(-1)!)),
+    ],
     [
       "every snapshot gone, and with them the beginning",
+      /^\d+ entries of the log cannot be read, and no snapshot: what only they held is lost$/,
       (path) => {
         for (const name of namesIn(path, SNAPSHOTS)) flipByte(path, name, 200);
         rmSync(join(path, namesIn(path, FINISHED).at(0)!));
       },
     ],
-  ])("%s", async (_what, damage) => {
+  ])("%s", async (_what, loss, damage) => {
     const path = copyOf(whole);
     damage(path);
     const before = contentOf(path);
     const plan = await planRepair(path);
     expect(plan.kind).toBe("salvage");
-    expect(plan.loss).toMatch(/^\d+ or more entries/);
+    expect(plan.loss).toMatch(loss);
     expect(contentOf(path)).toEqual(before);
 
     const { report } = await repairDirectory(path);

@@ -5,7 +5,7 @@ import { temporaryName } from "./file-names.js";
 
 /*
  * One flat directory of files, as narrow as durability needs it, so that tests can put a faulty one underneath.
- * Everything else in this package reaches files only through it. (The lock is the exception: it needs hard links.)
+ * Everything else in this package reaches files only through it. (The lock is the exception: it needs hard links and a socket.)
  *
  * The safe order of a file that must be there whole or not at all:
  *   write tmp -> fdatasync(tmp) -> rename -> fsync(directory)
@@ -39,9 +39,12 @@ export interface Directory {
   truncate(fd: number, length: number): void;
   rename(from: string, to: string): void;
   unlink(name: string): void;
-  /** Makes creations, renames and removals durable. */
+  /** Makes creations, renames and removals durable, where the file system can (`syncsDirectories`). */
   syncDirectory(): void;
 }
+
+/** What the fsync of a directory is refused with where the file system has none; each makes names durable in its own time then. */
+const NO_DIRECTORY_SYNC = new Set(["EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -122,12 +125,31 @@ class RealDirectory implements Directory {
   }
 
   syncDirectory(): void {
-    const fd = fs.openSync(this.path, O_RDONLY);
     try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
+      syncDirectoryAt(this.path);
+    } catch (error) {
+      if (!NO_DIRECTORY_SYNC.has(errnoOf(error) ?? "")) throw error;
     }
+  }
+}
+
+/** Whether the file system can make names durable. Where it cannot, a power loss may take the newest file. Errors are those of node:fs. */
+export function syncsDirectories(path: string): boolean {
+  try {
+    syncDirectoryAt(path);
+    return true;
+  } catch (error) {
+    if (NO_DIRECTORY_SYNC.has(errnoOf(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+function syncDirectoryAt(path: string): void {
+  const fd = fs.openSync(path, O_RDONLY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -6,7 +6,7 @@
  *   wal-next.tmp             a segment being prepared
  *   snapshot-{timestamp13}.tmp / .snap    a snapshot being written / a published one
  *   manifest.bson            what the directory is; manifest.bson.tmp while it is replaced
- *   LOCK                     who writes here; LOCK.* while it changes hands
+ *   LOCK                     who writes here; LOCK.*.sock: it lives; LOCK.* while it changes hands
  *   *.broken                 bytes that recovery took away, kept for a human; never read again
  *
  * {timestamp13} is milliseconds since 1970 in 13 digits, raised where needed so that it is unique and grows.

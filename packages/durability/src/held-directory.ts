@@ -5,18 +5,29 @@ import { type DirectoryLock, lockDirectory } from "./lock.js";
 /** A directory that nobody else writes to: locked where it has a path. */
 export class HeldDirectory {
   readonly dir: Directory;
-  /** Another process has taken the lock: nothing may be written any more. */
-  lost: StorageError | null = null;
   readonly #lock: DirectoryLock | null;
 
   /** `where`: a path, made where it is missing, or a Directory. Throws StorageError locked, io. */
-  constructor(where: string | Directory) {
-    this.dir = typeof where === "string" ? realDisk(where) : where;
-    const { path } = this.dir;
-    const onLost = (error: StorageError) => {
-      this.lost = error;
-    };
-    this.#lock = path === null ? null : lockDirectory(path, { onLost });
+  static async open(where: string | Directory): Promise<HeldDirectory> {
+    const path = typeof where === "string" ? where : where.path;
+    if (path === null) return new HeldDirectory(where as Directory, null); // a string has a path
+    const lock = await lockDirectory(path);
+    return new HeldDirectory(lock.guard(typeof where === "string" ? realDisk(where) : where), lock);
+  }
+
+  private constructor(dir: Directory, lock: DirectoryLock | null) {
+    this.dir = dir;
+    this.#lock = lock;
+  }
+
+  /** Another process has taken the lock: nothing may be written or acknowledged any more. Looks, where this one stood still. */
+  get lost(): StorageError | null {
+    return this.#lock?.confirm() === false ? this.#lock.lost : null;
+  }
+
+  /** Gives a sign of life if it is time: for those who keep the event loop busy. */
+  keepAlive(): void {
+    this.#lock?.keepAlive();
   }
 
   release(): void {

@@ -13,6 +13,7 @@ export {
   realDisk,
   syncFile,
   syncParentDirectory,
+  syncsDirectories,
   writeFully,
 } from "./disk.js";
 export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
@@ -24,19 +25,15 @@ export {
   PowerLoss,
 } from "./faulty-disk.js";
 export * as fileNames from "./file-names.js";
-export {
-  DirectoryLock,
-  type LockOptions,
-  type LockOwner,
-  livingLockOwner,
-  lockDirectory,
-  readLockOwner,
-} from "./lock.js";
+export { DirectoryLock, type LockOptions, livingLockOwner, lockDirectory } from "./lock.js";
+export { type HeldRecord, namesRecord, SILENCE_ALLOWED_MS } from "./lock-lease.js";
+export { type LockOwner, readLockOwner } from "./lock-owner.js";
 export type { LogOperation } from "./log-format.js";
 export type { LogGroup } from "./log-group.js";
 export type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogOptions } from "./log-options.js";
 export { loadOrCreateManifest, type Manifest, newGeneration, rewriteManifest } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
+export { ownedDisk } from "./owned-disk.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
 export {
   type LoggedRecord,

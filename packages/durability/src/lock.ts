@@ -1,184 +1,418 @@
-import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
+import type { Directory } from "./disk.js";
 import { errnoOf, ioError, StorageError } from "./errors.js";
 import { LOCK } from "./file-names.js";
+import {
+  HEARTBEAT_MS,
+  type HeldRecord,
+  namesRecord,
+  SILENCE_ALLOWED_MS,
+  SILENCE_MEANS_DEATH_MS,
+} from "./lock-lease.js";
+import { describeSelf, type LockOwner, processExists, readOwner } from "./lock-owner.js";
+import { askWitness, LockWitness, witnessName } from "./lock-witness.js";
+import { ownedDisk } from "./owned-disk.js";
 
 /*
  * One writer per directory, across processes and containers. LOCK is one line of JSON that names its owner.
  *
- * Taking it: the own record is written to a file of its own and hard-linked to LOCK, which fails where LOCK exists.
+ * Taking it: the own record is written to a file of its own and hard-linked to LOCK, which fails where LOCK exists. (Where there are no hard links
+ * it is copied to a file that must not exist.)
  * Taking over from a dead owner X: link the own record to LOCK.after-{X's token} (only one can), look again whether LOCK
  * is still X's, rename the link over LOCK. Whoever finds that link sees its owner as the holder; should that one have
  * died in between, he is succeeded in the same way, so that there is a chain with one living end at most.
  *
- * Is an owner alive? In the same pid namespace of the same boot: its pid exists and has the start time it had. On the
- * same host after another boot: no. Otherwise (another container, another host) its pid says nothing: the owner
- * touches LOCK every few seconds, and is given up after HEARTBEAT_STALE_MS without a touch. An owner that was frozen for
- * so long learns of it by `onLost`.
+ * Is an owner alive? `lifeOf` asks what can prove it at once. Where nothing does (another machine, no /proc), the owner is watched: it moves the
+ * time of LOCK every HEARTBEAT_MS, and is given up when that has stood still for SILENCE_MEANS_DEATH_MS by the clock of the one who watches.
+ * No two clocks are ever compared, and none that can jump is asked.
+ *
+ * An owner that stood still itself learns of it before it does any harm: lock-lease.ts.
  */
-const HEARTBEAT_MS = 5_000;
-const HEARTBEAT_STALE_MS = 60_000;
+const WATCH_EVERY_MS = 100;
 const ATTEMPTS = 100;
-
-/** Who holds a directory. */
-export interface LockOwner {
-  readonly pid: number;
-  /** Clock ticks since boot at which the process started; null where the system does not tell. */
-  readonly startTime: string | null;
-  readonly host: string;
-  /** Identifies the boot of the machine and the pid namespace; null where the system does not tell. */
-  readonly boot: string | null;
-  readonly namespace: string | null;
-  readonly token: string;
-  readonly sinceMs: number;
-}
+/** What a link of a file is refused with where the file system has none. */
+const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 export interface LockOptions {
-  /** Called once when another process has taken the lock: nothing may be written any more. */
-  readonly onLost?: (error: StorageError) => void;
+  /** Called before an owner that nothing else tells of is watched, which takes up to `ms`. */
+  readonly onWatch?: (owner: LockOwner | null, ms: number) => void;
 }
 
 /** A held lock. It keeps no process alive. */
 export class DirectoryLock {
   readonly owner: LockOwner;
-  readonly #path: string;
+  /** What another thread needs to look at the lock by itself. */
+  readonly record: HeldRecord;
+  /** Called once when the lock is lost: nothing may be written or acknowledged any more. */
+  onLost: (error: StorageError) => void = () => {};
+  /** Called after each sign of life. */
+  onBeat: () => void = () => {};
+  readonly #file: string;
+  readonly #fd: number;
+  readonly #witness: LockWitness | null;
   readonly #timer: NodeJS.Timeout;
+  /** Times at which the last sign of life that came about was begun. */
+  #beatenMs = performance.now();
+  #beatenWallMs = Date.now();
+  #isWritten: boolean;
+  #beating = false;
+  #released = false;
+  #lost: StorageError | null = null;
 
-  constructor(path: string, owner: LockOwner, options: LockOptions) {
-    this.#path = path;
+  /** `fd`: of LOCK. `isWritten`: the disk had room for the record. */
+  constructor(path: string, owner: LockOwner, fd: number, witness: LockWitness | null, isWritten: boolean) {
     this.owner = owner;
-    this.#timer = setInterval(() => this.#beat(options), HEARTBEAT_MS).unref();
+    this.record = { path, token: owner.token, fd, inode: String(fs.fstatSync(fd, { bigint: true }).ino) };
+    this.#file = join(path, LOCK);
+    this.#fd = fd;
+    this.#witness = witness;
+    this.#isWritten = isWritten;
+    this.#timer = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
-  /** Whether LOCK still names this owner. */
+  /** Why nothing may be written any more; null while it may. */
+  get lost(): StorageError | null {
+    return this.#lost;
+  }
+
+  /** `dir`, the directory of this lock, in which nothing is changed any more once the lock is lost: that throws StorageError lock-lost. */
+  guard(dir: Directory): Directory {
+    return ownedDisk(dir, () => {
+      if (!this.confirm()) throw this.#lost ?? new Error("the lock was released");
+    });
+  }
+
+  /**
+   * Whether this process may still write, and acknowledge what it has written. Cheap, unless the last sign of life is older than allowed (it stood
+   * still, or cannot give any): then it looks at LOCK. To be called after a write and before its acknowledgement; `guard` asks before each change.
+   */
+  confirm(nowMs: number = performance.now()): boolean {
+    if (this.#lost !== null || this.#released) return false;
+    // Two clocks: the first one does not count the sleep of a machine, the second one may jump, which costs a look.
+    const silenceMs = Math.max(nowMs - this.#beatenMs, Date.now() - this.#beatenWallMs);
+    return silenceMs <= SILENCE_ALLOWED_MS || this.isHeld();
+  }
+
+  /** Looks whether LOCK still names this owner. */
   isHeld(): boolean {
-    return readOwner(join(this.#path, LOCK))?.token === this.owner.token;
+    if (this.#lost !== null || this.#released) return false;
+    if (!namesRecord(this.record)) this.#lose();
+    return this.#lost === null;
+  }
+
+  /** Gives a sign of life if it is time: for those who keep the event loop busy for seconds. */
+  keepAlive(): void {
+    if (performance.now() - this.#beatenMs < HEARTBEAT_MS || !this.isHeld()) return;
+    const [startMs, wallMs] = [performance.now(), Date.now()];
+    try {
+      const time = this.#signOfLife(startMs);
+      fs.futimesSync(this.#fd, time, time);
+      this.#beaten(startMs, wallMs);
+    } catch {
+      // A disk in trouble: no sign of life this time, but no loss either.
+    }
   }
 
   /** Gives the lock back. Harmless where it was lost or released before. */
   release(): void {
+    if (this.#released) return;
+    const isHeld = this.isHeld();
+    this.#released = true;
     clearInterval(this.#timer);
-    if (this.isHeld()) removeQuietly(join(this.#path, LOCK));
+    if (isHeld) removeQuietly(this.#file);
+    this.#witness?.close();
+    fs.closeSync(this.#fd);
   }
 
-  #beat(options: LockOptions): void {
+  /** In other threads, so that a disk that stands still does not hold up this one. */
+  async #beat(): Promise<void> {
+    if (this.#beating) return;
+    this.#beating = true;
+    const [startMs, wallMs] = [performance.now(), Date.now()];
     try {
-      if (this.isHeld()) {
-        const now = new Date();
-        fs.utimesSync(join(this.#path, LOCK), now, now);
-        return;
-      }
-    } catch {
+      const { ino } = await fs.promises.stat(this.#file, { bigint: true });
+      if (this.#released) return;
+      if (String(ino) !== this.record.inode || startMs - this.#beatenMs > SILENCE_ALLOWED_MS) this.isHeld();
+      if (this.#lost !== null) return;
+      if (!this.#isWritten) this.#writeRecord();
+      await this.#touch(this.#signOfLife(startMs));
+      this.#beaten(startMs, wallMs);
+    } catch (error) {
       // Out of descriptors, or a disk in trouble: no sign of life this time, but no loss either.
-      return;
+      if (errnoOf(error) === "ENOENT") this.isHeld();
+    } finally {
+      this.#beating = false;
     }
+  }
+
+  #touch(time: Date): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.futimes(this.#fd, time, time, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  /** A time that no sign of life before had, wherever the clock has jumped to. */
+  #signOfLife(nowMs: number): Date {
+    return new Date(performance.timeOrigin + nowMs);
+  }
+
+  #beaten(startMs: number, wallMs: number): void {
+    if (this.#released) return;
+    this.#beatenMs = startMs;
+    this.#beatenWallMs = wallMs;
+    this.onBeat();
+  }
+
+  /** The disk was full when the lock was taken. */
+  #writeRecord(): void {
+    this.#isWritten = writeRecord(this.#fd, this.owner);
+  }
+
+  #lose(): void {
+    if (this.#lost !== null) return;
     clearInterval(this.#timer);
-    options.onLost?.(new StorageError("lock-lost", "another process took the lock", { file: LOCK }));
+    this.#lost = lockLost(this.record.path);
+    this.onLost(this.#lost);
   }
 }
 
 /**
- * Takes the lock of the directory at `path`. Throws StorageError locked, naming the holder, or io. Synchronous and
- * without waiting.
+ * Takes the lock of the directory at `path`, which is made (mode 0700) where it is missing. Throws StorageError locked, naming the holder,
+ * or io. Takes a moment, but up to SILENCE_MEANS_DEATH_MS where LOCK names an owner of which nothing tells whether it lives.
  */
-export function lockDirectory(path: string, options: LockOptions = {}): DirectoryLock {
-  const owner = describeSelf();
-  const own = join(path, `${LOCK}.${owner.token}`);
+export async function lockDirectory(path: string, options: LockOptions = {}): Promise<DirectoryLock> {
   try {
     fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    // Synced, since a power loss soon after would otherwise leave a LOCK without content, which keeps everybody out for a minute.
-    fs.writeFileSync(own, `${JSON.stringify(owner)}\n`, { mode: 0o600, flag: "wx", flush: true });
-    try {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (!tryTake(path, own)) continue;
-        removeQuietly(own);
-        removeLeftovers(path);
-        return new DirectoryLock(path, owner, options);
-      }
-    } finally {
-      removeQuietly(own);
-    }
+    return await new LockTaker(path, options).take();
   } catch (error) {
     throw ioError("cannot lock the data directory", LOCK, error);
   }
-  throw new StorageError("locked", "the lock changes hands all the time", { file: LOCK });
-}
-
-/** The holder of a directory as LOCK names it, dead or alive; null where there is none. */
-export function readLockOwner(path: string): LockOwner | null {
-  return readOwner(join(path, LOCK));
-}
-
-/** The holder of a directory where it lives, as far as can be told from here; null where nobody does. Changes nothing. */
-export function livingLockOwner(path: string): LockOwner | null {
-  const file = join(path, LOCK);
-  const owner = readOwner(file);
-  return owner !== null && isAlive(owner, file) ? owner : null;
-}
-
-/** One attempt. False: the situation changed meanwhile, look again. */
-function tryTake(path: string, own: string): boolean {
-  const lock = join(path, LOCK);
-  if (linkIfFree(own, lock)) return true;
-  const first = readOwner(lock);
-  if (first === null) return replaceUnreadable(lock, own);
-  let last = { owner: first, file: lock };
-  const links: string[] = [];
-  for (;;) {
-    const link = join(path, `${LOCK}.after-${last.owner.token}`);
-    links.push(link);
-    const successor = readOwner(link);
-    if (successor === null) break;
-    last = { owner: successor, file: link };
-  }
-  if (isAlive(last.owner, last.file)) throw heldBy(last.owner);
-  const mine = links.at(-1)!;
-  if (!linkIfFree(own, mine)) return false;
-  if (readOwner(lock)?.token !== first.token) {
-    removeQuietly(mine);
-    return false;
-  }
-  fs.renameSync(mine, lock);
-  for (const link of links) removeQuietly(link);
-  return true;
 }
 
 /**
- * Removes the records of those who died while they took the lock. One who lives, or whose record is not whole yet, keeps his; a
- * link that such a one makes now leads nowhere, since LOCK names a living owner. Without a word where that fails: the next one will.
+ * The holder of a directory where it lives, as far as can be told from here; null where nobody does. Changes nothing. May take as long as
+ * `lockDirectory`.
  */
-function removeLeftovers(path: string): void {
-  try {
-    for (const name of fs.readdirSync(path).filter((entry) => entry.startsWith(`${LOCK}.`))) {
-      const file = join(path, name);
-      const owner = readOwner(file);
-      const dead = owner === null ? (ageMs(file) ?? 0) >= HEARTBEAT_STALE_MS : !isAlive(owner, file);
-      if (dead) removeQuietly(file);
+export async function livingLockOwner(path: string): Promise<LockOwner | null> {
+  const file = join(path, LOCK);
+  const owner = readOwner(file);
+  if (owner === null) return null;
+  const life = await lifeOf(owner, path, describeSelf(path));
+  const lives = life === "alive" || (life === "silent" && (await showsLife(file)));
+  return lives ? owner : null;
+}
+
+/** What stands in a file of the lock. One without a record was damaged, or its disk was full: only signs of life tell of its owner. */
+interface Holder {
+  readonly owner: LockOwner | null;
+  /** The owner's, or one made of the file's inode. */
+  readonly token: string;
+  readonly file: string;
+}
+
+class LockTaker {
+  readonly #path: string;
+  readonly #options: LockOptions;
+  readonly #self: LockOwner;
+  readonly #lock: string;
+  readonly #own: string;
+
+  constructor(path: string, options: LockOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#self = describeSelf(path);
+    this.#lock = join(path, LOCK);
+    this.#own = join(path, `${LOCK}.${this.#self.token}`);
+  }
+
+  async take(): Promise<DirectoryLock> {
+    // Before the record: whoever reads that must find it.
+    const witness = LockWitness.open(this.#path, this.#self.token);
+    try {
+      const isWritten = this.#prepare();
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (!(await this.#try())) continue;
+        const lock = new DirectoryLock(this.#path, this.#self, this.#openLock(), witness, isWritten);
+        removeQuietly(this.#own);
+        await this.#removeLeftovers();
+        return lock;
+      }
+      throw new StorageError("locked", "the lock changes hands all the time", { file: LOCK });
+    } catch (error) {
+      witness?.close();
+      throw error;
+    } finally {
+      removeQuietly(this.#own);
     }
-  } catch {
-    // They are in nobody's way.
+  }
+
+  /** Writes the own record. False: the disk had no room for it; the lock is then held by an empty file, for a full disk must not forbid a start. */
+  #prepare(): boolean {
+    const fd = fs.openSync(this.#own, "wx", 0o600);
+    try {
+      return writeRecord(fd, this.#self);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #openLock(): number {
+    try {
+      return fs.openSync(this.#lock, "r+");
+    } catch (error) {
+      removeQuietly(this.#lock);
+      throw error;
+    }
+  }
+
+  /** One attempt. False: the situation changed meanwhile, look again. Throws StorageError locked. */
+  async #try(): Promise<boolean> {
+    if (linkIfFree(this.#own, this.#lock)) return true;
+    const first = holderIn(this.#lock);
+    if (first === null) return false;
+    let last = first;
+    const links: string[] = [];
+    for (;;) {
+      const link = join(this.#path, `${LOCK}.after-${last.token}`);
+      links.push(link);
+      const successor = holderIn(link);
+      if (successor === null) break;
+      last = successor;
+    }
+    await this.#requireDead(last);
+    const mine = links.at(-1)!; // one at least
+    if (!linkIfFree(this.#own, mine)) return false;
+    if (holderIn(this.#lock)?.token !== first.token) {
+      removeQuietly(mine);
+      return false;
+    }
+    fs.renameSync(mine, this.#lock);
+    for (const link of links) removeQuietly(link);
+    removeQuietly(join(this.#path, witnessName(first.token)));
+    return true;
+  }
+
+  async #requireDead({ owner, file }: Holder): Promise<void> {
+    const life = owner === null ? "silent" : await lifeOf(owner, this.#path, this.#self);
+    if (life === "dead") return;
+    if (life === "silent") {
+      this.#options.onWatch?.(owner, SILENCE_MEANS_DEATH_MS);
+      if (!(await showsLife(file))) return;
+    }
+    throw owner === null ? heldByUnreadable() : heldBy(owner);
+  }
+
+  /**
+   * Removes what those left who died while they took the lock. One who lives, or of whom nothing tells, keeps his; a link that such a one
+   * makes now leads nowhere, since LOCK names a living owner. Without a word where that fails: the next one will.
+   */
+  async #removeLeftovers(): Promise<void> {
+    try {
+      for (const name of fs.readdirSync(this.#path)) {
+        if (!name.startsWith(`${LOCK}.`) || name === witnessName(this.#self.token)) continue;
+        const file = join(this.#path, name);
+        if (name.endsWith(".sock")) {
+          const token = name.slice(LOCK.length + 1, -".sock".length);
+          if ((await askWitness(this.#path, token)) === "refused") removeQuietly(file);
+          continue;
+        }
+        const owner = readOwner(file);
+        if (owner !== null && (await lifeOf(owner, this.#path, this.#self)) === "dead") removeQuietly(file);
+      }
+    } catch {
+      // They are in nobody's way.
+    }
   }
 }
 
-/** LOCK is linked only when its content is whole, so an unreadable one was damaged by a crash of the machine. */
-function replaceUnreadable(lock: string, own: string): boolean {
-  const age = ageMs(lock);
-  if (age === null) return false;
-  if (age < HEARTBEAT_STALE_MS) {
-    throw new StorageError("locked", "the data directory has a lock file that cannot be read", {
-      file: LOCK,
-      hint: "If no other server uses the directory, remove the file LOCK in it",
-    });
+/** What is known of an owner at once. silent: nothing tells but its signs of life. */
+type Life = "alive" | "dead" | "silent";
+
+async function lifeOf(owner: LockOwner, path: string, self: LockOwner): Promise<Life> {
+  const witness = await askWitness(path, owner.token);
+  if (witness === "answers") return "alive";
+  // Of a process of another kernel nothing can be known here, whatever its host is called.
+  if (owner.boot === null || owner.boot !== self.boot) return "silent";
+  if (owner.directory !== undefined && owner.directory !== self.directory) {
+    // On the same device it is a copy of that directory; on another one it may be the same, seen through another file system.
+    return deviceOf(owner.directory) === deviceOf(self.directory) ? "dead" : "silent";
   }
-  fs.renameSync(own, lock);
-  return true;
+  if (owner.namespace !== null && owner.namespace === self.namespace) return processExists(owner) ? "alive" : "dead";
+  return witness === "refused" ? "dead" : "silent";
+}
+
+function deviceOf(directory = ""): string | undefined {
+  return directory.split(":")[0];
+}
+
+/**
+ * Watches a file of the lock: true as soon as its owner touches it or it changes hands, false when nothing has happened for
+ * SILENCE_MEANS_DEATH_MS. What this process slept through is not counted.
+ */
+async function showsLife(file: string): Promise<boolean> {
+  const first = signOf(file);
+  let watchedMs = 0;
+  while (watchedMs < SILENCE_MEANS_DEATH_MS) {
+    const beganMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+    watchedMs += Math.min(performance.now() - beganMs, 2 * WATCH_EVERY_MS);
+    const sign = signOf(file);
+    if (sign === null) return false;
+    if (sign !== first) return true;
+  }
+  return false;
+}
+
+/** Read through a descriptor: network file systems ask the server when a file is opened. */
+function signOf(file: string): string | null {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, "r");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    const { ino, mtimeNs } = fs.fstatSync(fd, { bigint: true });
+    return `${ino} ${mtimeNs} ${fs.readFileSync(fd, "latin1")}`;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Null where there is no such file. */
+function holderIn(file: string): Holder | null {
+  const owner = readOwner(file);
+  if (owner !== null) return { owner, token: owner.token, file };
+  const stat = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : { owner: null, token: `inode-${stat.ino}`, file };
+}
+
+/** Durably, since a power loss soon after would otherwise leave a LOCK without content. False where the disk has no room; the file is then empty. */
+function writeRecord(fd: number, owner: LockOwner): boolean {
+  const bytes = Buffer.from(`${JSON.stringify(owner)}\n`);
+  try {
+    const isWhole = fs.writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    if (isWhole) fs.fdatasyncSync(fd);
+    else fs.ftruncateSync(fd, 0);
+    return isWhole;
+  } catch (error) {
+    if (!DISK_FULL.has(errnoOf(error) ?? "")) throw error;
+    fs.ftruncateSync(fd, 0);
+    return false;
+  }
 }
 
 function linkIfFree(from: string, to: string): boolean {
   try {
-    fs.linkSync(from, to);
+    try {
+      fs.linkSync(from, to);
+    } catch (error) {
+      if (!NO_HARD_LINKS.has(errnoOf(error) ?? "")) throw error;
+      fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
+    }
     return true;
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return false;
@@ -186,21 +420,19 @@ function linkIfFree(from: string, to: string): boolean {
   }
 }
 
-/** Null where there is no file, or no record in it. Throws when it cannot be read: that says nothing about its owner. */
-function readOwner(file: string): LockOwner | null {
-  let text: string;
+function lockLost(path: string): StorageError {
+  let successor = "";
   try {
-    text = fs.readFileSync(file, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null;
-    throw error;
-  }
-  try {
-    const value = JSON.parse(text) as LockOwner | null;
-    return typeof value?.pid === "number" && typeof value.token === "string" ? value : null;
+    const owner = readOwner(join(path, LOCK));
+    if (owner !== null) successor = `process ${owner.pid} on ${owner.host} has it`;
   } catch {
-    return null;
+    // Who has it is only for the message.
   }
+  return new StorageError("lock-lost", "another process took the lock", {
+    file: LOCK,
+    found: successor === "" ? undefined : successor,
+    hint: "This one stood still for too long, or LOCK was removed by hand; it writes and acknowledges nothing any more",
+  });
 }
 
 function heldBy(owner: LockOwner): StorageError {
@@ -212,67 +444,15 @@ function heldBy(owner: LockOwner): StorageError {
   });
 }
 
-function isAlive(owner: LockOwner, file: string): boolean {
-  const self = describeSelf();
-  const sameBoot = owner.boot === self.boot;
-  if (sameBoot && owner.host === self.host && owner.namespace === self.namespace) {
-    return processExists(owner.pid) && startTime(owner.pid) === owner.startTime;
-  }
-  if (!sameBoot && owner.host === self.host) return false;
-  const age = ageMs(file);
-  return age !== null && age < HEARTBEAT_STALE_MS;
-}
-
-/** Age of a file by the clock of this machine; a time in the future counts as young. */
-function ageMs(file: string): number | null {
-  try {
-    return Date.now() - fs.statSync(file).mtimeMs;
-  } catch {
-    return null;
-  }
-}
-
-function describeSelf(): LockOwner {
-  return {
-    pid: process.pid,
-    startTime: startTime(process.pid),
-    host: hostname(),
-    boot: readLine("/proc/sys/kernel/random/boot_id"),
-    namespace: readLink("/proc/self/ns/pid"),
-    token: randomBytes(12).toString("hex"),
-    sinceMs: Date.now(),
-  };
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
-  }
-}
-
-/** Field 22 of /proc/PID/stat; null where there is no /proc. The name in field 2 may hold spaces and parentheses. */
-function startTime(pid: number): string | null {
-  const line = readLine(`/proc/${pid}/stat`);
-  return line?.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-}
-
-function readLine(file: string): string | null {
-  try {
-    return fs.readFileSync(file, "utf8").trim();
-  } catch {
-    return null;
-  }
-}
-
-function readLink(file: string): string | null {
-  try {
-    return fs.readlinkSync(file);
-  } catch {
-    return null;
-  }
+function heldByUnreadable(): StorageError {
+  return new StorageError(
+    "locked",
+    "the data directory is in use: something touches its lock file, which names nobody",
+    {
+      file: LOCK,
+      hint: "Stop the other server that uses the directory, or use another one",
+    },
+  );
 }
 
 function removeQuietly(file: string): void {

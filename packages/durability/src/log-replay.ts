@@ -2,6 +2,8 @@ import { type Directory, listNames } from "./disk.js";
 import { errnoOf, StorageError } from "./errors.js";
 import { segmentNames } from "./file-names.js";
 import { EntryAssembler, type LoggedEntry } from "./log-format.js";
+import { replacedFrom } from "./recovery-plan.js";
+import type { DecodedHeader } from "./wal-format.js";
 import { type Hole, readSegment, readSegmentHeader, type SegmentScan } from "./wal-reader.js";
 
 /*
@@ -29,6 +31,8 @@ interface Segment {
   readonly name: string;
   readonly segmentNumber: number;
   readonly firstSequence: number;
+  /** What stands above it is of a run that had lost the lock, and does not count: the next segment, of another run, begins here. */
+  readonly lastSequence: number;
 }
 
 /**
@@ -41,16 +45,18 @@ export async function* replayEntries(dir: Directory, range: ReplayRange): AsyncG
   let at = range.through > range.after ? startOf(dir, range.after + 1) : null;
   while (at !== null && at.sequence <= range.through) {
     const ready: LoggedEntry[] = [];
-    const { name, scan } = readChunk(dir, at, chunkBytes, range, assembler, ready);
+    const { segment, scan } = readChunk(dir, at, chunkBytes, range, assembler, ready);
     yield* ready;
-    if (scan.validLastSequence >= at.sequence) {
-      at = { ...at, offset: scan.validEnd, sequence: scan.validLastSequence + 1 };
+    const last = Math.min(scan.validLastSequence, segment.lastSequence);
+    if (last >= at.sequence) {
+      at = { ...at, offset: scan.validEnd, sequence: last + 1 };
       chunkBytes = CHUNK_BYTES;
+      if (last === segment.lastSequence) at = next(dir, at, segment.name, null);
     } else if (at.offset + chunkBytes < scan.fileBytes) {
       // The entry is larger than the chunk.
       chunkBytes *= 2;
     } else {
-      at = next(dir, at, name, scan.hole);
+      at = next(dir, at, segment.name, scan.hole);
     }
   }
 }
@@ -83,14 +89,15 @@ function readChunk(
   range: ReplayRange,
   assembler: EntryAssembler,
   into: LoggedEntry[],
-): { name: string; scan: SegmentScan } {
+): { segment: Segment; scan: SegmentScan } {
   const segment = segmentsOf(dir).find(({ segmentNumber }) => segmentNumber === at.segmentNumber);
   if (segment === undefined) throw missing(at.sequence, undefined);
+  const through = Math.min(range.through, segment.lastSequence);
   const scan = readSegment(
     dir,
     segment.name,
     (opType, sequence, timestampMs, bytes, off, len) => {
-      if (sequence <= range.through) into.push(...assembler.take(opType, sequence, timestampMs, bytes, off, len));
+      if (sequence <= through) into.push(...assembler.take(opType, sequence, timestampMs, bytes, off, len));
     },
     {
       afterSequence: range.after,
@@ -99,22 +106,28 @@ function readChunk(
       ...(at.offset > 0 && { from: { offset: at.offset, sequence: at.sequence } }),
     },
   );
-  return { name: segment.name, scan };
+  return { segment, scan };
 }
 
 /** Segments with a header that can be read, in the order of their numbers. */
 function segmentsOf(dir: Directory): Segment[] {
-  return segmentNames(listNames(dir)).flatMap((name) => {
-    try {
-      const header = readSegmentHeader(dir, name);
-      if (header.state !== "ok") return [];
-      const { segmentNumber, firstSequence } = header.header;
-      return [{ name, segmentNumber, firstSequence }];
-    } catch (error) {
-      if (errnoOf(error instanceof StorageError ? error.cause : error) === "ENOENT") return [];
-      throw error;
-    }
+  const names = segmentNames(listNames(dir));
+  const headers = names.map((name) => headerOf(dir, name));
+  return headers.flatMap((header, i) => {
+    if (header.state !== "ok") return [];
+    const { segmentNumber, firstSequence } = header.header;
+    return [{ name: names[i]!, segmentNumber, firstSequence, lastSequence: replacedFrom(header, headers[i + 1]) - 1 }];
   });
+}
+
+/** One that went meanwhile cannot be read, either. */
+function headerOf(dir: Directory, name: string): DecodedHeader {
+  try {
+    return readSegmentHeader(dir, name);
+  } catch (error) {
+    if (errnoOf(error instanceof StorageError ? error.cause : error) !== "ENOENT") throw error;
+    return { state: "bad", expected: "a segment", found: "nothing" };
+  }
 }
 
 function missing(sequence: number, first: Segment | undefined): StorageError {

@@ -95,6 +95,10 @@ export interface RecoveryResult {
   readonly segments: number;
   /** skip-corrupt: entries known to be missing (by sequence numbers). */
   readonly corruptedEntries: number;
+  /** The log ends in damage, behind which nobody knows what stood: more may be missing. */
+  readonly corruptedMayBeMore: boolean;
+  /** Entries left out because a later run, whose owner had the lock, has written others in their place. A `.broken` file has them. */
+  readonly foreignEntries: number;
   /** torn-tail: bytes cut, a copy of which is in a `.broken` file. */
   readonly bytesCut: number;
   /** Bytes of snapshot and segments read. */
@@ -140,7 +144,7 @@ class Recovery {
 
   constructor(where: string | Directory, options: RecoveryOptions) {
     this.#dir = typeof where === "string" ? realDisk(where) : where;
-    this.#path = typeof where === "string" ? where : null;
+    this.#path = this.#dir.path;
     this.#options = options;
     this.#log = options.log ?? (() => {});
     this.#now = options.now ?? Date.now;
@@ -177,6 +181,8 @@ class Recovery {
       walEntries: this.#walEntries,
       segments: plan.steps.length,
       corruptedEntries: plan.corruptedEntries,
+      corruptedMayBeMore: plan.corruptedMayBeMore,
+      foreignEntries: plan.replaced.reduce((sum, { entries }) => sum + (entries ?? 0), 0),
       bytesCut,
       bytes: (snapshot?.fileBytes ?? 0) + plan.steps.reduce((sum, step) => sum + step.endOffset, 0),
       durationMs: performance.now() - this.#started,
@@ -319,10 +325,11 @@ class Recovery {
       const aside = setAside(this.#dir, name, nowMs);
       this.#log("warn", `${name} follows entries that were never synced and are lost: set aside as ${aside}`);
     }
-    for (const { name, offset, reason } of plan.cut === null ? plan.replaced : [...plan.replaced, plan.cut]) {
+    for (const { name, offset, reason, entries } of plan.cut === null ? plan.replaced : [...plan.replaced, plan.cut]) {
       const bytes = sizeOf(this.#dir, name) - offset;
       const copy = cutTail(this.#dir, name, offset, nowMs);
-      this.#log("warn", `cut the torn tail of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
+      const what = entries === null ? "torn tail" : "end";
+      this.#log("warn", `cut the ${what} of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
       bytesCut += bytes;
     }
     return bytesCut;

@@ -26,6 +26,8 @@ export interface Cut {
   readonly name: string;
   readonly offset: number;
   readonly reason: string;
+  /** Whole entries that go, where that is known. */
+  readonly entries: number | null;
 }
 
 export interface RecoveryPlan {
@@ -42,6 +44,8 @@ export interface RecoveryPlan {
   /** Up to here something in the files proves that it was synced. */
   readonly provenSequence: number;
   readonly corruptedEntries: number;
+  /** The log ends in damage, behind which nobody knows what stood: more may be missing. */
+  readonly corruptedMayBeMore: boolean;
 }
 
 /**
@@ -91,6 +95,7 @@ class Planner {
   #setAside: string[] = [];
   #last: number;
   #corrupted = 0;
+  #mayBeMore = false;
 
   constructor(mode: RecoveryMode, snapshot: SnapshotPosition | null, scans: readonly SegmentScan[]) {
     this.#mode = mode;
@@ -131,6 +136,7 @@ class Planner {
       syncedSequence: this.#syncedSequence(),
       provenSequence: this.#provenUpTo(0, true),
       corruptedEntries: this.#corrupted,
+      corruptedMayBeMore: this.#mayBeMore,
     };
   }
 
@@ -167,15 +173,14 @@ class Planner {
   }
 
   /**
-   * The next segment, of a later run, begins with an entry that stands (or is bad) in this one: an earlier recovery had cut it off here, and the
-   * cut was lost, as it is when its fsync fails and the next start finds it done. Not where this one's entries show that it had been synced.
-   * Null where that is not so.
+   * The next segment, of a later run, begins with an entry that stands (or is bad) in this one. Either an earlier recovery had cut it off here, and
+   * the cut was lost, as it is when its fsync fails and the next start finds it done. Or the owner of this one stood still, was succeeded, and wrote
+   * on when it woke. The later run counts: it began with what there was, and its owner had the lock. Null where that is not so.
    */
   #replacedFrom(i: number): number | null {
     const scan = this.#scans[i]!;
     const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
-    const isReplaced = from <= scan.lastSequence && from <= scan.validLastSequence + 1 && scan.watermark < from;
-    return isReplaced ? from : null;
+    return from <= scan.lastSequence && from <= scan.validLastSequence + 1 ? from : null;
   }
 
   /** Highest sequence that snapshot, valid entries and later headers show to have been synced. */
@@ -190,7 +195,6 @@ class Planner {
   }
 
   #apply(i: number, action: RecoveryAction, gapBefore: boolean): void {
-    const scan = this.#scans[i]!;
     switch (action) {
       case "refuse":
         throw this.#refusal(i, gapBefore);
@@ -198,7 +202,7 @@ class Planner {
         this.#accept(i);
         return;
       case "skip":
-        this.#skip(scan);
+        this.#skip(i);
         return;
       case "cutTail":
         this.#cutAt(i, gapBefore);
@@ -215,20 +219,38 @@ class Planner {
     if (from !== null) {
       if (from <= last) endOffset = scan.located;
       last = from - 1;
-      this.#replaced.push({ name, offset: endOffset, reason: `entry ${from} and those after it were written anew` });
+      this.#replace(scan, from, endOffset);
     }
     this.#steps.push({ name, endOffset, skipBad: false });
     this.#last = Math.max(this.#last, last);
   }
 
-  #skip(scan: SegmentScan): void {
-    if (scan.header.state !== "ok") return;
+  #replace(scan: SegmentScan, from: number, offset: number): void {
+    const { name, lastSequence } = scan;
+    const entries = Math.max(0, lastSequence - from + 1);
+    const reason = `${entries} entries from ${from} on are not of the run that wrote the next segment, which begins with ${from}`;
+    this.#replaced.push({ name, offset, reason, entries });
+  }
+
+  #skip(i: number): void {
+    const scan = this.#scans[i]!;
+    const isLast = i === this.#scans.length - 1;
+    if (scan.header.state !== "ok") {
+      this.#mayBeMore ||= isLast;
+      return;
+    }
     const first = scan.header.header.firstSequence;
     this.#corrupted += Math.max(0, first - this.#last - 1) + scan.missing;
     // Of an earlier segment the next one's first sequence tells whether an entry is missing.
-    if (scan.tail === "torn" && scan === this.#scans.at(-1)) this.#corrupted++;
-    this.#steps.push({ name: scan.name, endOffset: scan.fileBytes, skipBad: true });
-    this.#last = Math.max(this.#last, scan.lastSequence);
+    if (scan.tail === "torn" && isLast) {
+      this.#corrupted++;
+      this.#mayBeMore = true;
+    }
+    const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);
+    const isReplaced = from <= scan.lastSequence;
+    if (isReplaced) this.#replace(scan, from, scan.located);
+    this.#steps.push({ name: scan.name, endOffset: isReplaced ? scan.located : scan.fileBytes, skipBad: true });
+    this.#last = Math.max(this.#last, isReplaced ? from - 1 : scan.lastSequence);
   }
 
   #cutAt(i: number, gapBefore: boolean): void {
@@ -237,7 +259,8 @@ class Planner {
     this.#setAside = this.#scans.slice(gapBefore ? i : i + 1).map((later) => later.name);
     if (gapBefore || scan.hole === null) return;
     const { expected, found } = scan.hole;
-    this.#cut = { name: scan.name, offset: scan.validEnd, reason: `expected ${expected}, found ${found}` };
+    const reason = `expected ${expected}, found ${found}`;
+    this.#cut = { name: scan.name, offset: scan.validEnd, reason, entries: null };
     this.#steps.push({ name: scan.name, endOffset: scan.validEnd, skipBad: false });
     this.#last = Math.max(this.#last, scan.validLastSequence);
   }

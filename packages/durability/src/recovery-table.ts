@@ -20,7 +20,8 @@
  * "Other bytes at the end": where the next segment begins with the sequence that should come there, nothing is missing.
  * They are an entry that was not written whole, and cut off to be written again in the next segment; the cut was lost. The same
  * holds for whole entries where the next segment is of a later run and begins with the sequence of one of them: an earlier
- * recovery had cut them off, for nothing proved that they had been synced, and they are cut once more.
+ * recovery had cut them off, and they are cut once more; or their writer had lost the lock and did not know it yet. They are counted, and
+ * prove nothing.
  *
  * cutTail: everything from the hole on goes (a copy is kept). skip: count what is missing and go on behind it.
  */

@@ -35,7 +35,7 @@ export interface ReadOptions {
   readonly afterSequence?: number;
   /** Read no further than this offset. Default: the end of the file. */
   readonly endOffset?: number;
-  /** The scan tells where the first entry above this sequence begins. Default: it does not. */
+  /** The scan tells where the first entry above this sequence begins. What lies there proves nothing, and lacks nothing. Default: it does not. */
   readonly locateAfter?: number;
   /** Visit the valid entries after a bad place, too. Default: only those before the first one. */
   readonly visitAfterHole?: boolean;
@@ -77,9 +77,9 @@ export interface SegmentScan {
   /** clean: no hole. torn: no valid entry after it. bad: valid entries after it. */
   readonly tail: "clean" | "torn" | "bad";
   readonly hole: Hole | null;
-  /** Highest watermark of all valid entries: up to it, everything had been synced. */
+  /** Highest watermark of all valid entries up to `locateAfter`: up to it, everything had been synced. */
   readonly watermark: number;
-  /** Sequences missing between valid entries. */
+  /** Sequences missing between valid entries, up to `locateAfter`. */
   readonly missing: number;
   /** Offset of the first valid entry above `locateAfter`; -1 where there is none. */
   readonly located: number;
@@ -159,6 +159,7 @@ class Pass {
   readonly #generation: number;
   readonly #visit: EntryVisitor | null;
   readonly #options: ReadOptions;
+  readonly #locateAfter: number;
   #entries = 0;
   #expected: number;
   #validEnd: number;
@@ -180,6 +181,7 @@ class Pass {
     this.#validLast = from.sequence - 1;
     this.#visit = visit;
     this.#options = options;
+    this.#locateAfter = options.locateAfter ?? Number.POSITIVE_INFINITY;
   }
 
   run(): void {
@@ -225,11 +227,11 @@ class Pass {
     const p = window.index(at, length);
     const bytes = window.bytes;
     const sequence = entrySequence(bytes, p);
-    this.#missing += sequence - this.#expected;
+    this.#goTo(sequence);
     this.#expected = sequence + 1;
-    this.#watermark = Math.max(this.#watermark, entryWatermark(bytes, p));
     this.#entries++;
-    if (this.#located < 0 && sequence > (this.#options.locateAfter ?? Number.POSITIVE_INFINITY)) this.#located = at;
+    if (sequence <= this.#locateAfter) this.#watermark = Math.max(this.#watermark, entryWatermark(bytes, p));
+    else if (this.#located < 0) this.#located = at;
     if (this.#hole === null) {
       this.#validEnd = at + length;
       this.#validLast = sequence;
@@ -241,6 +243,12 @@ class Pass {
     const payloadLength = length - ENTRY_OVERHEAD_BYTES;
     const opType = entryOpType(bytes, p);
     this.#visit(opType, sequence, entryTimestamp(bytes, p), bytes, p + ENTRY_HEADER_BYTES, payloadLength);
+  }
+
+  /** Counts what is missing before the entry that was found. */
+  #goTo(sequence: number): void {
+    this.#missing += Math.max(0, Math.min(sequence, this.#locateAfter + 1) - this.#expected);
+    this.#expected = sequence;
   }
 
   /** Length of the valid entry at `at` with a sequence from `lowest` to `highest`, or 0. */
@@ -265,8 +273,7 @@ class Pass {
     for (let at = from; at + ENTRY_OVERHEAD_BYTES <= window.end; at++) {
       if (this.#validLength(at, this.#expected, highest) === 0) continue;
       const p = window.index(at, ENTRY_OVERHEAD_BYTES);
-      this.#missing += entrySequence(window.bytes, p) - this.#expected;
-      this.#expected = entrySequence(window.bytes, p);
+      this.#goTo(entrySequence(window.bytes, p));
       return at;
     }
     return window.end;

@@ -62,7 +62,7 @@ export class WriteAheadLog<T> {
    * there are segments or snapshots, locked, io.
    */
   static async create<T>(where: string | Directory, options: WriteAheadLogOptions<T>): Promise<WriteAheadLog<T>> {
-    const held = new HeldDirectory(where);
+    const held = await HeldDirectory.open(where);
     try {
       const names = listNames(held.dir);
       const existing = [...segmentNames(names), ...snapshotNames(names)][0];
@@ -89,13 +89,14 @@ export class WriteAheadLog<T> {
     options: ResumeOptions<T>,
     receiver: LogReceiver,
   ): Promise<{ log: WriteAheadLog<T>; recovery: RecoveryResult }> {
-    const held = new HeldDirectory(where);
+    const held = await HeldDirectory.open(where);
     try {
       const { mode = "torn-tail", log, now } = options;
       const recovery = await recover(held.dir, {
         mode,
         ...(log && { log }),
         ...(now && { now }),
+        onProgress: () => held.keepAlive(),
         onMetadata: (metadata) => receiver.onMetadata(metadata),
         beginSection: (...section) => receiver.beginSection(...section),
         onSnapshotEntries: (...entries) => receiver.onSnapshotEntries(...entries),
@@ -196,6 +197,7 @@ export class WriteAheadLog<T> {
   async flush(): Promise<void> {
     this.#refuse();
     this.#segments.write();
+    this.#requireOwner();
   }
 
   /** Makes everything appended so far durable. What a failed write has left in memory is tried again the next time. Throws as `append`. */
@@ -230,7 +232,7 @@ export class WriteAheadLog<T> {
     { keep = 2 }: { readonly keep?: number } = {},
   ): Promise<PublishedCheckpoint> {
     if (this.#closed) throw closed();
-    if (this.#held.lost !== null) throw this.#held.lost;
+    this.#requireOwner();
     if (this.#publishing) throw new Error("a checkpoint is being published");
     const lowest = Math.max(this.#checkpoint.sequence, this.wounded ? this.#acknowledged : 0);
     if (!(sequence >= lowest && sequence <= this.lastSequence)) {
@@ -284,6 +286,12 @@ export class WriteAheadLog<T> {
     if (this.#closed) throw closed();
     const refusal = this.#refusal();
     if (refusal !== null) throw refusal;
+  }
+
+  /** Nothing is acknowledged by one who stood still while it wrote, and was succeeded. */
+  #requireOwner(): void {
+    const { lost } = this.#held;
+    if (lost !== null) throw lost;
   }
 
   #refusal(): StorageError | null {
@@ -340,6 +348,7 @@ export class WriteAheadLog<T> {
     }
     if (due) await this.#durable(lastSequence);
     else this.#syncLater();
+    this.#requireOwner();
   }
 
   get #syncDue(): boolean {
@@ -361,6 +370,7 @@ export class WriteAheadLog<T> {
   async #durable(sequence: number): Promise<void> {
     const error = unlessDurable(await this.#syncStaged(), sequence);
     if (error !== null) throw error;
+    this.#requireOwner();
   }
 
   /** Joins the next sync. Never rejects. */

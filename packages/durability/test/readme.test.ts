@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readLockOwner } from "../src/lock.js";
+import { readLockOwner } from "../src/lock-owner.js";
 import { recovered, temporaryDirectory } from "./support.js";
 
 /** What each example prints when it runs in an empty directory, and again after itself. */

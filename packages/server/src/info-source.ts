@@ -1,6 +1,7 @@
 /** Collects the figures of INFO from the running parts. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { getHeapStatistics } from "node:v8";
 import { commandTable } from "@hearthkv/commands";
 import type { Core } from "./core.js";
 import type { InfoSource } from "./info.js";
@@ -14,7 +15,7 @@ export class InfoCollector {
   readonly #port: () => number;
   readonly #runId = randomBytes(20).toString("hex");
   #peakRss = 0;
-  #memoryUsage = process.memoryUsage();
+  #memoryUsage: NodeJS.MemoryUsage | null = null;
 
   constructor(core: Core, port: () => number) {
     this.#core = core;
@@ -84,14 +85,14 @@ export class InfoCollector {
     };
   }
 
-  /** The system is asked through a file: while no descriptor is left, what it said last is told. */
-  #lookAtMemory(): NodeJS.MemoryUsage {
+  /** The system is asked through a file of /proc: while no descriptor is left, what it said last is told. */
+  #lookAtMemory(): Pick<NodeJS.MemoryUsage, "rss" | "heapUsed"> {
     try {
       this.#memoryUsage = process.memoryUsage();
     } catch {
       // INFO is needed most when something has run out.
     }
-    return this.#memoryUsage;
+    return this.#memoryUsage ?? withoutProc();
   }
 
   #persistence(): InfoSource["persistence"] {
@@ -112,4 +113,9 @@ export class InfoCollector {
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "?";
+}
+
+/** What is known of memory without /proc: the most that was resident, and the heap. */
+function withoutProc(): Pick<NodeJS.MemoryUsage, "rss" | "heapUsed"> {
+  return { rss: process.resourceUsage().maxRSS * 1024, heapUsed: getHeapStatistics().used_heap_size };
 }

@@ -83,7 +83,7 @@ async function openData(
     const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, release: releaseBuffer });
     return { keyspace, persistence: new NullPersistence(keyspace) };
   }
-  const directory = openDataDirectory(options.dataDir);
+  const directory = await openDataDirectory(options.dataDir, (message) => logger.warn({}, message));
   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, release: releaseBuffer });
   const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery } = options;
   const persistence = await openPersistence(

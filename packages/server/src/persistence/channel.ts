@@ -39,6 +39,8 @@ export interface ChannelOptions {
   readonly lastSequence: number;
   /** Sends a message to the worker, without waking it. */
   readonly post: (message: slot.ToWorker, transfer: ArrayBuffer[]) => void;
+  /** Whether the directory is still this process's at `nowMs`: nothing may be written otherwise. */
+  readonly mayWrite: (nowMs: number) => boolean;
   /** An entry is larger than the format allows and cannot be split. */
   readonly onTooLarge: (payloadBytes: number) => void;
 }
@@ -305,7 +307,7 @@ export class LogChannel {
     const control = this.#control;
     const range = this.#range;
     const startMs = performance.now();
-    if (startMs < this.#handOverUntilMs) return false;
+    if (startMs < this.#handOverUntilMs || !this.#options.mayWrite(startMs)) return false;
     const fd = Atomics.load(control, slot.SEGMENT_FD);
     let tail = Atomics.load(control, slot.TAIL);
     while (tail !== this.#head) {

@@ -21,6 +21,8 @@ const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
 const HANGING = "the persistence worker does not answer";
 /** Unsynced for so much longer than the interval: the disk is slow, which is told. */
 const LAG_MS = 1000;
+/** Below every sequence. */
+const NOTHING_ACKED = -1;
 const CLOSE_LOOK_MS = 5;
 /** After a failure, closing gives the disk so long to recover before it does without a snapshot. */
 const CLOSE_PATIENCE_MS = 2000;
@@ -53,6 +55,9 @@ export class LogPersistence implements Persistence {
   #hanging = false;
   #lags = false;
   #dead = false;
+  /** Why it is dead. */
+  #broken: string | null = null;
+  #lost = false;
   /** The server was told that it is congested, and not yet that this ended. */
   #toldCongested = false;
   #reportedAcked: number;
@@ -73,6 +78,7 @@ export class LogPersistence implements Persistence {
       walMaxBytes,
       lastSequence: recovered.lastSequence,
       post: (message, transfer) => worker.post(message, transfer),
+      mayWrite: (nowMs) => directory.lock.confirm(nowMs),
       onTooLarge: (bytes) =>
         this.#fail(new Error(`a log entry of ${bytes} bytes is larger than the log's format allows`)),
     });
@@ -94,6 +100,7 @@ export class LogPersistence implements Persistence {
     );
     worker.onMessage = (message) => this.#receive(message);
     worker.onDeath = (error) => this.#fail(error);
+    directory.lock.onLost = (error) => this.#lose(error);
     this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
     keyspace.effects.enabled = true;
   }
@@ -104,6 +111,8 @@ export class LogPersistence implements Persistence {
 
   endTick(): void {
     this.#channel.endTurn();
+    // After the write: whoever stood still before it, and was succeeded, must not acknowledge it.
+    this.#parts.directory.lock.confirm();
     this.#checkDrained();
   }
 
@@ -112,7 +121,7 @@ export class LogPersistence implements Persistence {
   }
 
   ackedSequence(): number {
-    return this.#channel.ackedSequence();
+    return this.#lost ? NOTHING_ACKED : this.#channel.ackedSequence();
   }
 
   get congested(): boolean {
@@ -240,6 +249,9 @@ export class LogPersistence implements Persistence {
         this.#updateWriteError();
         this.#progress();
         break;
+      case "lockLost":
+        this.#parts.directory.lock.isHeld();
+        break;
       case "snapshotNeeded":
         this.#snapshots.mend(message.sequence);
         break;
@@ -265,6 +277,7 @@ export class LogPersistence implements Persistence {
   /** The worker got somewhere, or the level changed: go on with what waits, tell whom it concerns. */
   #progress(): void {
     this.#channel.turn();
+    if (!this.#parts.directory.lock.confirm()) return;
     this.#waiters.settle(this.syncedSequence());
     if (this.#waiters.waiting) this.#channel.requestSync();
     const acked = this.ackedSequence();
@@ -308,7 +321,7 @@ export class LogPersistence implements Persistence {
   }
 
   #updateWriteError(): void {
-    const reason = this.#hanging || this.#dead ? HANGING : this.#diskFailure;
+    const reason = this.#broken ?? (this.#hanging ? HANGING : this.#diskFailure);
     const text = reason === null ? null : ERROR_PREFIX + reason;
     if (text === this.#writeError) return;
     this.#writeError = text;
@@ -320,10 +333,18 @@ export class LogPersistence implements Persistence {
     this.#checkDrained();
   }
 
+  /** The directory is another's: no reply leaves any more, not even of a read, for memory is not what the other one has. */
+  #lose(error: Error): void {
+    this.#lost = true;
+    Atomics.store(this.#control, slot.LOST, 1);
+    this.#fail(error);
+  }
+
   /** Nothing can be made durable any more. */
   #fail(error: Error): void {
     if (this.#dead) return;
     this.#dead = true;
+    this.#broken = error.message;
     clearInterval(this.#watch);
     this.#updateWriteError();
     this.#snapshots.stop();
@@ -372,7 +393,7 @@ export class LogPersistence implements Persistence {
       await delay(CLOSE_LOOK_MS);
       this.#channel.turn();
     }
-    if (this.#dead || this.#hanging) return HANGING;
+    if (this.#dead || this.#hanging) return this.#broken ?? HANGING;
     this.#channel.turn();
     const closed = new Promise<string | null>((resolve) => {
       this.#closed = resolve;

@@ -3,6 +3,7 @@ import { LogPersistence } from "./log-persistence.js";
 import type { PersistedKeyspace, PersistenceLogger, PersistenceOptions } from "./persistence.js";
 import { type RecoveredState, recoverDirectory } from "./recovery.js";
 import * as slot from "./slots.js";
+import { noteOwned } from "./worker-disk.js";
 import { WorkerHandle } from "./worker-handle.js";
 
 const RING_BYTES_DEFAULT = 16 * 1024 * 1024;
@@ -41,14 +42,18 @@ async function open(
 ): Promise<LogPersistence> {
   const ringBytes = checkedRingBytes(options.ringBytes ?? RING_BYTES_DEFAULT);
   const walMaxBytes = clamp(options.walMaxBytes ?? WAL_MAX_BYTES_DEFAULT, WAL_MAX_BYTES_MIN, WAL_MAX_BYTES_MAX);
+  for (const warning of directory.warnings) logger.warn({}, warning);
   const recovered = await recoverDirectory(keyspace, directory, options.recovery ?? "torn-tail", logger);
   const ring = new SharedArrayBuffer(ringBytes);
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   fillControl(control, options, recovered);
+  directory.lock.onBeat = () => noteOwned(control);
+  noteOwned(control);
   const worker = new WorkerHandle({
     control: control.buffer as SharedArrayBuffer,
     ring,
     directory: directory.path,
+    lock: directory.lock.record,
     generation: directory.generation,
     lastSequence: recovered.lastSequence,
     syncedSequence: recovered.syncedSequence,
@@ -58,14 +63,12 @@ async function open(
   });
   try {
     await worker.ready();
+    // It may have been lost while the data was loaded.
+    if (!directory.lock.isHeld()) throw directory.lock.lost;
   } catch (error) {
     await worker.end();
     throw error;
   }
-  directory.onLost = (error) => {
-    logger.error({ err: error }, error.message);
-    options.onFatal(error);
-  };
   return new LogPersistence({ directory, options, keyspace, logger, recovered, control, ring, walMaxBytes, worker });
 }
 

@@ -28,16 +28,17 @@ export interface RecoveredState {
 /** Brings the directory's content into the keyspace, as {@link recoverInto} does, and logs its progress. Throws as that does. */
 export async function recoverDirectory(
   keyspace: RecoveredKeyspace,
-  directory: Pick<DataDirectory, "path" | "hashSeed">,
+  directory: Pick<DataDirectory, "path" | "disk" | "lock" | "hashSeed">,
   mode: RecoveryMode,
   logger: PersistenceLogger,
 ): Promise<RecoveredState> {
-  const { path, hashSeed } = directory;
+  const { path, disk, lock, hashSeed } = directory;
   let told = performance.now();
-  const result = await recoverInto(keyspace, path, {
+  const result = await recoverInto(keyspace, disk, {
     mode,
     hashSeed,
     onProgress: (fraction) => {
+      lock.keepAlive();
       const nowMs = performance.now();
       if (nowMs - told < PROGRESS_EVERY_MS) return;
       told = nowMs;

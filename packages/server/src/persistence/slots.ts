@@ -11,7 +11,7 @@
  * Who writes a slot stands behind it. "Lock" = whoever holds DRAIN_LOCK. Each group has cache lines of its own.
  */
 
-import type { StorageErrorCode, StorageErrorDetails } from "@hearthkv/durability";
+import type { HeldRecord, StorageErrorCode, StorageErrorDetails } from "@hearthkv/durability";
 
 // --- main publishes
 /** Position behind the last published entry. (main) */
@@ -32,6 +32,12 @@ export const ACK_LEVEL = 6;
 export const FSYNC_INTERVAL_MS = 7;
 /** 1 = nobody drains and nothing is synced. For tests only. (main) */
 export const PAUSED = 8;
+/** Low 32 bits of the time in ms (monotonic) at which the directory's lock last gave a sign of life ... (main) */
+export const OWNED_AT_MS = 9;
+/** ... and of the clock's time, which goes on while the machine sleeps. (main) */
+export const OWNED_AT_CLOCK_MS = 10;
+/** 1 = the lock is lost: nothing may be written any more. (main, and the worker where it finds out first) */
+export const LOST = 11;
 
 // --- whoever drains
 /** 1 = somebody reads the ring and writes the file. Main only ever tries it; the worker waits for it. */
@@ -123,6 +129,8 @@ export interface WorkerStart {
   readonly control: SharedArrayBuffer;
   readonly ring: SharedArrayBuffer;
   readonly directory: string;
+  /** The lock of the directory, to look at it. */
+  readonly lock: HeldRecord;
   readonly generation: number;
   /** Last sequence recovered. */
   readonly lastSequence: number;
@@ -195,6 +203,8 @@ export type FromWorker =
   | { readonly type: "progress" }
   /** What stands in the way of writing, as the operating system words it; null = nothing any more. */
   | { readonly type: "failure"; readonly text: string | null }
+  /** The worker found that the lock is lost. */
+  | { readonly type: "lockLost" }
   /** An fdatasync failed: a snapshot is needed that contains everything up to here. */
   | { readonly type: "snapshotNeeded"; readonly sequence: number }
   | { readonly type: "segments"; readonly count: number; readonly finishedBytes: number }

@@ -10,8 +10,9 @@
  * always sees the other.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { realDisk, StorageError } from "@hearthkv/durability";
+import { StorageError } from "@hearthkv/durability";
 import * as slot from "./slots.js";
+import { workerDisk } from "./worker-disk.js";
 import { WorkerLog } from "./worker-log.js";
 import { WorkerSnapshots } from "./worker-snapshots.js";
 
@@ -32,7 +33,7 @@ class PersistenceWorker {
   #closing = false;
 
   constructor(start: slot.WorkerStart, post: (message: slot.FromWorker) => void) {
-    const dir = realDisk(start.directory);
+    const dir = workerDisk(start, post);
     this.#control = new Int32Array(start.control);
     this.#post = post;
     this.#log = new WorkerLog(start, dir, post);

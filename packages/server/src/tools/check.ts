@@ -11,9 +11,11 @@ import {
   fileNames,
   frozenDisk,
   inlineVerifier,
+  type LockOwner,
   livingLockOwner,
   loadOrCreateManifest,
   parallelVerifier,
+  type RecoveryResult,
   type RehearsalDirectory,
   readLockOwner,
   recover,
@@ -78,10 +80,11 @@ export interface CheckReport {
 /** Checks the directory. Throws ToolError where there is none; damage is told in the report. */
 export async function checkDirectory(path: string, options: CheckOptions = {}): Promise<CheckReport> {
   dataFolderNames(path);
-  if (livingLockOwner(path) === null) return await new Check(path, rehearsalDisk(path), options).run();
+  const living = await livingLockOwner(path);
+  if (living === null) return await new Check(path, rehearsalDisk(path), options).run(null);
   const frozen = frozenDisk(path);
   try {
-    return await new Check(path, frozen, options).run();
+    return await new Check(path, frozen, options).run(living);
   } finally {
     frozen.release();
   }
@@ -103,8 +106,8 @@ class Check {
     this.#options = options;
   }
 
-  async run(): Promise<CheckReport> {
-    const holder = this.#readHolder();
+  async run(living: LockOwner | null): Promise<CheckReport> {
+    const holder = this.#noteHolder(living);
     await this.#verifyFiles();
     const recovered = await this.#rehearse(holder !== null);
     for (const line of describeChanges(this.#disk.changes)) {
@@ -120,8 +123,7 @@ class Check {
     };
   }
 
-  #readHolder(): CheckReport["holder"] {
-    const living = livingLockOwner(this.#path);
+  #noteHolder(living: LockOwner | null): CheckReport["holder"] {
     if (living !== null) {
       this.#notes.push(
         `process ${living.pid} on ${living.host} uses the directory: what it writes from now on is not checked`,
@@ -212,6 +214,15 @@ class Check {
     });
   }
 
+  #summary(result: RecoveryResult, keys: number | null, digest: string | null): RecoveredSummary {
+    const left = result.foreignEntries;
+    if (left > 0)
+      this.#notes.push(
+        `${left} entries are left out: a later run, which had the lock, has written others in their place`,
+      );
+    return summary(result, keys, digest);
+  }
+
   async #rehearse(inUse: boolean): Promise<RecoveredSummary | null> {
     const mode = this.#options.strict === true && !inUse ? "strict" : "torn-tail";
     const onProgress = (fraction: number) => this.#options.onProgress?.(0.5 + fraction * 0.5);
@@ -221,10 +232,10 @@ class Check {
         const onMetadata = (metadata: Document) => requireSeed(metadata, hashSeed);
         const ignore = () => {};
         const callbacks = { onMetadata, beginSection: ignore, onSnapshotEntries: ignore, onEntry: ignore };
-        return summary(await recover(this.#disk, { mode, onProgress, ...callbacks }), null, null);
+        return this.#summary(await recover(this.#disk, { mode, onProgress, ...callbacks }), null, null);
       }
       const { keyspace, result } = await loadDirectory(this.#disk, mode, { onProgress });
-      return summary(result, countKeys(keyspace), keyspace.digest());
+      return this.#summary(result, countKeys(keyspace), keyspace.digest());
     } catch (error) {
       this.#report(error, null);
       return null;
@@ -241,11 +252,7 @@ class Check {
   }
 }
 
-function summary(
-  result: Awaited<ReturnType<typeof recover>>,
-  keys: number | null,
-  digest: string | null,
-): RecoveredSummary {
+function summary(result: RecoveryResult, keys: number | null, digest: string | null): RecoveredSummary {
   return {
     lastSequence: result.lastSequence,
     snapshot: result.snapshot?.name ?? null,

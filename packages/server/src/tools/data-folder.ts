@@ -41,7 +41,7 @@ export function dataFolderNames(path: string): string[] {
 export async function makeDataFolder<T>(target: string, fill: (path: string) => Promise<T>): Promise<T> {
   const isThere = requireEmptyTarget(target);
   // Nobody starts on the folder meanwhile; the name of one that is not there yet nobody knows.
-  const lock = isThere ? lockDirectory(target) : null;
+  const lock = isThere ? await lockDirectory(target) : null;
   const parent = dirname(resolve(target));
   const firstMade = mkdirSync(parent, { recursive: true });
   const work = mkdtempSync(isThere ? join(target, "making-") : `${resolve(target)}.making-`);

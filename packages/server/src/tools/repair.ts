@@ -71,7 +71,9 @@ async function planWith(
     const renamed = new Set(disk.changes.flatMap((change) => (change.kind === "rename" ? [change.from] : [])));
     const unneeded = unneededFiles(disk, report, result).filter((name) => !renamed.has(name));
     const aside = unneeded.map((name) => `set ${name} aside: it is not needed`);
-    const steps = [...first, ...describeChanges(disk.changes), ...aside];
+    const left = result.foreignEntries;
+    const leftOut = left === 0 ? [] : [`leave out ${left} entries in whose place a later run has written others`];
+    const steps = [...first, ...leftOut, ...describeChanges(disk.changes), ...aside];
     return { kind: steps.length === 0 ? "nothing" : "tidy", problems, steps, loss: null, unneeded, manifest };
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
@@ -91,10 +93,10 @@ function seedOf(manifest: LostManifest | null): { hashSeed?: Uint8Array } {
  */
 export async function repairDirectory(path: string): Promise<{ plan: RepairPlan; report: CheckReport }> {
   dataFolderNames(path); // before the lock, which would make a folder that is missing
-  const lock = lockDirectory(path);
+  const lock = await lockDirectory(path);
   try {
     const plan = await planRepair(path);
-    const dir = realDisk(path);
+    const dir = lock.guard(realDisk(path));
     if (plan.manifest !== null && plan.kind !== "impossible") writeManifest(dir, plan.manifest);
     if (plan.kind === "tidy") await tidy(dir, plan);
     if (plan.kind === "salvage") await salvage(dir);
@@ -118,7 +120,13 @@ async function planSalvage(
     "write a snapshot of that and begin a new segment",
     ...old.map((name) => `set ${name} aside`),
   ];
-  return { steps, loss: `${result.corruptedEntries} or more entries of the log cannot be read` };
+  return { steps, loss: lossOf(result, fileNames.snapshotNames(names).length > 0) };
+}
+
+function lossOf({ corruptedEntries, corruptedMayBeMore, snapshot }: RecoveryResult, hadSnapshots: boolean): string {
+  const count = `${corruptedEntries}${corruptedMayBeMore ? " or more" : ""}`;
+  const entries = `${count} ${count === "1" ? "entry" : "entries"} of the log cannot be read`;
+  return snapshot === null && hadSnapshots ? `${entries}, and no snapshot: what only they held is lost` : entries;
 }
 
 function writeManifest(dir: Directory, manifest: LostManifest): void {

@@ -36,7 +36,7 @@ export async function openAt(path: string, options: Partial<PersistenceOptions> 
   const note = (_fields: object, message: string): void => {
     messages.push(message);
   };
-  const directory = openDataDirectory(path);
+  const directory = await openDataDirectory(path);
   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
   const persistence = await openPersistence(
     directory,

@@ -265,7 +265,7 @@ test("a manifest that is not that of the snapshots is refused", async () => {
   await persistence.close({ snapshot: true });
   rmSync(join(path, "manifest.bson"));
   const other = freshDirectory();
-  openDataDirectory(other).release();
+  (await openDataDirectory(other)).release();
   copyFileSync(join(other, "manifest.bson"), join(path, "manifest.bson"));
   await expect(openAt(path)).rejects.toMatchObject({ code: "corrupt-manifest" });
 });

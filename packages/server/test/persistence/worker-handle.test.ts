@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { lockDirectory } from "@hearthkv/durability";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { LOOK_MS } from "../../src/persistence/hang-watch.js";
 import * as slot from "../../src/persistence/slots.js";
 import { WorkerHandle } from "../../src/persistence/worker-handle.js";
@@ -9,12 +10,15 @@ import { freshDirectory, removeDirectories, until } from "./open.js";
 afterEach(removeDirectories);
 
 async function started(directory: string): Promise<{ handle: WorkerHandle; control: Int32Array }> {
+  const lock = await lockDirectory(directory);
+  onTestFinished(() => lock.release());
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   control[slot.FSYNC_INTERVAL_MS] = 100;
   const handle = new WorkerHandle({
     control: control.buffer as SharedArrayBuffer,
     ring: new SharedArrayBuffer(4096),
     directory,
+    lock: lock.record,
     generation: 1,
     lastSequence: 0,
     syncedSequence: 0,

@@ -11,6 +11,8 @@ afterAll(removeDirectories);
 
 const WAL_MAX_BYTES = 4096;
 const GENERATION = 7;
+/** The disk of these tests asks nobody. */
+const NO_LOCK = { path: "", token: "", fd: -1, inode: "" };
 
 let dir: Directory;
 let failsToSync: boolean;
@@ -40,7 +42,7 @@ beforeEach(() => {
   messages = [];
   // Ahead of the real clock, by which the log notes when an fdatasync began.
   nowMs = performance.now() + 1_000_000;
-  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3 };
+  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3, lock: NO_LOCK };
   log = new WorkerLog(
     { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
     dir,
@@ -51,6 +53,7 @@ beforeEach(() => {
   channel = new LogChannel({
     ...{ control, ring, effects, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES, lastSequence: 0 },
     post: () => {},
+    mayWrite: () => true,
     onTooLarge: () => {},
   });
 });

@@ -22,7 +22,7 @@ function say(line) {
 }
 const log = (_fields, message) => say(`log ${message}`);
 
-const directory = openDataDirectory(path);
+const directory = await openDataDirectory(path);
 const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
 const persistence = await openPersistence(
   directory,
