@@ -11,6 +11,8 @@ const HUGE_BYTES = 4.5 * 1024 * 1024;
 const HUGE_ONE_IN = 3000;
 const LARGE_ONE_IN = 12;
 const LARGE_BYTES_MAX = 30_000;
+/** Of each of two elements: together more than a value that is logged whole when it moves. */
+const PUBLISHED_BYTES = 40_000;
 
 /** Makes the operations of one writer. */
 export class OperationSource {
@@ -39,6 +41,8 @@ export class OperationSource {
     if (kind < 83) return this.#setMany(mark);
     if (kind < 86) return this.#append(mark);
     if (kind < 88) return this.#rename(mark);
+    if (kind < 89) return this.#publish(mark);
+    if (kind < 90) return this.#copy();
     return this.#transaction(mark);
   }
 
@@ -174,6 +178,31 @@ export class OperationSource {
       orderAt: -1,
       apply: (state) => state.set(to, mark),
     };
+  }
+
+  /** A list so large that its bytes are not in the log a second time, made, copied and renamed by one entry. */
+  #publish(mark: string): Operation {
+    const [from, copy, to] = [`${this.#writer}:l:from`, `${this.#writer}:l:copy`, this.#key("l")];
+    const elements = [mark.padEnd(PUBLISHED_BYTES, "a"), mark.padEnd(PUBLISHED_BYTES, "b")];
+    return {
+      ...transaction([
+        ["RPUSH", from, ...elements],
+        ["COPY", from, copy, "REPLACE"],
+        ["RENAME", from, to],
+      ]),
+      keys: [from, copy, to],
+      orderAt: -1,
+      apply: (state) => state.set(copy, [...elements]).set(to, [...elements]),
+    };
+  }
+
+  /** Of what was published last, if anything. */
+  #copy(): Operation {
+    const [from, to] = [`${this.#writer}:l:copy`, this.#key("l")];
+    return single(["COPY", from, to, "REPLACE"], to, (state) => {
+      const list = state.get(from) as string[] | undefined;
+      if (list !== undefined) state.set(to, [...list]);
+    });
   }
 
   /** Several types and several shards: half of it is no state of any prefix. */

@@ -10,6 +10,7 @@ import { type Arg, projectRoot, type Reply, temporaryFolder } from "../support/i
 import { type OwnServer, startOwn } from "./in-process.js";
 
 const FIXTURES = join(projectRoot, "test/fixtures");
+const NEWEST = "v2";
 const YEAR_3000 = 32_503_680_000_000;
 const DATABASES = [0, 1, 15];
 
@@ -99,6 +100,14 @@ async function writeFixture(path: string): Promise<Contents> {
       await all(
         ["SELECT", 1],
         ["DEL", "snapshot:text:1"],
+        ["RENAME", "snapshot:large hash:1", "renamed hash"],
+        ["RENAME", "snapshot:ends:1", "log:ends:1"],
+        ["COPY", "snapshot:large zset:1", "copied zset", "DB", 15],
+        ["MULTI"],
+        ["RPUSH", "snapshot:large list:1", "last"],
+        ["RENAME", "snapshot:large list:1", "renamed list"],
+        ["COPY", "renamed list", "copied list"],
+        ["EXEC"],
         ["RPOP", "snapshot:list:1"],
         ["HSET", "snapshot:hash:1", "field", "new"],
       );
@@ -112,16 +121,16 @@ async function writeFixture(path: string): Promise<Contents> {
 
 if (process.env.HEARTHKV_WRITE_FIXTURES === "1") {
   test("writes the fixture of the present version", async () => {
-    const contents = await writeFixture(join(FIXTURES, "v1"));
-    writeFileSync(join(FIXTURES, "v1.json"), `${JSON.stringify(contents)}\n`);
+    const contents = await writeFixture(join(FIXTURES, NEWEST));
+    writeFileSync(join(FIXTURES, `${NEWEST}.json`), `${JSON.stringify(contents)}\n`);
   });
 }
 
 /** Control: a byte changed in v1.json, or a segment left out of the copy, turns it red. */
-test("version 1: every key is as it was", async () => {
+test.each(["v1", NEWEST])("%s: every key is as it was", async (version) => {
   const dataDir = join(temporaryFolder("fixture"), "copy");
-  cpSync(join(FIXTURES, "v1"), dataDir, { recursive: true });
-  const expected = JSON.parse(readFileSync(join(FIXTURES, "v1.json"), "utf8")) as Contents;
+  cpSync(join(FIXTURES, version), dataDir, { recursive: true });
+  const expected = JSON.parse(readFileSync(join(FIXTURES, `${version}.json`), "utf8")) as Contents;
   expect(Object.keys(expected)).toEqual(DATABASES.map(String));
   expect(Object.values(expected).flatMap((keys) => Object.values(keys).map(({ type }) => type))).toEqual(
     expect.arrayContaining(["string", "hash", "list", "set", "zset"]),

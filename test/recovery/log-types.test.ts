@@ -15,6 +15,7 @@ const SETNX = 7;
 const LOCK = 8;
 const UNLOCK = 9;
 const EXTEND_LOCK = 10;
+const RENAME = 17;
 /** Ours. */
 const BATCH = 11;
 
@@ -86,7 +87,7 @@ describe("a server's log", () => {
     expect(sequences).toEqual(sequences.map((_, i) => i + 1));
   });
 
-  test("has one entry for a transaction, and for a command with several effects", async () => {
+  test("has one entry for a transaction, and one that names two keys for a value that moves", async () => {
     const dataDir = temporaryFolder("log");
     const own = await startOwn(dataDir);
     const transaction: Arg[][] = [
@@ -102,7 +103,7 @@ describe("a server's log", () => {
     expect(await logged(own, dataDir, ["MULTI"], ["SET", "a", 1], ["EXEC"])).toEqual([
       expect.objectContaining({ op: SET }),
     ]);
-    expect(await logged(own, dataDir, ["RENAME", "a", "e"])).toEqual([expect.objectContaining({ op: BATCH })]);
+    expect(await logged(own, dataDir, ["RENAME", "a", "e"])).toEqual([expect.objectContaining({ op: RENAME })]);
     await own.close();
   });
 

@@ -86,7 +86,6 @@ export const ERR = {
   watchInsideMulti: "ERR WATCH inside MULTI is not allowed",
   notInMulti: "ERR Command not allowed inside a transaction",
   /** Ours, as the next two: a log entry holds up to 1 GB. */
-  valueTooLargeToCopy: "ERR the value is too large to be copied or renamed",
   requestTooLarge: "ERR the request is too large",
   transactionTooLarge: "ERR the transaction is too large",
   /** Ours: Redis takes keys of up to 512 MB. */

@@ -9,8 +9,6 @@ import { objectRow } from "./object.js";
 import { ALL_KEYS, GROW, NO_KEY, READ, READ_FAST, rowMaker, TWO_KEYS, WRITE, WRITE_FAST } from "./rows.js";
 import { scan, TYPE_NAMES } from "./scan.js";
 
-/** Moving or copying a value logs it whole, and a log entry ends at 1 GB. */
-const COPY_BYTES_MAX = 768 * 1024 * 1024;
 const INT32_MAX = 2 ** 31 - 1;
 const INT32_MIN = -(2 ** 31);
 
@@ -54,7 +52,6 @@ function moveKey(ctx: CommandContext, onlyIfFree: boolean): -1 | 0 | 1 {
     return -1;
   }
   if (sameArguments(ctx, 1, 2) || (onlyIfFree && lookupAt(ctx, 2) !== TYPE_NONE)) return 0;
-  if (!fitsEntry(ctx)) return -1;
   db.rename(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]);
   return 1;
 }
@@ -62,34 +59,26 @@ function moveKey(ctx: CommandContext, onlyIfFree: boolean): -1 | 0 | 1 {
 function copy(ctx: CommandContext): void {
   const { request: r, keyspace, db, reply } = ctx;
   let replace = false;
-  let target = db;
+  let target = db.index;
   for (let i = 3; i < r.argc; i++) {
     if (r.is(i, "replace")) replace = true;
     else if (r.is(i, "db") && i + 1 < r.argc) {
       const index = databaseArg(ctx, ++i);
       if (index < 0) return;
-      target = keyspace.db(index);
+      target = index;
     } else {
       reply.error(ERR.syntax);
       return;
     }
   }
-  if (target === db && sameArguments(ctx, 1, 2)) {
+  if (target === db.index && sameArguments(ctx, 1, 2)) {
     reply.error(ERR.sameObject);
     return;
   }
-  const isFree = target.lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
+  const isFree = keyspace.db(target).lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
   const copied = lookupReadAt(ctx, 1) !== TYPE_NONE && (isFree || replace);
-  if (copied && !fitsEntry(ctx)) return;
   if (copied) db.copyTo(r.buf, r.off[1], r.len[1], target, r.buf, r.off[2], r.len[2]);
   reply.int(copied ? 1 : 0);
-}
-
-/** Whether the value of the first key can be logged whole; false after an error reply. */
-function fitsEntry(ctx: CommandContext): boolean {
-  if (lookupAt(ctx, 1) === TYPE_NONE || ctx.db.valueBytes <= COPY_BYTES_MAX) return true;
-  ctx.reply.error(ERR.valueTooLargeToCopy);
-  return false;
 }
 
 /** A database's number; -1 after an error reply. */

@@ -195,8 +195,8 @@ function sections(dir: Directory, fd: number, name: string, fileBytes: number): 
 
 function checkTotals(name: string, found: SnapshotHeader, shards: readonly SnapshotSection[]): void {
   const entries = shards.reduce((sum, section) => sum + section.entryCount, 0);
-  if (shards.length !== found.sectionCount || entries !== found.totalEntries || found.version !== SNAPSHOT_VERSION) {
-    const expected = `version ${SNAPSHOT_VERSION}, ${found.sectionCount} sections, ${found.totalEntries} entries`;
+  if (shards.length !== found.sectionCount || entries !== found.totalEntries || found.version === 0) {
+    const expected = `version 1 or more, ${found.sectionCount} sections, ${found.totalEntries} entries`;
     throw damaged(name, 0, expected, `version ${found.version}, ${shards.length} sections, ${entries} entries`);
   }
   for (const section of shards) {

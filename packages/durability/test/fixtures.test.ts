@@ -10,6 +10,7 @@ import { decodeManifest, encodeManifest, loadOrCreateManifest } from "../src/man
 import { RecordLog, replayRecords } from "../src/record-log.js";
 import { recoverState } from "../src/recover-state.js";
 import { readMetadata, verifySnapshot } from "../src/snapshot-reader.js";
+import { WAL_VERSION } from "../src/wal-format.js";
 import { readSegment } from "../src/wal-reader.js";
 import { WriteAheadLog } from "../src/write-ahead-log.js";
 import { refusal, temporaryDirectory } from "./support.js";
@@ -73,7 +74,7 @@ async function writeFixture(path: string): Promise<void> {
 
 if (process.env.HEARTHKV_WRITE_FIXTURES === "1") {
   test("writes the fixture of the present version", async () => {
-    await writeFixture(join(FIXTURES, "v1"));
+    await writeFixture(join(FIXTURES, `v${WAL_VERSION}`));
   });
 }
 
@@ -83,8 +84,8 @@ function copyOf(version: string): { path: string; dir: Directory } {
   return { path, dir: realDisk(path) };
 }
 
-test("version 1: every reader reads it", async () => {
-  const { path, dir } = copyOf("v1");
+test.each([1, 2])("version %i: every reader reads it", async (version) => {
+  const { path, dir } = copyOf(`v${version}`);
   const names = dir.list();
   expect(snapshotNames(names)).toHaveLength(2);
   expect(segmentNames(names).length).toBeGreaterThan(3);
@@ -92,13 +93,13 @@ test("version 1: every reader reads it", async () => {
 
   for (const name of segmentNames(names)) {
     const { header, tail, entries } = readSegment(dir, name, null);
-    expect(header).toMatchObject({ state: "ok", header: { version: 1 } });
+    expect(header).toMatchObject({ state: "ok", header: { version } });
     expect(tail).toBe(name === WAL_CURRENT ? "torn" : "clean");
     expect(entries).toBeGreaterThan(0);
   }
   for (const [i, name] of snapshotNames(names).entries()) {
     const snapshot = verifySnapshot(dir, name);
-    expect(snapshot.header).toMatchObject({ version: 1, walPos: [6, 11][i], totalEntries: 3, sectionCount: 1 });
+    expect(snapshot.header).toMatchObject({ version, walPos: [6, 11][i], totalEntries: 3, sectionCount: 1 });
     expect(readMetadata(dir, snapshot)).toMatchObject({ format: "state", parts: 3 });
   }
 
@@ -135,17 +136,17 @@ test("version 1: every reader reads it", async () => {
 });
 
 test("a file of a newer version is refused by its name, whatever else it holds", async () => {
-  const names = copyOf("v1").dir.list();
+  const names = copyOf("v2").dir.list();
   for (const name of [segmentNames(names)[0]!, WAL_CURRENT, snapshotNames(names)[1]!]) {
-    const { path, dir } = copyOf("v1");
+    const { path, dir } = copyOf("v2");
     // The first segment is not looked at as long as the snapshots are whole.
     for (const snapshot of name === segmentNames(names)[0] ? snapshotNames(names) : []) dir.unlink(snapshot);
     const bytes = readFile(dir, name);
-    bytes[8] = 2;
+    bytes[8] = WAL_VERSION + 1;
     if (name.startsWith("wal")) new DataView(bytes.buffer).setUint32(52, crc32(0, bytes, 0, 52), true);
     writeFileSync(join(path, name), bytes);
     const error = await refusal(dir, { onEntry: () => {} });
-    expect(error).toMatchObject({ code: "newer-format", file: name, found: "version 2" });
+    expect(error).toMatchObject({ code: "newer-format", file: name, found: `version ${WAL_VERSION + 1}` });
     expect(error.message).toMatch(/newer HearthKV/);
   }
   const { dir } = copyOf("v1");

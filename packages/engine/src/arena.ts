@@ -123,6 +123,32 @@ export class Arena {
     return bytes;
   }
 
+  /** Becomes a copy of another arena: what lies in it keeps its references. This one is empty. */
+  copyFrom(source: Arena): void {
+    for (let c = 1; c < source.bytes.length; c++) {
+      const chunk = source.bytes[c];
+      if (chunk.length === 0) {
+        this.bytes.push(NO_BYTES);
+        this.words.push(NO_WORDS);
+      } else {
+        const copy = this.#pool.take(chunk.length);
+        copy.set(chunk.subarray(0, source.used[c]));
+        this.bytes.push(copy);
+        this.words.push(new Int32Array(copy.buffer, copy.byteOffset, copy.length >>> 2));
+        this.totalBytes += copy.length;
+      }
+    }
+    this.used = source.used.slice();
+    this.live = source.live.slice();
+    this.current = source.current;
+    this.evacuating = source.evacuating;
+    this.evacuateAt = source.evacuateAt;
+    this.#sparse.push(...source.#sparse);
+    this.#queued = source.#queued.slice();
+    this.#freeNumbers = source.#freeNumbers.slice();
+    this.#ordinary = source.#ordinary;
+  }
+
   /** Drops every chunk. */
   clear(): void {
     for (const chunk of this.bytes) this.#pool.give(chunk);

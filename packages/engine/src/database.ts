@@ -3,10 +3,11 @@ import { copyBytes } from "./copy-bytes.js";
 import { hashKey } from "./hash.js";
 import { SHARDS } from "./key-store.js";
 import type { Keyspace } from "./keyspace.js";
-import { OP_RESTORE } from "./ops.js";
+import { OP_COPY, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
+import { mayNameKeys } from "./snapshot-front.js";
 import { ByteSink } from "./types/byte-sink.js";
-import { type AnyValue, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
+import { type AnyValue, type Collection, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
 import { packSlice } from "./types/packed.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
@@ -14,34 +15,94 @@ import { ZsetStore } from "./zset-store.js";
 export class Database extends ZsetStore {
   readonly #packing = new ByteSink();
 
-  /** Moves the value and expiry of an existing key to another name, replacing what that holds. Logged as a restore and a deletion. */
-  rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): void {
-    this.copyTo(sbuf, soff, slen, this, dbuf, doff, dlen);
-    this.remove(sbuf, soff, slen);
+  /**
+   * Moves the value and expiry of a key to another name, replacing what that holds; false when there is no such key. The names differ. A large
+   * collection changes hands as it is; what lies in its record is copied. Logged by the two names, where snapshot-front.ts allows it.
+   */
+  rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): boolean {
+    if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
+    const { shard: from, ref: source } = this;
+    if (!this.#logKeys(OP_RENAME, sbuf, soff, slen, this.index, dbuf, doff, dlen)) {
+      this.#copyLogged(this, dbuf, doff, dlen);
+      return this.remove(sbuf, soff, slen);
+    }
+    const old = this.locate(dbuf, doff, dlen);
+    this.shard.adopt(this.hash, dbuf, doff, dlen, old, from, source, true);
+    const { effects } = this.keyspace;
+    if (effects.enabled) effects.end();
+    this.modified(dbuf, doff, dlen);
+    this.modified(sbuf, soff, slen);
+    return true;
   }
 
-  /** Copies the value and expiry of an existing key, replacing what the destination holds. The two keys must differ. */
+  /** Copies the value and expiry of a key to another one, replacing what that holds; false when there is no such key. Logged as rename() does. */
   copyTo(
     sbuf: Uint8Array,
     soff: number,
     slen: number,
-    target: Database,
+    targetIndex: number,
     dbuf: Uint8Array,
     doff: number,
     dlen: number,
-  ): void {
-    const type = this.lookup(sbuf, soff, slen);
-    if (type === TYPE_NONE) return;
-    const expireAt = this.expireAt;
-    if (type === TYPE_STRING) {
-      // A copy: storing it may make room by moving records, and the log's own buffer must not see them move.
-      const value = this.valueBuf.slice(this.valueOff, this.valueOff + this.valueLen);
-      target.restore(dbuf, doff, dlen, type, expireAt, value, 0, value.length);
-      return;
+  ): boolean {
+    if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
+    const target = this.keyspace.db(targetIndex);
+    if (!this.#logKeys(OP_COPY, sbuf, soff, slen, targetIndex, dbuf, doff, dlen)) {
+      this.#copyLogged(target, dbuf, doff, dlen);
+      return true;
     }
+    this.#copyValue(target, dbuf, doff, dlen);
+    const { effects } = this.keyspace;
+    if (effects.enabled) effects.end();
+    return true;
+  }
+
+  /**
+   * Opens the mutation that names two keys, the first of which was looked up last and is there. False when it has to be logged with its value instead.
+   */
+  #logKeys(
+    op: number,
+    sbuf: Uint8Array,
+    soff: number,
+    slen: number,
+    targetIndex: number,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+  ): boolean {
+    const { effects, front, seed } = this.keyspace;
+    if (!effects.enabled) return true;
+    const to = targetIndex * SHARDS + (hashKey(seed, dbuf, doff, dlen) & (SHARDS - 1));
+    const from = this.index * SHARDS + (this.hash & (SHARDS - 1));
+    if (!mayNameKeys(front, from, to, op === OP_RENAME, this.valueBytes)) return false;
+    effects.beginKey(op, this.index, sbuf, soff, slen, 5 + dlen);
+    if (op === OP_COPY) effects.u8(targetIndex);
+    effects.blob(dbuf, doff, dlen);
+    return true;
+  }
+
+  /** Copies the value and expiry of the key that was looked up last, which is small, to another key, and logs it with its bytes. */
+  #copyLogged(target: Database, dbuf: Uint8Array, doff: number, dlen: number): void {
+    const type = metaType(this.shard.meta(this.ref));
     const sink = new ByteSink();
-    this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
-    target.restore(dbuf, doff, dlen, type, expireAt, sink.bytes, 0, sink.length);
+    // A copy: storing it may make room by moving records, and the log's own buffer must not see them move.
+    if (type === TYPE_STRING) sink.raw(this.valueBuf, this.valueOff, this.valueLen);
+    else this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+    target.restore(dbuf, doff, dlen, type, this.expireAt, sink.bytes, 0, sink.length);
+  }
+
+  /** The same for a value of any size, and nothing is logged. */
+  #copyValue(target: Database, dbuf: Uint8Array, doff: number, dlen: number): void {
+    const { shard: from, ref: source } = this;
+    if (from.isInline(source)) {
+      const old = target.locate(dbuf, doff, dlen);
+      target.shard.adopt(target.hash, dbuf, doff, dlen, old, from, source, false);
+    } else {
+      const value = this.#copyOf(from.value(source));
+      const old = target.locate(dbuf, doff, dlen);
+      target.shard.insertValue(target.hash, dbuf, doff, dlen, value, from.expireAt(source), old);
+    }
+    target.modified(dbuf, doff, dlen);
   }
 
   /**
@@ -115,6 +176,11 @@ export class Database extends ZsetStore {
     const before = value.bytes;
     value.decodeInto(bytes, off, len);
     this.shard.valueBytes += value.bytes - before;
+  }
+
+  /** A value with the same elements. */
+  #copyOf(source: AnyValue): AnyValue {
+    return this.filled(newValue(source.type, this.keyspace), (copy: Collection) => copy.copyFrom(source));
   }
 
   /** A collection from its encoded form. */

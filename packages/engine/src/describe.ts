@@ -51,6 +51,8 @@ const OP_NAMES: ReadonlyMap<number, string> = new Map([
   [ops.OP_SETRANGE, "setrange"],
   [ops.OP_RESTORE, "restore"],
   [ops.OP_FLUSH, "flush"],
+  [ops.OP_RENAME, "rename"],
+  [ops.OP_COPY, "copy"],
   [ops.OP_HASH_SET, "hash-set"],
   [ops.OP_HASH_DELETE, "hash-delete"],
   [ops.OP_LIST_PUSH, "list-push"],
@@ -131,6 +133,7 @@ function copies(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number
 /** Notes every mutation instead of applying it. What the mutators would return is of no interest to the reader. */
 class Notes implements ReplayTarget {
   lastFence = 0;
+  lostSources = 0;
   readonly highestStamp = 0;
   readonly mutations: DescribedMutation[] = [];
   #op = "";
@@ -145,8 +148,8 @@ class Notes implements ReplayTarget {
     this.#pairs = [];
   }
 
-  stampOf(): number {
-    return 0;
+  contains(): boolean {
+    return false;
   }
 
   replayFlush(db: number): void {
@@ -181,6 +184,14 @@ class Notes implements ReplayTarget {
     },
     putLock: (b, koff, klen, v, voff, vlen, expireAt, token) => {
       this.#note([copy(b, koff, klen)], { owner: copy(v, voff, vlen), expireAt, token });
+    },
+    rename: (s, soff, slen, d, doff, dlen) => {
+      this.#note([copy(s, soff, slen), copy(d, doff, dlen)], {});
+      return true;
+    },
+    copyTo: (s, soff, slen, toDb, d, doff, dlen) => {
+      this.#note([copy(s, soff, slen), copy(d, doff, dlen)], { toDb });
+      return true;
     },
     setExpire: (b, koff, klen, expireAt) => this.#note([copy(b, koff, klen)], { expireAt }),
     append: (b, koff, klen, v, voff, vlen) => {

@@ -11,6 +11,7 @@ import { OP_FLUSH } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
 import type { ShardHome } from "./shard.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
+import type { SnapshotFront } from "./snapshot-front.js";
 import { PackedLimits } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
@@ -62,16 +63,22 @@ export class Keyspace implements ShardHome {
   /** Milliseconds since 1970: the clock by which keys expire. The owner sets it before it runs commands; 0 while replaying: nothing expires. */
   nowMs = 0;
   observer: KeyspaceObserver | null = null;
+  /** The snapshot that is being made, until all shards are copied. */
+  front: SnapshotFront | null = null;
   /** A key may have an expiry. */
   mayExpire = false;
   /** Last fencing token given. */
   lastFence = 0;
   /** The highest stamp of any section. */
   highestStamp = 0;
+  /** Entries of the replayed log whose source was not there: without one that is missing from the log there are none. */
+  lostSources = 0;
   readonly databaseCount: number;
 
   readonly #databases: (Database | undefined)[] = [];
   readonly #stamps: Float64Array;
+  /** Of sections that contain only some mutations of the entry that is their stamp: how many, the first ones. */
+  readonly #partial = new Map<number, number>();
   readonly #replayer: Replayer;
   #replayed = 0;
   #captureEpoch = 0;
@@ -228,6 +235,7 @@ export class Keyspace implements ShardHome {
   /** Sections that the snapshot does not have stand at this sequence. */
   setDefaultStamp(sequence: number): void {
     this.#stamps.fill(sequence);
+    this.#partial.clear();
     this.highestStamp = sequence;
   }
 
@@ -237,9 +245,14 @@ export class Keyspace implements ShardHome {
     this.highestStamp = Math.max(this.highestStamp, sequence);
   }
 
-  /** Sequence up to which the shard of a key is already complete. */
-  stampOf(db: number, buf: Uint8Array, off: number, len: number): number {
-    return this.#stamps[db * SHARDS + (hashKey(this.seed, buf, off, len) & 255)];
+  /** Of the entry that is a section's stamp, only so many mutations are included: its shard was copied inside of it (snapshot-front.ts). */
+  setPartial(sectionId: number, mutations: number): void {
+    this.#partial.set(sectionId, mutations);
+  }
+
+  /** Whether the loaded state of a key's shard includes this mutation (counted from 0) of the entry with this sequence. */
+  contains(sequence: number, mutation: number, db: number, buf: Uint8Array, off: number, len: number): boolean {
+    return this.#contains(sequence, mutation, db * SHARDS + (hashKey(this.seed, buf, off, len) & 255));
   }
 
   /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */
@@ -249,11 +262,11 @@ export class Keyspace implements ShardHome {
   }
 
   /** A logged flush of one database, or of all (255): of the shards that do not have it yet. */
-  replayFlush(db: number, sequence: number): void {
+  replayFlush(db: number, sequence: number, mutation: number): void {
     for (const each of this.databases()) {
       if (db !== ALL_DATABASES && each.index !== db) continue;
       for (let s = 0; s < SHARDS; s++) {
-        if (sequence > this.#stamps[each.index * SHARDS + s]) each.clearShard(s);
+        if (!this.#contains(sequence, mutation, each.index * SHARDS + s)) each.clearShard(s);
       }
     }
   }
@@ -261,6 +274,12 @@ export class Keyspace implements ShardHome {
   /** Digest of all data, 40 hex digits: equal data gives equal digests, whatever the order, the hash seed or the history. */
   digest(): string {
     return digestKeyspace(this);
+  }
+
+  #contains(sequence: number, mutation: number, section: number): boolean {
+    const stamp = this.#stamps[section];
+    if (sequence !== stamp) return sequence < stamp;
+    return mutation < (this.#partial.get(section) ?? Number.POSITIVE_INFINITY);
   }
 
   #reserve(): void {

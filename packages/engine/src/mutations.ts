@@ -12,9 +12,10 @@
  * and without that beginning:
  *
  *   MSet  [ db:1 | count:4 | (key, value)* ]     MDel  [ db:1 | count:4 | key* ]     Flush  [ db:1, 255 = all ]
+ *   Rename  [ db:1 | key | new key ]              Copy  [ db:1 | key | db:1 | new key ]
  *
- * text = [ bytes:4 | latin1 ]. A mutation is applied to a shard only when its sequence is above the shard's stamp: snapshots are taken
- * shard by shard. A mutation that reads outside its body throws RangeError: the log's checksum held, so that is a bug or a newer version.
+ * text, key, value = [ bytes:4 | latin1 ]. A mutation is applied to a shard only when its sequence is above the shard's stamp: snapshots are
+ * taken shard by shard, and snapshot-front.ts says why that is right for two keys, too. A mutation that reads outside its body throws RangeError: the log's checksum held, so that is a bug or a newer version.
  */
 
 import type { Database } from "./database.js";
@@ -26,6 +27,7 @@ const TWO_32 = 4294967296;
 export type ReplayDatabase = Pick<
   Database,
   | "append"
+  | "copyTo"
   | "hashDelete"
   | "hashSet"
   | "incrBy"
@@ -35,6 +37,7 @@ export type ReplayDatabase = Pick<
   | "mset"
   | "putLock"
   | "remove"
+  | "rename"
   | "restore"
   | "setAdd"
   | "setExpire"
@@ -53,10 +56,12 @@ export interface ReplayTarget {
   /** Told of each mutation before it is read. */
   beginMutation?(op: number, db: number): void;
   db(index: number): ReplayDatabase;
-  /** Sequence up to which the shard of a key has everything. */
-  stampOf(db: number, buf: Uint8Array, off: number, len: number): number;
-  /** Empties a database (or all, 255) as far as its shards stand below `sequence`. */
-  replayFlush(db: number, sequence: number): void;
+  /** Mutations that name a key whose value they need, and that is not there. */
+  lostSources: number;
+  /** Whether a key's shard has this mutation (counted from 0) of the entry already. */
+  contains(sequence: number, mutation: number, db: number, buf: Uint8Array, off: number, len: number): boolean;
+  /** Empties a database (or all, 255) as far as its shards stand before this mutation of the entry. */
+  replayFlush(db: number, sequence: number, mutation: number): void;
 }
 
 export class Replayer {
@@ -66,6 +71,8 @@ export class Replayer {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
+  /** Number of the mutation in its entry. */
+  #nth = 0;
   /** Byte ranges of keys and elements, as mutators take them. */
   #off = new Int32Array(8);
   #len = new Int32Array(8);
@@ -81,6 +88,7 @@ export class Replayer {
       this.#given = bytes;
       this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
+    this.#nth = 0;
     if (op !== ops.OP_BATCH) {
       this.#mutation(op, sequence, off, off + len);
       return;
@@ -92,6 +100,7 @@ export class Replayer {
       const body = at + 5;
       if (body + bodyBytes > end) throw new RangeError("a mutation is longer than its batch");
       this.#mutation(this.#bytes[at], sequence, body, body + bodyBytes);
+      this.#nth++;
       at = body + bodyBytes;
     }
   }
@@ -101,9 +110,11 @@ export class Replayer {
     this.#end = end;
     const db = this.#u8();
     this.#keyspace.beginMutation?.(op, db);
-    if (op === ops.OP_FLUSH) this.#keyspace.replayFlush(db, sequence);
+    if (op === ops.OP_FLUSH) this.#keyspace.replayFlush(db, sequence, this.#nth);
     else if (op === ops.OP_MSET) this.#mset(db, sequence);
     else if (op === ops.OP_MDEL) this.#mdel(db, sequence);
+    else if (op === ops.OP_RENAME) this.#rename(db, sequence);
+    else if (op === ops.OP_COPY) this.#copy(db, sequence);
     else this.#keyed(op, db, sequence);
   }
 
@@ -232,10 +243,43 @@ export class Replayer {
     }
   }
 
+  /** Both shards have it, or neither has: a move does not cross the front of a snapshot. */
+  #rename(dbIndex: number, sequence: number): void {
+    const db = this.#keyspace.db(dbIndex);
+    const b = this.#bytes;
+    const slen = this.#u32();
+    const soff = this.#take(slen);
+    const dlen = this.#u32();
+    const doff = this.#take(dlen);
+    const contained = this.#isContained(sequence, dbIndex, soff, slen);
+    if (contained !== this.#isContained(sequence, dbIndex, doff, dlen)) throw new RangeError("half of a rename");
+    if (!contained && !db.rename(b, soff, slen, b, doff, dlen)) this.#loseSource(db, doff, dlen);
+  }
+
+  #copy(dbIndex: number, sequence: number): void {
+    const b = this.#bytes;
+    const slen = this.#u32();
+    const soff = this.#take(slen);
+    const target = this.#u8();
+    const dlen = this.#u32();
+    const doff = this.#take(dlen);
+    if (this.#isContained(sequence, target, doff, dlen)) return;
+    if (this.#isContained(sequence, dbIndex, soff, slen)) throw new RangeError("a copy of what has changed since");
+    const db = this.#keyspace.db(dbIndex);
+    if (!db.copyTo(b, soff, slen, target, b, doff, dlen)) this.#loseSource(this.#keyspace.db(target), doff, dlen);
+  }
+
+  /** The entry that made the source is missing. What the new key held is not what it would hold now. */
+  #loseSource(db: ReplayDatabase, koff: number, klen: number): void {
+    this.#keyspace.lostSources++;
+    db.remove(this.#bytes, koff, klen);
+  }
+
   /** Whether the loaded state of the key's shard has this mutation already. Above the highest stamp the key need not be hashed for that. */
   #isContained(sequence: number, dbIndex: number, koff: number, klen: number): boolean {
     const keyspace = this.#keyspace;
-    return sequence <= keyspace.highestStamp && sequence <= keyspace.stampOf(dbIndex, this.#bytes, koff, klen);
+    if (sequence > keyspace.highestStamp) return false;
+    return keyspace.contains(sequence, this.#nth, dbIndex, this.#bytes, koff, klen);
   }
 
   /** A lock whose shard is already complete still counts for the next token. */

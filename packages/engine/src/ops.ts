@@ -19,6 +19,9 @@ export const OP_APPEND = 13;
 export const OP_SETRANGE = 14;
 export const OP_RESTORE = 15;
 export const OP_FLUSH = 16;
+/** Two keys by their names, without the value: since format version 2. */
+export const OP_RENAME = 17;
+export const OP_COPY = 18;
 export const OP_HASH_SET = 20;
 export const OP_HASH_DELETE = 21;
 export const OP_LIST_PUSH = 30;

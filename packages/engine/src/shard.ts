@@ -200,12 +200,40 @@ export class Shard {
     expireAt: number,
     old: number,
   ): void {
-    const slot = this.#freeValues.at(-1) ?? this.values.length;
-    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
-    this.#freeValues.pop();
-    this.values[slot] = value;
-    this.valueBytes += value.bytes;
-    if (this.capture !== null) value.snapshotEpoch = this.capture.epoch;
+    this.#insertValue(hash, kbuf, koff, klen, value, expireAt);
+    if (old !== 0) this.unlink(old);
+    this.tidy();
+  }
+
+  /**
+   * Adds a key with the value of record `source` of `from` (this shard or another), which then goes if `leaves`. A collection changes hands as it
+   * is, and always leaves; an inline value is copied.
+   */
+  adopt(
+    hash: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    old: number,
+    from: Shard,
+    source: number,
+    leaves: boolean,
+  ): void {
+    const expireAt = from.expireAt(source);
+    // Freezing needs memory, and so comes first.
+    if (old !== 0 && !this.isInline(old)) this.beforeChange(this.value(old));
+    if (from.isInline(source)) {
+      const size = from.size(source);
+      const ref = this.#insert(hash, from.meta(source), kbuf, koff, klen, size, expireAt, 0);
+      copyBytes(from.bytesOf(source), from.valueOffset(source), this.bytesOf(ref), this.valueOffset(ref), size);
+    } else {
+      const value = from.value(source);
+      from.beforeChange(value);
+      this.#insertValue(hash, kbuf, koff, klen, value, expireAt);
+      from.#releaseValue(source);
+    }
+    // Nothing has moved a record so far.
+    if (leaves) from.#drop(source);
     if (old !== 0) this.unlink(old);
     this.tidy();
   }
@@ -270,21 +298,12 @@ export class Shard {
   /** Removes a record and its value. */
   unlink(ref: number): void {
     if (!this.isInline(ref)) {
-      const slot = this.size(ref);
       const value = this.value(ref);
       this.beforeChange(value);
-      this.valueBytes -= value.bytes;
+      this.#releaseValue(ref);
       value.free();
-      this.values[slot] = null;
-      this.#freeValues.push(slot);
     }
-    this.#detach(ref);
-    if (this.count === 0) {
-      this.#reset();
-      return;
-    }
-    const most = Math.max(FIRST_BUCKETS, this.count * BUCKETS_PER_RECORD);
-    for (let i = 0; i < BUCKETS_PER_RECORD && this.bucketCount > most; i++) this.#merge();
+    this.#drop(ref);
   }
 
   /** Empties the shard at once, giving its memory back; a snapshot that is copying it gets what it still needs first. */
@@ -352,6 +371,35 @@ export class Shard {
     let used = this.#buckets.length * 4 + this.valueBytes;
     for (const n of this.arena.used) used += n;
     return used;
+  }
+
+  /** Removes a record whose value is no longer this shard's, and a few buckets with it. */
+  #drop(ref: number): void {
+    this.#detach(ref);
+    if (this.count === 0) {
+      this.#reset();
+      return;
+    }
+    const most = Math.max(FIRST_BUCKETS, this.count * BUCKETS_PER_RECORD);
+    for (let i = 0; i < BUCKETS_PER_RECORD && this.bucketCount > most; i++) this.#merge();
+  }
+
+  #insertValue(hash: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue, expireAt: number): void {
+    const slot = this.#freeValues.at(-1) ?? this.values.length;
+    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
+    if (slot < this.values.length) this.#freeValues.pop();
+    this.values[slot] = value;
+    this.valueBytes += value.bytes;
+    // It came after the copy. One that was moved here may be frozen for the copy of the shard that it was in.
+    if (this.capture !== null) value.snapshotEpoch = Math.max(value.snapshotEpoch, this.capture.epoch);
+  }
+
+  /** Takes the collection of a record out of the table of values. */
+  #releaseValue(ref: number): void {
+    const slot = this.size(ref);
+    this.valueBytes -= this.value(ref).bytes;
+    this.values[slot] = null;
+    this.#freeValues.push(slot);
   }
 
   /** Gives an inline value its new length in place; false when the record has no room. */

@@ -104,7 +104,7 @@ export class ShardCapture {
 
   /** Called before a collection of the shard changes or goes, or its key: freezes it when it was not yet. */
   beforeChange(value: AnyValue): void {
-    if (value.snapshotEpoch === this.epoch) return;
+    if (value.snapshotEpoch >= this.epoch) return;
     const head = new ByteSink(64);
     beginEntry(head, this.#shard, value);
     this.#frozen.push({ value, copy: value.freeze(), head, cursor: 0 });

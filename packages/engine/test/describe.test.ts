@@ -1,7 +1,7 @@
 /** What mutators log and snapshots hold, read back as plain data. */
 import { describe, expect, test } from "vitest";
 import { type DescribedMutation, describeEntries, describeMutations } from "../src/describe.js";
-import { type Database, encodeInlineEntries, Keyspace } from "../src/index.js";
+import { type Database, encodeInlineEntries, Keyspace, TYPE_HASH } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { ByteSink } from "../src/types/byte-sink.js";
 import { ranges } from "./support/model.js";
@@ -66,6 +66,22 @@ describe("each mutation", () => {
       (db) => db.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
       { details: { pairs: [[key, bytes("v")]] } },
     ],
+    [
+      "rename",
+      (db) => {
+        hashSet(db, ["f", "v"]);
+        db.rename(...k, bytes("new"), 0, 3);
+      },
+      { keys: [key, bytes("new")], details: {} },
+    ],
+    [
+      "copy",
+      (db) => {
+        hashSet(db, ["f", "v"]);
+        db.copyTo(...k, 5, bytes("new"), 0, 3);
+      },
+      { keys: [key, bytes("new")], details: { toDb: 5 } },
+    ],
     ["flush", (_db, keyspace) => keyspace.flush(-1), { db: -1, keys: [], details: {} }],
     ["flush", (_db, keyspace) => keyspace.flush(2), { keys: [], details: {} }],
   ])("%s", (op, change, expected) => {
@@ -74,13 +90,13 @@ describe("each mutation", () => {
 
   test("restore shows the value it brings", () => {
     const mutation = last((db) => {
-      hashSet(db, ["f", "v"]);
-      db.copyTo(...k, db, bytes("copy"), 0, 4);
+      const slice = Buffer.from("0100000001000000660100000076", "hex");
+      db.restore(...k, TYPE_HASH, 0, slice, 0, slice.length);
     });
     expect(mutation).toEqual({
       op: "restore",
       db: 2,
-      keys: [bytes("copy")],
+      keys: [key],
       details: { type: "hash", value: [[bytes("f"), bytes("v")]] },
     });
   });

@@ -7,7 +7,7 @@
  * with a rank that is removed before the snapshot has its chunk.
  */
 import { expect, it } from "vitest";
-import { type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL } from "../src/index.js";
+import { type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { Driver, newKeyspace, ranges } from "./support/model.js";
 import { Random, seedOf } from "./support/random.js";
@@ -100,6 +100,7 @@ function rareMutators({ keyspace }: Driver): (() => void)[] {
     () => db.zsetRemove(...at, ...ranges(["b"])),
     () => db.listPush(...at, SIDE_TAIL, ...ranges(["a", "b"])),
     () => db.listPop(...at, SIDE_HEAD, 2, null),
+    () => db.restore(...at, TYPE_STRING, 0, ...by),
     () => keyspace.flush(0),
   ];
 }

@@ -27,7 +27,7 @@ export interface Collection {
   readonly bytes: number;
   /** Reference of the record that owns this value. Written and read by the shard only. */
   ref: number;
-  /** Last snapshot this value was encoded for. Written and read by the shard only. */
+  /** No capture of a shard up to this number needs the value any more, or it has frozen it. Written and read by the shard only. */
   snapshotEpoch: number;
   /**
    * Writes elements from `cursor` (0 at the start) until about `maxBytes` are written, at least one; returns the next
@@ -40,6 +40,8 @@ export interface Collection {
    * @throws RangeError when the slice ends before its count says so
    */
   decodeInto(bytes: Uint8Array, off: number, len: number): void;
+  /** Takes the elements of another value of the same type, as they lie in its memory. This one is empty; where it throws it is to be freed. */
+  copyFrom(source: Collection): void;
   /**
    * The elements as they are now, to be read while the collection goes on changing; `thaw` ends that. They share their memory: what a change
    * would destroy is kept first, a bounded part at a time. Only one at a time.

@@ -95,6 +95,10 @@ export class HashValue implements Collection {
     }
   }
 
+  copyFrom(source: HashValue): void {
+    this.#table.copyFrom(source.#table);
+  }
+
   freeze(): FrozenCollection {
     return this.#table.freeze();
   }

@@ -72,6 +72,27 @@ export class ListBlocks {
     this.#orphans = [];
   }
 
+  /** Takes the entries of another list's blocks, block by block. This one has none. */
+  copyFrom(source: ListBlocks): void {
+    for (let b = 0; b < source.ring.count; b++) {
+      const { words } = source.ring;
+      const from = source.ring.at(b);
+      const used = words[from + END] - words[from + START];
+      // Room for as much as there is: at an end more is added.
+      const s = this.add(b, words[from + LIMIT] - words[from + BASE], SIDE_TAIL);
+      const w = this.ring.words;
+      copyBytes(
+        this.pool.bytes[words[from + CHUNK]],
+        words[from + START],
+        this.pool.bytes[w[s + CHUNK]],
+        w[s + START],
+        used,
+      );
+      w[s + END] = w[s + START] + used;
+      w[s + COUNT] = words[from + COUNT];
+    }
+  }
+
   /** The block at an end has no room on that side: makes some in it, or a new block; returns its place in the ring. */
   makeRoom(side: number, need: number): number {
     const ring = this.ring;

@@ -226,6 +226,11 @@ export class ListValue implements Collection, FrozenCollection {
     }
   }
 
+  copyFrom(source: ListValue): void {
+    this.#blocks.copyFrom(source.#blocks);
+    this.size = source.size;
+  }
+
   /**
    * The list as it is now, to be read while this one goes on changing; `thaw` ends that. The two share their blocks: pushes write beside the
    * bytes of then, what would change them moves to another block first, and a block that goes is kept.

@@ -247,6 +247,15 @@ export class MemberTable {
     return this.#frozen !== null;
   }
 
+  /** Takes the elements of another table of the same kind, which keep their references. This one is empty. */
+  copyFrom(source: MemberTable): void {
+    this.#arena.copyFrom(source.#arena);
+    this.#slots.copyFrom(source.#slots);
+    this.#buckets.copyFrom(source.#buckets);
+    this.#level = source.#level;
+    this.#liveBytes = source.#liveBytes;
+  }
+
   /** See Collection.freeze. */
   freeze(): FrozenMembers {
     this.#frozen = new FrozenMembers(this.#arena, this.#chunks);

@@ -96,6 +96,20 @@ export class ScoreNodes {
     this.#freeCount = 0;
   }
 
+  /** Becomes a copy of other nodes, which keep their numbers. */
+  copyFrom(source: ScoreNodes): void {
+    this.clear();
+    for (const block of source.words) {
+      const copy = block.length === CHUNK_BYTES / 4 ? this.#takeBlock() : new Int32Array(block.length);
+      copy.set(block);
+      this.#addBlock(this.words.length, copy);
+    }
+    this.#capacity = source.#capacity;
+    this.#fresh = source.#fresh;
+    this.#free = source.#free;
+    this.#freeCount = source.#freeCount;
+  }
+
   /** Number of entries or children. */
   length(node: number): number {
     return this.words[node >>> BLOCK_SHIFT][(node & BLOCK_MASK) << NODE_SHIFT];

@@ -195,6 +195,14 @@ export class ScoreTree {
     this.#size = 0;
   }
 
+  /** Becomes a copy of another tree, whose table has been copied. */
+  copyFrom(source: ScoreTree): void {
+    this.#nodes.copyFrom(source.#nodes);
+    this.#root = source.#root;
+    this.#levels = source.#levels;
+    this.#size = source.#size;
+  }
+
   #aim(score: number, ref: number): void {
     this.#ref = ref;
     this.#score = score;

@@ -74,6 +74,10 @@ export class SetValue implements Collection {
     }
   }
 
+  copyFrom(source: SetValue): void {
+    this.#table.copyFrom(source.#table);
+  }
+
   freeze(): FrozenCollection {
     return this.#table.freeze();
   }

@@ -57,6 +57,18 @@ export class WordList {
     return word;
   }
 
+  /** Becomes a copy of another list. */
+  copyFrom(source: WordList): void {
+    this.clear();
+    for (const block of source.#blocks) {
+      const copy = block.length === BLOCK_WORDS ? this.#take() : new Int32Array(block.length);
+      copy.set(block);
+      this.#blocks.push(copy);
+      this.#capacity += copy.length;
+    }
+    this.length = source.length;
+  }
+
   /** Gives all memory back. */
   clear(): void {
     for (const block of this.#blocks) this.#give(block);

@@ -146,6 +146,11 @@ export class ZsetValue implements Collection {
     }
   }
 
+  copyFrom(source: ZsetValue): void {
+    this.#table.copyFrom(source.#table);
+    this.#tree.copyFrom(source.#tree);
+  }
+
   freeze(): FrozenCollection {
     return this.#table.freeze();
   }

@@ -393,7 +393,7 @@ const rename: Operation = (d) => {
     d.model.delete(from.toString());
     d.model.set(to.toString(), found);
   } else {
-    db.copyTo(from, 0, from.length, db, to, 0, to.length);
+    db.copyTo(from, 0, from.length, 0, to, 0, to.length);
     d.model.set(to.toString(), copyValue(found));
   }
 };

@@ -89,6 +89,7 @@ export class LogPersistence implements Persistence {
         keyspace,
         hashSeed: directory.hashSeed,
         currentSequence: () => this.#currentSequence(),
+        lastSequence: () => this.lastSequence,
         send: (message, transfer) => {
           // What a stamp refers to must be on its way to the disk, or the snapshot would wait for it in vain.
           this.#channel.turn();
@@ -125,7 +126,7 @@ export class LogPersistence implements Persistence {
   }
 
   get congested(): boolean {
-    const { congested } = this.#channel;
+    const congested = this.#isCongested();
     if (congested) this.#toldCongested = true;
     return congested;
   }
@@ -271,6 +272,7 @@ export class LogPersistence implements Persistence {
         break;
       default:
         this.#snapshots.receive(message);
+        this.#checkDrained();
     }
   }
 
@@ -288,8 +290,12 @@ export class LogPersistence implements Persistence {
     this.#checkDrained();
   }
 
+  #isCongested(): boolean {
+    return this.#channel.congested || (this.#snapshots.crowded && this.#writeError === null);
+  }
+
   #checkDrained(): void {
-    if (!this.#toldCongested || this.#channel.congested) return;
+    if (!this.#toldCongested || this.#isCongested()) return;
     this.#toldCongested = false;
     setImmediate(() => this.onDrained());
   }

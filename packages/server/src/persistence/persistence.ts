@@ -103,4 +103,4 @@ export interface Persistence {
 }
 
 /** The part of the keyspace that persistence works with. */
-export type PersistedKeyspace = RecoveredKeyspace & Pick<Keyspace, "captureShard" | "shardSections">;
+export type PersistedKeyspace = RecoveredKeyspace & Pick<Keyspace, "captureShard" | "front" | "shardSections">;

@@ -13,7 +13,15 @@ import { Binary, type Document } from "bson";
 /** The part of a keyspace that recovery works with. */
 export type RecoveredKeyspace = Pick<
   Keyspace,
-  "effects" | "lastFence" | "loadEntries" | "setDefaultStamp" | "setStamp" | "replay" | "flush"
+  | "effects"
+  | "lastFence"
+  | "loadEntries"
+  | "lostSources"
+  | "setDefaultStamp"
+  | "setPartial"
+  | "setStamp"
+  | "replay"
+  | "flush"
 >;
 
 export interface RecoverIntoOptions {
@@ -43,6 +51,7 @@ export async function recoverInto(
     onMetadata: (metadata) => {
       requireSeed(metadata, hashSeed);
       if (typeof metadata.lastFence === "number") lastFence = metadata.lastFence;
+      takePartial(keyspace, metadata);
     },
     onVoid: () => {
       keyspace.flush(-1);
@@ -69,8 +78,12 @@ export async function recoverInto(
       } catch (error) {
         throw unreadable(error, "corrupt-entry", `the entry of operation type ${opType}`, sequence);
       }
+      if (keyspace.lostSources > 0 && options.mode !== "skip-corrupt") throw lostSource(opType, sequence);
     },
   });
+  if (keyspace.lostSources > 0) {
+    options.log?.("warn", `${keyspace.lostSources} RENAME or COPY had no source: it was in entries that are damaged`);
+  }
   keyspace.lastFence = Math.max(keyspace.lastFence, lastFence);
   return result;
 }
@@ -83,6 +96,20 @@ export function requireSeed({ hashSeed: found }: Document, expected: Uint8Array)
   if (found instanceof Binary && Buffer.compare(found.value(), expected) === 0) return;
   throw new StorageError("corrupt-manifest", "the snapshot was made with another hash seed than the manifest's", {
     hint: "Restore the manifest.bson that belongs to the snapshots",
+  });
+}
+
+/** Sections whose shard was copied inside of an entry: [section, mutations of it that are contained], one pair behind the other. */
+function takePartial(keyspace: RecoveredKeyspace, { partial }: Document): void {
+  if (!Array.isArray(partial)) return;
+  for (let i = 0; i + 1 < partial.length; i += 2) keyspace.setPartial(Number(partial[i]), Number(partial[i + 1]));
+}
+
+function lostSource(opType: number, sequence: number): StorageError {
+  const what = `the entry of operation type ${opType} names a key that is not there`;
+  return new StorageError("corrupt-entry", what, {
+    sequence,
+    hint: "Restore a backup, or take what is valid with recovery mode skip-corrupt",
   });
 }
 

@@ -186,6 +186,8 @@ export interface SnapshotMetadata {
   readonly hashSeed: Uint8Array;
   /** Highest fencing token given out. */
   readonly lastFence: number;
+  /** Of shards copied inside of an entry: section, mutations of the entry that are contained, section, ... */
+  readonly partial: readonly number[];
 }
 
 /** A StorageError in parts. */

@@ -67,6 +67,11 @@ export class SnapshotKeeper {
     return this.#running !== null;
   }
 
+  /** See {@link Snapshotter.crowded}. */
+  get crowded(): boolean {
+    return this.#snapshotter.crowded;
+  }
+
   changesSince(sequence: number): number {
     return sequence - this.#lastSequence;
   }

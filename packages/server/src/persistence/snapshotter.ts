@@ -5,8 +5,12 @@
  * Each shard is stamped with the sequence of the last committed entry at the moment of its copy, so it holds the effects of all entries
  * up to there and of none after; WalPos is the sequence at which the list of shards was taken: a shard that came to be later has no
  * section, and all its entries lie above.
+ *
+ * A large value that moves between shards asks for a copy out of turn, in the middle of a command (engine/src/snapshot-front.ts has the rule).
+ * So several shards can be under way, and what waits for the worker can be more than a few megabytes: beyond CROSSED_BYTES_CROWDED writers
+ * wait, and what one transaction alone brings beyond CROSSED_BYTES_MAX ends the snapshot. The next one is not long in coming.
  */
-import { ByteSink, SHARDS, type ShardCapture } from "@hearthkv/engine";
+import { ByteSink, SHARDS, type ShardCapture, type SnapshotFront } from "@hearthkv/engine";
 import type { PersistedKeyspace } from "./persistence.js";
 import { type FromWorker, pieceBytes, type SnapshotMetadata, type SnapshotPiece, type ToWorker } from "./slots.js";
 
@@ -19,6 +23,9 @@ const PIECE_BYTES = 256 * 1024;
 /** Sent and not yet confirmed by the worker. */
 const UNCONFIRMED_BYTES_MAX = 4 * 1024 * 1024;
 const UNCONFIRMED_PIECES_MAX = 64;
+/** With so much sent or to be sent because values moved, writers wait; with so much no further shard is copied for it. */
+const CROSSED_BYTES_CROWDED = 64 * 1024 * 1024;
+const CROSSED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** The worker's messages about snapshots. */
 export type SnapshotMessage = Extract<FromWorker, { readonly id: number }>;
@@ -36,6 +43,8 @@ export interface SnapshotterOptions {
   readonly hashSeed: Uint8Array;
   /** Commits what may be open in the effects, and returns the sequence of the last committed entry. */
   readonly currentSequence: () => number;
+  /** Sequence of the last committed entry. */
+  readonly lastSequence: () => number;
   readonly send: (message: ToWorker, transfer: ArrayBuffer[]) => void;
 }
 
@@ -52,6 +61,11 @@ export class Snapshotter {
 
   get running(): boolean {
     return this.#run !== null;
+  }
+
+  /** So much waits for the worker because values moved that writers should. */
+  get crowded(): boolean {
+    return this.#run?.crowded === true;
   }
 
   /** Makes and publishes a snapshot. Rejects when it failed. Not while one is running. */
@@ -76,7 +90,14 @@ export class Snapshotter {
   }
 }
 
-class SnapshotRun {
+/** A shard whose collections are being handed out. */
+interface Copying {
+  readonly sectionId: number;
+  readonly stamp: number;
+  readonly capture: ShardCapture;
+}
+
+class SnapshotRun implements SnapshotFront {
   readonly id: number;
   readonly result: Promise<SnapshotResult>;
   readonly #options: SnapshotterOptions;
@@ -85,8 +106,13 @@ class SnapshotRun {
   readonly #walPos: number;
   readonly #startedMs = performance.now();
   #next = 0;
-  #capture: ShardCapture | null = null;
-  #stamp = 0;
+  /** Sections that are not copied yet. */
+  readonly #ahead: Set<number>;
+  /** Copied shards of which collections are still to be handed out, the oldest first. */
+  readonly #copying: Copying[] = [];
+  readonly #partial: number[] = [];
+  /** A shard was copied out of turn since the worker last kept up. */
+  #crossed = false;
   /** Of this turn, to be sent at its end; and their memory. */
   #pieces: SnapshotPiece[] = [];
   #transfer: ArrayBuffer[] = [];
@@ -108,8 +134,39 @@ class SnapshotRun {
     });
     this.#walPos = options.currentSequence();
     this.#sections = options.keyspace.shardSections();
+    this.#ahead = new Set(this.#sections);
+    options.keyspace.front = this;
     options.send({ type: "snapshotBegin", id, createdMs: Date.now() }, []);
     this.#schedule();
+  }
+
+  get crowded(): boolean {
+    return this.#crossed && this.#unconfirmedBytes >= CROSSED_BYTES_CROWDED;
+  }
+
+  isBehind(section: number): boolean {
+    return !this.#ahead.has(section);
+  }
+
+  capture(section: number): void {
+    if (this.#crossed && this.#unconfirmedBytes >= CROSSED_BYTES_MAX) {
+      this.fail("too many large values moved between shards while it was made");
+      return;
+    }
+    const { keyspace, lastSequence } = this.#options;
+    const mutations = keyspace.effects.count;
+    try {
+      this.#copyShard(section, mutations > 0 ? lastSequence() + 1 : lastSequence());
+    } catch (error) {
+      // The command can go on without a snapshot.
+      this.fail(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    // What the open entry has changed already is in the copy.
+    if (mutations > 0) this.#partial.push(section, mutations);
+    this.#crossed = true;
+    // Sent at the end of this turn, when the entry is committed.
+    this.#scheduleTurn();
   }
 
   receive(message: SnapshotMessage): void {
@@ -117,6 +174,7 @@ class SnapshotRun {
     if (message.type === "snapshotAccepted") {
       this.#unconfirmedBytes -= message.bytes;
       this.#unconfirmedPieces -= message.pieces;
+      if (!this.#full()) this.#crossed = false;
       this.#schedule();
     } else if (message.type === "snapshotPublished") {
       this.#ended = true;
@@ -130,14 +188,18 @@ class SnapshotRun {
   fail(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#capture?.close();
-    this.#capture = null;
+    this.#leaveFront();
+    for (const { capture } of this.#copying.splice(0)) capture.close();
     this.#options.send({ type: "snapshotAbort", id: this.id }, []);
     this.#reject(new Error(reason));
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#ended || this.#full()) return;
+    if (!this.#full()) this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#scheduled || this.#ended) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -158,44 +220,54 @@ class SnapshotRun {
   #turn(): void {
     const untilMs = performance.now() + STEP_MS;
     do {
-      if (this.#capture !== null) this.#encodeCollections(this.#capture);
-      else if (this.#next < this.#sections.length) this.#copyShard(this.#sections[this.#next++]!);
+      const copying = this.#copying[0];
+      if (this.#full()) break;
+      if (copying !== undefined) this.#encodeCollections(copying);
+      else if (this.#ahead.size > 0) this.#copyShard(this.#nextAhead(), this.#options.currentSequence());
       else {
         this.#sendPieces();
         this.#finish();
         return;
       }
-    } while (performance.now() < untilMs && !this.#full());
+    } while (performance.now() < untilMs);
     this.#sendPieces();
     this.#schedule();
   }
 
-  #copyShard(sectionId: number): void {
-    this.#stamp = this.#options.currentSequence();
-    const capture = this.#options.keyspace.captureShard(Math.floor(sectionId / SHARDS), sectionId % SHARDS);
-    this.#capture = capture.done ? null : capture;
-    this.#addPiece(sectionId, capture.chunks, null, 0);
+  #nextAhead(): number {
+    for (;;) {
+      const section = this.#sections[this.#next++]!;
+      if (this.#ahead.has(section)) return section;
+    }
   }
 
-  #encodeCollections(capture: ShardCapture): void {
+  #copyShard(sectionId: number, stamp: number): void {
+    const capture = this.#options.keyspace.captureShard(Math.floor(sectionId / SHARDS), sectionId % SHARDS);
+    this.#ahead.delete(sectionId);
+    if (!capture.done) this.#copying.push({ sectionId, stamp, capture });
+    this.#addPiece(sectionId, stamp, capture.chunks, null, 0);
+  }
+
+  #encodeCollections({ sectionId, stamp, capture }: Copying): void {
     const sink = this.#sink;
     sink.reset();
     const untilMs = performance.now() + STEP_MS;
     let entries = 0;
     do entries += capture.step(sink, SLICE_BYTES);
     while (!capture.done && sink.length < PIECE_BYTES && performance.now() < untilMs);
-    if (capture.done) this.#capture = null;
+    if (capture.done) this.#copying.shift();
     if (entries === 0) return;
-    this.#addPiece(this.#sections[this.#next - 1]!, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
+    this.#addPiece(sectionId, stamp, [], new Uint8Array(sink.bytes.subarray(0, sink.length)), entries);
   }
 
   #addPiece(
     sectionId: number,
+    stamp: number,
     chunks: Uint8Array<ArrayBuffer>[],
     entries: Uint8Array | null,
     entryCount: number,
   ): void {
-    const piece: SnapshotPiece = { sectionId, sequence: this.#stamp, chunks, entries, entryCount };
+    const piece: SnapshotPiece = { sectionId, sequence: stamp, chunks, entries, entryCount };
     for (const chunk of chunks) this.#transfer.push(chunk.buffer);
     if (entries !== null) this.#transfer.push(entries.buffer as ArrayBuffer);
     this.#unconfirmedBytes += pieceBytes(piece);
@@ -213,9 +285,17 @@ class SnapshotRun {
   /** The rest is the worker's: the file, its sync, that of the log up to the last stamp, the new name. */
   #finish(): void {
     const { keyspace, hashSeed } = this.#options;
+    this.#leaveFront();
     // Not lower than any token given before the highest stamp; those given later are in the log.
-    const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence: keyspace.lastFence };
+    const { lastFence } = keyspace;
+    const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence, partial: this.#partial };
     this.#options.send({ type: "snapshotFinish", id: this.id, walPos: this.#walPos, metadata }, []);
     this.#scheduled = true;
+  }
+
+  /** All shards are copied, or none is needed any more: values may move as they like. */
+  #leaveFront(): void {
+    const { keyspace } = this.#options;
+    if (keyspace.front === this) keyspace.front = null;
   }
 }

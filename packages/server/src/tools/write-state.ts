@@ -26,7 +26,7 @@ export async function writeState(dir: Directory, state: WholeState): Promise<{ r
       const { blocks, count } = encodeShard(keyspace, id);
       writer.addSection(id, sequence, count, blocks);
     }
-    writer.finish({ version: METADATA_VERSION, hashSeed, lastFence: keyspace.lastFence }, sequence);
+    writer.finish({ version: METADATA_VERSION, hashSeed, lastFence: keyspace.lastFence, partial: [] }, sequence);
   } catch (error) {
     writer.abort();
     throw error;

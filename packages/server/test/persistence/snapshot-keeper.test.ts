@@ -18,6 +18,7 @@ test("a snapshot that began before the failed fdatasync does not mend it", async
       keyspace: new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random }),
       hashSeed: new Uint8Array(8),
       currentSequence: () => sequence,
+      lastSequence: () => sequence,
       send: (message) => sent.push(message),
     },
     {
