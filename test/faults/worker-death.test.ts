@@ -11,7 +11,15 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { CrashRun } from "../crash/crash-run.js";
 import { printedSeed } from "../crash/random.js";
-import { type ServerProcess, startHearth, temporaryFolder, waitUntil } from "../support/index.js";
+import {
+  launcher,
+  requirePeer,
+  type ServerProcess,
+  startHearth,
+  startProcess,
+  temporaryFolder,
+  waitUntil,
+} from "../support/index.js";
 import { answerOf, tryWrite } from "./try-write.js";
 
 const hook = pathToFileURL(fileURLToPath(new URL("worker-fault-hook.mjs", import.meta.url))).href;
@@ -74,3 +82,27 @@ test.for(["written", "synced"])(
     await restarted(run);
   },
 );
+
+/*
+ * The first threads of a process are node's own, and without them it ends in its own way; the next one is the worker. How many come before it depends
+ * on node. Control: without startWorker() in worker-handle.ts the line is "hearthkv: EAGAIN".
+ */
+test("no thread can be had for the worker: the start says so, and what to do", async (context) => {
+  requirePeer(context, "strace");
+  const lines: string[] = [];
+  for (let n = 6; n <= 24 && !lines.some((line) => line.startsWith("hearthkv: ")); n++) {
+    const fault = ["-e", "trace=clone,clone3", "-e", `inject=clone,clone3:error=EAGAIN:when=${n}+`];
+    const serve = [launcher, "serve", "--port", "0", "--data-dir", temporaryFolder("threads"), "--log-level", "silent"];
+    const child = startProcess("strace", ["-f", "-qq", "-o", "/dev/null", ...fault, process.execPath, ...serve], {
+      stdin: "",
+    });
+    const banner = child.waitFor(/ready on .*pid (\d+)$/m).catch(() => null);
+    const pid = (await banner)?.[1];
+    if (pid !== undefined) process.kill(Number(pid), "SIGKILL");
+    await child.exited;
+    lines.push(child.stderr);
+  }
+  expect(lines.at(-1)).toMatch(
+    /^hearthkv: the persistence thread cannot be started: EAGAIN\. The system gives this process no more threads or memory: raise its limits/,
+  );
+});

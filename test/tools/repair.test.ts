@@ -1,5 +1,5 @@
 /** `hearthkv repair`: says first, does only when told, keeps what it takes away, and leaves a directory that a server starts on. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { realDisk, rewriteManifest } from "@hearthkv/durability";
 import { checkDirectory, planRepair, repairDirectory } from "@hearthkv/server";
@@ -208,3 +208,29 @@ function damageAtRandom(random: Random, file: string): string {
   writeFileSync(file, kind === "end" ? bytes.subarray(0, at) : bytes);
   return `${kind} at ${at} of ${bytes.length}`;
 }
+
+// Control: with the watermark asked about in replacedFrom() (durability's recovery-plan.ts), as it was, this is a salvage that keeps the 20 and drops the 5.
+test("what an owner wrote that had lost the lock is left out and counted, and all of its successor stays", async () => {
+  const first = temporaryFolder("first");
+  const owner = await startOwn(first);
+  for (let i = 0; i < 10; i++) await owner.client.ok("SET", `both:${i}`, i);
+  const path = join(temporaryFolder("second"), "data");
+  cpSync(first, path, { recursive: true, filter: (source) => !source.endsWith(".sock") });
+  for (let i = 0; i < 20; i++) await owner.client.ok("SET", `late:${i}`, i);
+  await owner.client.ok("WAITAOF", 1, 0, 0);
+  await owner.client.ok("SET", "late:20", "behind what was synced");
+  await owner.server.close({ snapshot: false });
+  const successor = await startOwn(path);
+  for (let i = 0; i < 5; i++) await successor.client.ok("SET", `rightful:${i}`, i);
+  const digest = successor.server.digest();
+  await successor.server.close({ snapshot: false });
+  copyFileSync(join(first, "wal-current.log"), join(path, namesIn(path, FINISHED)[0]!));
+
+  const plan = await planRepair(path);
+  expect(plan).toMatchObject({ kind: "tidy", loss: null, problems: [] });
+  expect(plan.steps[0]).toBe("leave out 21 entries in whose place a later run has written others");
+  expect((await checkDirectory(path)).notes.join("\n")).toMatch(/^21 entries are left out/m);
+  const { report } = await repairDirectory(path);
+  expect(report.recovered?.digest).toBe(digest);
+  expect(await digestOfServer(path)).toBe(digest);
+});

@@ -1,5 +1,5 @@
 /** Starting, talking to and watching the persistence worker, as seen by the serving thread. */
-import { Worker } from "node:worker_threads";
+import { Worker, type WorkerOptions } from "node:worker_threads";
 import { StorageError } from "@hearthkv/durability";
 import { HangWatch } from "./hang-watch.js";
 import * as slot from "./slots.js";
@@ -9,6 +9,19 @@ const WORKER_URL = new URL(
   import.meta.url.includes("/src/persistence/") ? "../../dist/persistence/worker.js" : "./worker.js",
   import.meta.url,
 );
+
+function startWorker(options: WorkerOptions): Worker {
+  try {
+    return new Worker(WORKER_URL, options);
+  } catch (error) {
+    // ERR_WORKER_INIT_FAILED, with nothing but the system's error as its message.
+    const { message } = error as Error;
+    throw new StorageError("io", `the persistence thread cannot be started: ${message}`, {
+      errno: message,
+      hint: "The system gives this process no more threads or memory: raise its limits (ulimit -u, ulimit -v, those of its container)",
+    });
+  }
+}
 
 export class WorkerHandle {
   /** Every message but the first. */
@@ -25,7 +38,7 @@ export class WorkerHandle {
     this.#watch = new HangWatch(this.#control);
     // Were the thread's descriptors closed when it dies, main could write to one that is something else by then.
     const options = { workerData: start, name: "persistence", execArgv: [], trackUnmanagedFds: false };
-    this.#worker = new Worker(WORKER_URL, options);
+    this.#worker = startWorker(options);
   }
 
   /** Resolves when the worker has begun a segment; rejects with the reason why it could not. */

@@ -143,12 +143,16 @@ export class WorkerLog implements DrainTarget {
   /** Tells main how many segments there are. */
   tellSegments(): void {
     let finishedBytes = 0;
+    // Where others keep a hundred thousand files in the directory, listing it takes longer than a worker may stand still.
+    Atomics.add(this.#control, slot.IN_LONG_CALL, 1);
     try {
       const names = fileNames.segmentNames(this.#dir.list());
       for (const name of names) if (name !== fileNames.WAL_CURRENT) finishedBytes += this.#dir.size(name);
       this.#post({ type: "segments", count: names.length, finishedBytes });
     } catch {
       // Only figures for INFO: the next time will do.
+    } finally {
+      Atomics.sub(this.#control, slot.IN_LONG_CALL, 1);
     }
   }
 

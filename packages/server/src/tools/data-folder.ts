@@ -1,18 +1,7 @@
 /** What every tool asks of a folder before it works on it. */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileNames, lockDirectory } from "@hearthkv/durability";
+import { fileNames, lockDirectory, realDisk, syncParentDirectory } from "@hearthkv/durability";
 
 /** The tool was asked for something that makes no sense: no such folder, nothing in it, a target that is in use. */
 export class ToolError extends Error {
@@ -73,12 +62,7 @@ function moveUp(from: string, to: string): void {
 }
 
 function syncFolder(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  syncParentDirectory(realDisk(path));
 }
 
 /** Removes folders from `path` up to `last`, as long as they are empty. */

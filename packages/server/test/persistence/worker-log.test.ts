@@ -223,3 +223,16 @@ describe("with ack level synced", () => {
     expect(channel.ackedSequence()).toBe(4);
   });
 });
+
+// Control: without IN_LONG_CALL in tellSegments() a start beside 200,000 foreign files refused writes for a while: "the worker does not answer".
+test("listing the directory, which others may have filled, does not count as standing still", () => {
+  const { list } = dir;
+  let inLongCall = 0;
+  dir.list = () => {
+    inLongCall = Atomics.load(control, slot.IN_LONG_CALL);
+    return list.call(dir);
+  };
+  log.begin();
+  expect(inLongCall).toBe(1);
+  expect(Atomics.load(control, slot.IN_LONG_CALL)).toBe(0);
+});
