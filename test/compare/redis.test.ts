@@ -166,7 +166,7 @@ test.for([
   ["fdatasync fails", failingSync, `takes writes again by itself; after kill -9 ${EVERYTHING}`],
   ["zeros behind the log", zeroTail, EVERYTHING],
   ["a flipped bit", flippedBit, "refuses to start"],
-] as const)("%s", { timeout: 60_000 + ROUNDS * 60_000 }, async ([, mishap, ours], context) => {
+] as const)("%s", { timeout: 600_000 + ROUNDS * 60_000 }, async ([, mishap, ours], context) => {
   requirePeer(context, "redis-server", "strace");
   for (let round = 0; round < ROUNDS; round++) {
     for (const contender of contenders) {

@@ -15,7 +15,7 @@ const CYCLES = Number(process.env.HEARTHKV_KILL_CYCLES ?? 12);
 const WRITERS = 8;
 /** Every so many cycles the directory is recovered twice. */
 const COMPARE_EVERY = 4;
-const CYCLE_MS_MAX = 10_000;
+const CYCLE_MS_MAX = 60_000;
 
 const flags = ["--wal-max-bytes", "128kb", "--snapshot-interval-s", "0.2", "--enable-debug-command"];
 
@@ -24,7 +24,10 @@ test.for(["written", "synced", "memory"])(
   { timeout: CYCLES * CYCLE_MS_MAX },
   async (level) => {
     const run = new CrashRun(printedSeed(`kill -9, ${level}`), WRITERS, [...flags, "--ack", level]);
-    for (let i = 0; i < CYCLES; i++) {
+    const { totals } = run;
+    // Else the test would have proved less than it says: on a busy machine a cycle may be over before much has happened.
+    const sawEnough = () => totals.acknowledged > CYCLES * 100 && totals.snapshots > 0 && totals.rotations > 0;
+    for (let i = 0; i < CYCLES || !sawEnough(); i++) {
       await run.cycle();
       if (i % COMPARE_EVERY === 0) expect(await digestOfCopy(run.dataDir)).toBe(await digestAfterStart(run));
       expect(run.totals.faults).toEqual([]);
@@ -33,14 +36,9 @@ test.for(["written", "synced", "memory"])(
     await run.check(last);
     await last.stop();
 
-    const { totals } = run;
     console.log(`kill -9, ${level}: ${JSON.stringify(totals)}`);
     expect(totals.faults).toEqual([]);
     if (level !== "memory") expect(totals.lost).toBe(0);
-    // Else the test would have proved less than it says.
-    expect(totals.acknowledged).toBeGreaterThan(CYCLES * 100);
-    expect(totals.snapshots).toBeGreaterThan(0);
-    expect(totals.rotations).toBeGreaterThan(0);
   },
 );
 

@@ -45,7 +45,8 @@ test.for(["written", "synced"] as const)("kill -9 on a slow disk, --ack %s", asy
   const dataDir = temporaryFolder("shown");
   const flags = ["--ack", level];
   const seen = { acknowledged: 0, read: 0, takenBackFromWriter: 0, takenBackFromReader: 0 };
-  for (let cycle = 0; cycle < CYCLES; cycle++) {
+  // Until there was something to take back: on a busy machine a cycle may be over before a reply was shown.
+  for (let cycle = 0; cycle < CYCLES || seen.acknowledged === 0 || seen.read === 0; cycle++) {
     const server = await startSlow(SLOW_MS, flags, { dataDir, calls: "write,fdatasync" });
     const setup = await server.connect();
     const before = Number(await setup.ok("GET", "counter"));
@@ -69,8 +70,6 @@ test.for(["written", "synced"] as const)("kill -9 on a slow disk, --ack %s", asy
     seen.takenBackFromReader += Math.max(0, reader.highest - kept);
   }
   console.log(`${level}, ${SLOW_MS} ms for every call on the log, ${CYCLES} times kill -9: ${JSON.stringify(seen)}`);
-  expect(seen.acknowledged).toBeGreaterThan(0);
-  expect(seen.read).toBeGreaterThan(0);
   expect(seen.takenBackFromWriter).toBe(0);
   if (level === "synced") expect(seen.takenBackFromReader).toBe(0);
 });

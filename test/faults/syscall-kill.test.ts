@@ -214,7 +214,7 @@ class KillRun {
   }
 }
 
-test("killed before a system call", { timeout: POINTS > 0 ? 7_200_000 : 120_000 }, async (context) => {
+test("killed before a system call", { timeout: POINTS > 0 ? 7_200_000 : 600_000 }, async (context) => {
   requirePeer(context, "strace");
   const seed = printedSeed("system calls");
   const run = new KillRun(seed);

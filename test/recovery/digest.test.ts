@@ -16,7 +16,7 @@ import { recoverOwn } from "./in-process.js";
 import { fill, WildWriter } from "./wild-writer.js";
 
 const ROUNDS = Number(process.env.HEARTHKV_DIGEST_ROUNDS ?? 20);
-const ROUND_MS_MAX = 10_000;
+const ROUND_MS_MAX = 60_000;
 const WRITERS = 4;
 const LOAD_MS_MOST = 120;
 /** Until nothing of a short life is left. */

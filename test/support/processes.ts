@@ -4,6 +4,8 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll } from "vitest";
 
+/** No wait takes so long, however busy the machine is. */
+const HANGS_AFTER_MS = 300_000;
 const running = new Set<Child>();
 
 afterAll(async () => {
@@ -92,7 +94,7 @@ export class Child {
    * Waits until the output holds a match of `pattern`.
    * @throws with everything printed, when the process ends first or `timeoutMs` have passed
    */
-  async waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  async waitFor(pattern: RegExp, timeoutMs = HANGS_AFTER_MS): Promise<RegExpExecArray> {
     let ended = false;
     void this.exited.then(() => {
       ended = true;
@@ -120,7 +122,7 @@ export async function runProcess(
   options: ChildOptions & { readonly timeoutMs?: number } = {},
 ): Promise<Exit & { readonly stdout: string; readonly stderr: string; readonly output: string }> {
   const child = new Child(command, args, { stdin: "", ...options });
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 50_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? HANGS_AFTER_MS);
   const exit = await child.exited;
   clearTimeout(timer);
   return { ...exit, stdout: child.stdout, stderr: child.stderr, output: child.output };
@@ -130,7 +132,7 @@ export async function runProcess(
 export async function waitUntil<T>(
   what: string,
   check: () => T | Promise<T>,
-  timeoutMs = 20_000,
+  timeoutMs = HANGS_AFTER_MS,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -108,14 +108,10 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until something accepts connections on the port. */
-export async function waitForPort(port: number, timeoutMs = 20_000): Promise<void> {
-  await waitUntil(
-    `a server on port ${port}`,
-    async () => {
-      const client = await RespClient.connect(port).catch(() => null);
-      client?.close();
-      return client !== null;
-    },
-    timeoutMs,
-  );
+export async function waitForPort(port: number): Promise<void> {
+  await waitUntil(`a server on port ${port}`, async () => {
+    const client = await RespClient.connect(port).catch(() => null);
+    client?.close();
+    return client !== null;
+  });
 }

@@ -154,7 +154,7 @@ test("prop: a snapshot shows them as they were when the copy began, whatever goe
   }
   keyspace.flush(0);
   expect(held()).toBe(0);
-}, 120_000);
+});
 
 function add(table: MemberTable, text: string): number {
   const bytes = Buffer.from(text);

@@ -23,7 +23,7 @@ async function healed(writer: WriterProcess, error: string, heal: () => void): P
   const { acked } = writer;
   await new Promise((resolve) => setTimeout(resolve, 300));
   heal();
-  await writer.line("healed", 5000);
+  await writer.line("healed");
   while (writer.acked <= acked + 100) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 

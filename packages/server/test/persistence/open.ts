@@ -87,7 +87,7 @@ export function seededRandom(seed: number): () => number {
 }
 
 /** Resolves when `condition` holds; rejects after `timeoutMs`. */
-export async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 120_000): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!condition()) {
     if (performance.now() > endMs) throw new Error("waited too long");

@@ -14,7 +14,7 @@ describe("ack levels", () => {
     persistence.commit(Date.now());
     expect(persistence.ackedSequence()).toBe(1);
     persistence.endTick();
-    await until(() => persistence.syncedSequence() === 1, 1000);
+    await until(() => persistence.syncedSequence() === 1);
     await persistence.close({ snapshot: false });
   });
 
@@ -24,9 +24,9 @@ describe("ack levels", () => {
       set(keyspace, `key:${i}`, "value");
       persistence.commit(Date.now());
       persistence.endTick();
-      await until(() => persistence.ackedSequence() === i, 1000);
+      await until(() => persistence.ackedSequence() === i);
     }
-    await until(() => persistence.syncedSequence() === 20, 1000);
+    await until(() => persistence.syncedSequence() === 20);
     await persistence.close({ snapshot: false });
   });
 
@@ -46,7 +46,7 @@ describe("ack levels", () => {
     expect(persistence.ackedSequence()).toBeLessThanOrEqual(persistence.syncedSequence());
     // Where all was synced before the turn had ended, nobody is told later.
     const atOnce = persistence.ackedSequence() === 1000;
-    await until(() => persistence.ackedSequence() === 1000 && (atOnce || acks > 0), 30_000);
+    await until(() => persistence.ackedSequence() === 1000 && (atOnce || acks > 0));
     expect(Number(persistence.info().wal_fsyncs) - before).toBeLessThan(10);
     await persistence.close({ snapshot: false });
   });
@@ -233,7 +233,7 @@ describe("snapshots", () => {
       persistence.commit(Date.now());
     }
     persistence.endTick();
-    await until(() => persistence.info().snapshot_count === 1, 2000);
+    await until(() => persistence.info().snapshot_count === 1);
     await persistence.close({ snapshot: false });
   });
 

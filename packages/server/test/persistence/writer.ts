@@ -38,8 +38,8 @@ export class WriterProcess {
     return this.lines.some((line) => line.startsWith(start));
   }
 
-  async line(start: string, timeoutMs = 20_000): Promise<string> {
-    await until(() => this.has(start), timeoutMs);
+  async line(start: string): Promise<string> {
+    await until(() => this.has(start));
     return this.lines.find((line) => line.startsWith(start))!;
   }
 
