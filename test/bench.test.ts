@@ -71,6 +71,11 @@ const small = [
     args: [...pauseSizes, "--cases", "delete-zset,slow-disk"],
     prints: [/^delete-zset .*\nslow-disk /m],
   },
+  {
+    script: "load/connect",
+    args: ["--connections", "20", "--rounds", "1", "--loads", "idle,8x1000", "--warm-s", "0.1"],
+    prints: [/^idle .*\n8x1000 /m],
+  },
   { script: "micro/run", args: ["--ms", "2", "--scale", "0.01"], prints: [/^resp\/(.*\n)*engine\/(.*\n)*server\//m] },
   {
     script: "micro/compare",

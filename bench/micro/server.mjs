@@ -1,6 +1,7 @@
 /** The dispatcher with everything behind it but a log: what a request costs besides its command. */
 import { Request } from "@hearthkv/resp";
 import { ClientState } from "../../packages/server/dist/client-state.js";
+import { Clock } from "../../packages/server/dist/clock.js";
 import { Core } from "../../packages/server/dist/core.js";
 import { resolveOptions } from "../../packages/server/dist/options.js";
 import { NullPersistence } from "../../packages/server/dist/persistence/index.js";
@@ -32,7 +33,8 @@ function dispatching(perTurn, make) {
   const logger = { info() {}, warn() {}, error() {} };
   const options = resolveOptions({ disablePersistence: true });
   const persistence = new NullPersistence(keyspace);
-  const parts = { options, keyspace, persistence, settings: new Settings(), stats: new ServerStats(), logger };
+  const shared = { settings: new Settings(), stats: new ServerStats(0), logger, clock: new Clock() };
+  const parts = { options, keyspace, persistence, ...shared };
   const { dispatcher } = new Core(parts, () => ({}));
   const client = new Program(1, "bench", "bench", Date.now(), keyspace.db(0));
   const requests = scattered(BATCH, KEYS, (i) => Request.of(...make(i)));

@@ -11,6 +11,7 @@ import { type Keyspace, TYPE_LIST, TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine
 import type { Request } from "@hearthkv/resp";
 import type { ClientState } from "./client-state.js";
 import { HALT_BLOCKED } from "./client-state.js";
+import type { Clock } from "./clock.js";
 import { type KeyListener, watchKey } from "./key-observer.js";
 
 /** The longest delay that setTimeout keeps; longer ones are taken in several. */
@@ -23,7 +24,7 @@ export interface BlockedCall {
   /** With bytes of its own. */
   readonly request: Request;
   readonly keys: readonly string[];
-  /** Against performance.now(); 0 = waits for ever. */
+  /** On the monotonic clock; 0 = waits for ever. */
   readonly deadlineMs: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -45,6 +46,7 @@ interface ReadyKey {
 /** All calls that wait for keys. */
 export class Blocking implements KeyListener {
   readonly #keyspace: Keyspace;
+  readonly #clock: Clock;
   readonly #runner: () => BlockingRunner;
   readonly #interestChanged: () => void;
   readonly #waiting = new Map<string, Set<BlockedCall>>();
@@ -53,8 +55,9 @@ export class Blocking implements KeyListener {
   /** Number of blocked clients. */
   size = 0;
 
-  constructor(keyspace: Keyspace, runner: () => BlockingRunner, interestChanged: () => void) {
+  constructor(keyspace: Keyspace, clock: Clock, runner: () => BlockingRunner, interestChanged: () => void) {
     this.#keyspace = keyspace;
+    this.#clock = clock;
     this.#runner = runner;
     this.#interestChanged = interestChanged;
   }
@@ -70,7 +73,7 @@ export class Blocking implements KeyListener {
 
   /** Lets the client wait. @param timeoutMs 0 = for ever; fractions allowed. */
   add(client: ClientState, row: CommandRow, request: Request, keys: readonly string[], timeoutMs: number): void {
-    const deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : 0;
+    const deadlineMs = timeoutMs > 0 ? this.#clock.monotonicMs() + timeoutMs : 0;
     const ids = keys.map((key) => watchKey(client.dbIndex, key));
     const call: BlockedCall = { client, row, request: request.copy(), keys: ids, deadlineMs, timer: undefined };
     for (const id of ids) {
@@ -132,13 +135,13 @@ export class Blocking implements KeyListener {
   }
 
   #arm(call: BlockedCall): void {
-    const leftMs = call.deadlineMs - performance.now();
+    const leftMs = call.deadlineMs - this.#clock.monotonicMs();
     call.timer = setTimeout(() => this.#tick(call), Math.min(Math.max(Math.ceil(leftMs), 1), TIMER_MS_MAX));
   }
 
   #tick(call: BlockedCall): void {
     if (call.client.blocked !== call) return;
-    if (performance.now() < call.deadlineMs) {
+    if (this.#clock.monotonicMs() < call.deadlineMs) {
       this.#arm(call);
       return;
     }

@@ -17,6 +17,8 @@ export const HALT_SLOW = 8;
 export const HALT_CLOSING = 16;
 /** The server ends. */
 export const HALT_STOPPED = 32;
+/** It has had its share of this turn; the next is soon. */
+export const HALT_RESTING = 64;
 
 /** A command between MULTI and EXEC. */
 export interface QueuedCommand {
@@ -31,8 +33,8 @@ export abstract class ClientState implements Session {
   /** "address:port" of the client, and the one it connected to. */
   readonly address: string;
   readonly localAddress: string;
+  /** When it came, and when bytes last arrived or left; both on the monotonic clock, to a tenth of a second. */
   readonly createdMs: number;
-  /** When its last bytes arrived. */
   lastActiveMs: number;
   /** For CLIENT LIST; null before the first command. */
   lastRow: CommandRow | null = null;
@@ -94,7 +96,7 @@ export abstract class ClientState implements Session {
   abstract closeSoon(): void;
   /** The server ends: nothing more is read or run. */
   abstract stand(): void;
-  /** Looks after what depends on time (limits, idle clients); called now and then. */
+  /** Looks after what depends on time (limits, idle clients); called now and then, with the monotonic clock's time. */
   abstract check(nowMs: number): void;
   /** Request bytes that wait, and output bytes that wait (for the log or for the client to read). */
   abstract get inputBytes(): number;

@@ -1,14 +1,17 @@
 /** All clients: CLIENT LIST and CLIENT KILL. */
 import type { ClientFilter, ClientsHost, Session } from "@hearthkv/commands";
 import type { ClientState } from "./client-state.js";
+import type { Clock } from "./clock.js";
 
 /** The clients that are connected, by number, oldest first. */
 export class Clients implements ClientsHost {
   readonly #clients = new Map<number, ClientState>();
+  readonly #clock: Clock;
   readonly #drop: (client: ClientState) => void;
 
   /** @param drop ends subscriptions, watches and waiting of a client that has gone. */
-  constructor(drop: (client: ClientState) => void) {
+  constructor(clock: Clock, drop: (client: ClientState) => void) {
+    this.#clock = clock;
     this.#drop = drop;
   }
 
@@ -29,16 +32,16 @@ export class Clients implements ClientsHost {
   }
 
   describe(filter: ClientFilter): string[] {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.monotonicMs();
     return this.#matching(filter, nowMs).map((client) => describeClient(client, nowMs));
   }
 
   describeOne(session: Session): string {
-    return describeClient(session as ClientState, Date.now());
+    return describeClient(session as ClientState, this.#clock.monotonicMs());
   }
 
   kill(filter: ClientFilter, caller: Session): number {
-    const victims = this.#matching(filter, Date.now());
+    const victims = this.#matching(filter, this.#clock.monotonicMs());
     for (const client of victims) {
       if (client.id === caller.id) caller.closeAfterReply = true;
       else client.kill();
@@ -67,7 +70,7 @@ function matches(client: ClientState, filter: ClientFilter, nowMs: number): bool
   return skipId === undefined || skipId !== client.id;
 }
 
-/** The line of CLIENT LIST. Fields that have no meaning here (file descriptor, sharded channels, tracking) have Redis's neutral value. */
+/** The line of CLIENT LIST. Fields that have no meaning here (file descriptor, sharded channels, tracking) have Redis's neutral value. @param nowMs of the monotonic clock */
 export function describeClient(client: ClientState, nowMs: number): string {
   const outputBytes = client.outputBytes;
   const fields = {

@@ -6,6 +6,9 @@
  * Large replies are written when they are made, if nothing has to be waited for. Replies are copied into buffers of their own only when they
  * must outlive the turn (the log or the client is behind).
  *
+ * A turn's share: what one read brings, and some milliseconds of requests that are left from before. Then the client rests until the next turn,
+ * so that no client, and no new connection, waits for a whole pipeline.
+ *
  * Bounds: requests that cannot run now stay in the kernel (the socket is not read) beyond INPUT_KEEP_BYTES; a client that does
  * not read its replies is not served beyond OUTPUT_PAUSE_BYTES, and closed at its class's limit if messages or requests keep coming.
  */
@@ -13,14 +16,23 @@ import type { Socket } from "node:net";
 import type { Database } from "@hearthkv/engine";
 import { ERROR, MORE, REQUEST, type ReplyWriter, RequestDecoder, SECURITY } from "@hearthkv/resp";
 import type { Logger } from "pino";
-import { ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SLOW, HALT_STOPPED, HALT_SUSPENDED } from "./client-state.js";
+import {
+  ClientState,
+  HALT_CLOSING,
+  HALT_CONGESTED,
+  HALT_RESTING,
+  HALT_SLOW,
+  HALT_STOPPED,
+  HALT_SUSPENDED,
+} from "./client-state.js";
 import { describeClient } from "./clients.js";
+import type { Clock } from "./clock.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { ReplyGate } from "./gate.js";
 import { descriptorOf, writeNow } from "./send.js";
 import type { OutputLimit, Settings } from "./settings.js";
 import type { ServerStats } from "./stats.js";
-import type { Outlet, Runnable, Ticker } from "./tick.js";
+import type { Outlet, Resting, Runnable, Ticker } from "./tick.js";
 
 /**
  * Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at, and
@@ -41,6 +53,9 @@ const INPUT_KEEP_BYTES = 1024 * 1024;
 /** Pieces below this are joined, up to the other size, before they are written: a system call for each would hold up everybody. */
 const JOIN_BELOW_BYTES = 16 * 1024;
 const JOIN_BYTES_MAX = 256 * 1024;
+/** Once so many requests of a client have run on end its time is looked at; the share of a turn that it may take from then on. */
+const LOOK_EVERY = 32;
+const SHARE_MS = 5;
 const NO_CHUNKS: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
 
@@ -51,7 +66,8 @@ export interface ConnectionServices {
   readonly settings: Settings;
   readonly stats: ServerStats;
   readonly logger: Logger;
-  /** When a possible attack was logged last: at most one line a minute. */
+  readonly clock: Clock;
+  /** When a possible attack was logged last, on the monotonic clock: at most one line a minute. */
   securityLoggedMs: number;
   /** The connection is gone for good; called once. */
   forget(connection: Connection): void;
@@ -60,7 +76,7 @@ export interface ConnectionServices {
 }
 
 /** A client connected by TCP. */
-export class Connection extends ClientState implements Outlet, Runnable {
+export class Connection extends ClientState implements Outlet, Resting, Runnable {
   readonly #services: ConnectionServices;
   readonly #decoder: RequestDecoder;
   #socket: Socket | null = null;
@@ -75,19 +91,20 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #waitingBytes = 0;
   #heldCount = 0;
   #isOutlet = false;
+  /** Whether the socket is read, but for a rest. */
   #reading = true;
+  #resting = false;
   /** The client has closed its direction: nothing more comes. */
   #ended = false;
-  /** Since when more than the soft limit waits; 0 = it does not. */
+  /** Since when more than the soft limit waits, on the monotonic clock; 0 = it does not. */
   #softSinceMs = 0;
 
   constructor(
     services: ConnectionServices,
     identity: { id: number; address: string; localAddress: string },
-    nowMs: number,
     db: Database,
   ) {
-    super(identity.id, identity.address, identity.localAddress, nowMs, db);
+    super(identity.id, identity.address, identity.localAddress, services.clock.recentMs, db);
     this.#services = services;
     this.#decoder = new RequestDecoder(services.settings.requestLimits);
   }
@@ -137,6 +154,8 @@ export class Connection extends ClientState implements Outlet, Runnable {
     } else {
       this.#keepInput();
     }
+    // A full buffer: more of it waits, and libuv would read on.
+    if (length === chunk.length || this.#services.ticker.isAccepting) this.#rest();
   };
 
   /** Runs the requests that have arrived. */
@@ -144,14 +163,21 @@ export class Connection extends ClientState implements Outlet, Runnable {
     if (this.halt !== 0) return;
     // Not before: the end of what the client sends must not overtake the requests that waited.
     this.#resumeReading();
-    const { dispatcher, ticker } = this.#services;
+    const { dispatcher, ticker, clock } = this.#services;
     const decoder = this.#decoder;
     const reply = dispatcher.reply;
     let mark = reply.length;
-    this.lastActiveMs = dispatcher.begin(this);
+    this.lastActiveMs = clock.recentMs;
+    dispatcher.begin(this);
     if (this.postponed !== null) dispatcher.executePostponed(this, this.postponed);
     let status: number = MORE;
-    while (this.halt === 0) {
+    let endMs = 0;
+    for (let run = 1; this.halt === 0; run++) {
+      if (run % LOOK_EVERY === 0) {
+        const nowMs = clock.monotonicMs();
+        if (endMs === 0) endMs = nowMs + SHARE_MS;
+        else if (nowMs > endMs) this.#restWithRequests();
+      }
       status = decoder.next();
       if (status !== REQUEST) break;
       dispatcher.execute(this, decoder.request);
@@ -233,7 +259,12 @@ export class Connection extends ClientState implements Outlet, Runnable {
     else this.#softSinceMs = 0;
     const { timeoutSeconds } = this.#services.settings;
     const idle = nowMs - this.lastActiveMs > timeoutSeconds * 1000;
-    if (timeoutSeconds > 0 && idle && this.blocked === null && this.subscriptions === 0) this.kill();
+    if (timeoutSeconds > 0 && idle && !this.#waitsForUs && this.subscriptions === 0) this.kill();
+  }
+
+  /** Whether the next word is ours: a client is not idle that waits for a key, a snapshot, a sync or the log. */
+  get #waitsForUs(): boolean {
+    return this.blocked !== null || this.held || (this.halt & (HALT_SUSPENDED | HALT_CONGESTED | HALT_RESTING)) !== 0;
   }
 
   /** Takes what the writer holds from `mark` on; returns the new mark. */
@@ -305,6 +336,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
     const length = to - from;
     this.#waitingBytes -= length;
     this.#services.stats.netOutputBytes += length;
+    this.lastActiveMs = this.#services.clock.recentMs;
     const socket = this.#socket;
     if (socket === null) return;
     const written = writeNow(socket, this.#fd, bytes, from, length);
@@ -331,14 +363,15 @@ export class Connection extends ClientState implements Outlet, Runnable {
   }
 
   #suspicious(): void {
-    const { stats, logger } = this.#services;
+    const { stats, logger, clock } = this.#services;
     const text = this.#decoder.error;
+    const nowMs = clock.monotonicMs();
     this.halt |= HALT_CLOSING;
     if (text.startsWith("Closing")) {
       stats.queryLimitDisconnections++;
-      logger.warn({ client: describeClient(this, Date.now()) }, text);
-    } else if (Date.now() - this.#services.securityLoggedMs >= SECURITY_LOG_EVERY_MS) {
-      this.#services.securityLoggedMs = Date.now();
+      logger.warn({ client: describeClient(this, nowMs) }, text);
+    } else if (nowMs - this.#services.securityLoggedMs >= SECURITY_LOG_EVERY_MS) {
+      this.#services.securityLoggedMs = nowMs;
       logger.warn({ address: this.address }, text);
     }
   }
@@ -350,21 +383,42 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #keepInput(): void {
     if ((this.halt & HALT_CLOSING) !== 0) return;
     this.#decoder.stash();
-    const waitsForLog = (this.halt & HALT_CONGESTED) !== 0;
+    const waits = (this.halt & (HALT_CONGESTED | HALT_RESTING)) !== 0;
     const isTooMuch = this.#decoder.bufferedBytes > INPUT_KEEP_BYTES && this.blocked === null && this.abandon === null;
-    if (waitsForLog || isTooMuch) this.#pauseReading();
+    if (waits || isTooMuch) this.#pauseReading();
   }
 
   #pauseReading(): void {
     if (!this.#reading) return;
     this.#reading = false;
-    this.#socket?.pause();
+    if (!this.#resting) this.#socket?.pause();
   }
 
   #resumeReading(): void {
     if (this.#reading) return;
     this.#reading = true;
-    this.#socket?.resume();
+    if (!this.#resting) this.#socket?.resume();
+  }
+
+  /** The socket has had its share of this turn. */
+  #rest(): void {
+    if (this.#resting || this.closed) return;
+    this.#resting = true;
+    if (this.#reading) this.#socket?.pause();
+    this.#services.ticker.addResting(this);
+  }
+
+  /** So have its requests, of which some are left. */
+  #restWithRequests(): void {
+    this.halt |= HALT_RESTING;
+    this.#rest();
+  }
+
+  readOn(): void {
+    this.#resting = false;
+    if (this.closed) return;
+    if (this.#reading) this.#socket?.resume();
+    this.release(HALT_RESTING);
   }
 
   /**
@@ -374,14 +428,14 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #exceedsLimits(extra: number): boolean {
     const waiting = this.outputBytes;
     if (waiting + extra <= OUTPUT_SMALL_BYTES) return false;
-    const { settings, stats, logger } = this.#services;
+    const { settings, stats, logger, clock } = this.#services;
     if (waiting > stats.maxOutputBuffer) stats.maxOutputBuffer = waiting;
     const { hardBytes, softBytes, softSeconds } = this.#outputLimit(settings);
     const overHard = extra > 0 && hardBytes > 0 && waiting > hardBytes;
     if (!overHard && !this.#softTimeIsUp(waiting, softBytes, softSeconds)) return false;
     stats.outputLimitDisconnections++;
     logger.warn(
-      `Client ${describeClient(this, Date.now())} scheduled to be closed ASAP for overcoming of output buffer limits.`,
+      `Client ${describeClient(this, clock.monotonicMs())} scheduled to be closed ASAP for overcoming of output buffer limits.`,
     );
     this.kill();
     return true;
@@ -397,7 +451,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
       this.#softSinceMs = 0;
       return false;
     }
-    const nowMs = Date.now();
+    const nowMs = this.#services.clock.monotonicMs();
     if (this.#softSinceMs === 0) this.#softSinceMs = nowMs;
     return nowMs - this.#softSinceMs > softSeconds * 1000;
   }
@@ -412,7 +466,7 @@ export class Connection extends ClientState implements Outlet, Runnable {
   #endIfDone(): void {
     if (!this.#ended || (this.halt & HALT_CLOSING) !== 0) return;
     const isOwed = (this.halt & HALT_SUSPENDED) !== 0 && this.abandon === null;
-    if (isOwed || (this.halt & (HALT_CONGESTED | HALT_SLOW)) !== 0) return;
+    if (isOwed || (this.halt & (HALT_CONGESTED | HALT_SLOW | HALT_RESTING)) !== 0) return;
     this.closeSoon();
     this.#services.unblock(this);
     this.abandon?.();

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { Blocking } from "./blocking.js";
 import type { ClientState } from "./client-state.js";
 import { Clients } from "./clients.js";
+import type { Clock } from "./clock.js";
 import { Dispatcher } from "./dispatch.js";
 import { Host } from "./host.js";
 import { KeyWatch } from "./key-observer.js";
@@ -26,6 +27,7 @@ export interface CoreParts {
   readonly settings: Settings;
   readonly stats: ServerStats;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 /** What is made around the core, and what the core's commands call. */
@@ -45,6 +47,7 @@ export class Core {
   readonly settings: Settings;
   readonly stats: ServerStats;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly clients: Clients;
   readonly pubsub: PubSub;
   readonly watches: Watches;
@@ -60,16 +63,17 @@ export class Core {
     this.settings = settings;
     this.stats = stats;
     this.logger = parts.logger;
+    this.clock = parts.clock;
 
     const dispatcher = () => this.dispatcher;
     const keyWatch = new KeyWatch(keyspace);
     const interestChanged = () => keyWatch.update();
     this.watches = new Watches(interestChanged);
-    this.blocking = new Blocking(keyspace, dispatcher, interestChanged);
+    this.blocking = new Blocking(keyspace, this.clock, dispatcher, interestChanged);
     keyWatch.listen(this.watches, this.blocking);
     const transactions = new Transactions(this.watches, dispatcher);
     this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
-    this.clients = new Clients((client) => this.#forget(client));
+    this.clients = new Clients(this.clock, (client) => this.#forget(client));
     const reply = new ReplyWriter();
     this.ticker = new Ticker(persistence, stats, reply);
 

@@ -23,6 +23,7 @@ export class Cron {
   readonly #timer: NodeJS.Timeout;
   /** Runs between two turns while much expires. */
   #expireTimer: NodeJS.Timeout | null = null;
+  #check: NodeJS.Immediate | null = null;
   #clientsLeft: Iterator<ClientState> | null = null;
 
   constructor(core: Core) {
@@ -33,39 +34,40 @@ export class Cron {
   stop(): void {
     clearInterval(this.#timer);
     if (this.#expireTimer !== null) clearTimeout(this.#expireTimer);
+    if (this.#check !== null) clearImmediate(this.#check);
   }
 
   #turn(): void {
     const core = this.#core;
-    const nowMs = Date.now();
-    core.stats.sample(nowMs);
-    core.keyspace.nowMs = nowMs;
+    core.stats.sample(core.clock.tick());
+    core.keyspace.nowMs = core.clock.wallMs();
     if (this.#expireTimer === null) this.#expire();
     this.#evacuate();
     this.#giveBack();
     // Not after each turn: where replies are large one after the other, the buffer would be made anew for each.
     core.dispatcher.reply.trim();
-    this.#checkClients(nowMs);
+    // Behind the next poll: what has arrived while something long ran is read before anybody is called idle.
+    this.#check ??= setImmediate(() => this.#checkClients());
     if (core.ticker.isWaiting) core.ticker.schedule();
   }
 
   #expireMore(): void {
-    const { keyspace, ticker } = this.#core;
+    const { keyspace, ticker, clock } = this.#core;
     this.#expireTimer = null;
-    keyspace.nowMs = Date.now();
+    keyspace.nowMs = clock.wallMs();
     this.#expire();
     if (ticker.isWaiting) ticker.schedule();
   }
 
   #expire(): void {
-    const { keyspace, dispatcher, ticker, stats, persistence } = this.#core;
+    const { keyspace, dispatcher, ticker, stats, persistence, clock } = this.#core;
     if (ticker.congested || persistence.writeError !== null) return;
-    const endMs = performance.now() + EXPIRE_MS_MAX;
+    const endMs = clock.monotonicMs() + EXPIRE_MS_MAX;
     let expired: number;
     do {
       expired = keyspace.activeExpire(EXPIRE_STEP);
       dispatcher.commitChores();
-      if (expired >= EXPIRE_GO_ON && performance.now() > endMs) {
+      if (expired >= EXPIRE_GO_ON && clock.monotonicMs() > endMs) {
         stats.expireTimeCapReached++;
         this.#expireTimer = setTimeout(() => this.#expireMore(), EXPIRE_REST_MS);
         return;
@@ -74,19 +76,23 @@ export class Cron {
   }
 
   #evacuate(): void {
-    const endMs = performance.now() + EVACUATE_MS_MAX;
-    while (this.#core.keyspace.evacuate(EVACUATE_STEP) >= EVACUATE_STEP && performance.now() < endMs);
+    const { keyspace, clock } = this.#core;
+    const endMs = clock.monotonicMs() + EVACUATE_MS_MAX;
+    while (keyspace.evacuate(EVACUATE_STEP) >= EVACUATE_STEP && clock.monotonicMs() < endMs);
   }
 
   /** Memory of what was deleted: first blocks of lists, then a slab, whose unmapping is a step that cannot be cut. */
   #giveBack(): void {
-    const { blocks, chunks } = this.#core.keyspace;
-    const endMs = performance.now() + GIVE_BACK_MS_MAX;
-    while (blocks.giveDiscarded()) if (performance.now() > endMs) return;
+    const { keyspace, clock } = this.#core;
+    const { blocks, chunks } = keyspace;
+    const endMs = clock.monotonicMs() + GIVE_BACK_MS_MAX;
+    while (blocks.giveDiscarded()) if (clock.monotonicMs() > endMs) return;
     chunks.releaseSlab();
   }
 
-  #checkClients(nowMs: number): void {
+  #checkClients(): void {
+    this.#check = null;
+    const nowMs = this.#core.clock.recentMs;
     this.#clientsLeft ??= this.#core.clients.all();
     for (let i = 0; i < CLIENTS_PER_TURN; i++) {
       const next = this.#clientsLeft.next();

@@ -24,6 +24,7 @@ import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
 import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "./client-state.js";
+import type { Clock } from "./clock.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
 import type { Ticker } from "./tick.js";
@@ -59,6 +60,7 @@ export interface DispatcherParts {
   readonly persistence: Persistence;
   readonly stats: ServerStats;
   readonly logger: Logger;
+  readonly clock: Clock;
   /** Where replies are written; whoever sends them empties it. */
   readonly reply: ReplyWriter;
   readonly ticker: Ticker;
@@ -75,6 +77,7 @@ export class Dispatcher implements BlockingRunner {
   readonly #ticker: Ticker;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #context: CommandContext;
   readonly #blocking: Blocking;
   readonly #transactions: Transactions;
@@ -96,6 +99,7 @@ export class Dispatcher implements BlockingRunner {
     this.#ticker = parts.ticker;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
+    this.#clock = parts.clock;
     this.#blocking = waiting.blocking;
     this.#transactions = waiting.transactions;
     this.#context = {
@@ -110,12 +114,10 @@ export class Dispatcher implements BlockingRunner {
     };
   }
 
-  /** Opens a batch of commands of one client. All of them see the same time, which is returned (milliseconds since 1970). */
-  begin(client: ClientState): number {
-    const nowMs = Date.now();
+  /** Opens a batch of commands of one client. All of them see the same time. */
+  begin(client: ClientState): void {
     this.#current = client;
-    this.#keyspace.nowMs = nowMs;
-    return nowMs;
+    this.#keyspace.nowMs = this.#clock.wallMs();
   }
 
   /** Closes the batch; what comes for the client from now on goes to its deliver(). */
@@ -335,9 +337,9 @@ export class Dispatcher implements BlockingRunner {
   }
 
   #invokeTimed(row: TableRow): void {
-    const startMs = performance.now();
+    const startMs = this.#clock.monotonicMs();
     this.#invoke(row);
-    row.counters.usec += Math.round((performance.now() - startMs) * 1000 * TIMED_EVERY);
+    row.counters.usec += Math.round((this.#clock.monotonicMs() - startMs) * 1000 * TIMED_EVERY);
   }
 
   #commit(client: ClientState): void {

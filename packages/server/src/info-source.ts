@@ -24,14 +24,14 @@ export class InfoCollector {
 
   /** The figures of this moment. */
   collect(): InfoSource {
-    const { stats, keyspace, pubsub } = this.#core;
+    const { stats, keyspace, pubsub, clock } = this.#core;
     return {
       server: {
         hearthkvVersion: HEARTHKV_VERSION,
         runId: this.#runId,
         port: this.#port(),
-        startedMs: stats.startedMs,
-        nowMs: Date.now(),
+        uptimeMs: clock.monotonicMs() - stats.startedMs,
+        nowMs: clock.wallMs(),
         configFile: "",
       },
       clients: this.#clients(),

@@ -9,7 +9,8 @@ export interface InfoSource {
     /** 40 hex digits, new at every start. */
     readonly runId: string;
     readonly port: number;
-    readonly startedMs: number;
+    readonly uptimeMs: number;
+    /** Since 1970. */
     readonly nowMs: number;
     /** "" when the server runs without one. */
     readonly configFile: string;
@@ -120,7 +121,7 @@ function sectionText([title, fields]: Section, source: InfoSource): string {
 }
 
 function server({ server: s }: InfoSource): Field[] {
-  const uptimeS = Math.floor((s.nowMs - s.startedMs) / 1000);
+  const uptimeS = Math.floor(s.uptimeMs / 1000);
   return [
     ["redis_version", REDIS_VERSION],
     ["hearthkv_version", s.hearthkvVersion],

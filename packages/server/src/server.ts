@@ -43,7 +43,8 @@ export class TcpServer {
       settings: core.settings,
       stats: core.stats,
       logger: core.logger,
-      securityLoggedMs: 0,
+      clock: core.clock,
+      securityLoggedMs: Number.NEGATIVE_INFINITY,
       forget: (connection) => core.clients.remove(connection),
       unblock: (connection) => core.blocking.remove(connection),
     };
@@ -104,7 +105,8 @@ export class TcpServer {
   }
 
   #accept(accepted: Socket): void {
-    const { stats, clients, settings, keyspace } = this.#core;
+    const { stats, clients, settings, keyspace, ticker } = this.#core;
+    ticker.accepted();
     stats.connectionsReceived++;
     const remoteAddress = plainAddress(accepted.remoteAddress ?? "?");
     const refusal = this.#refusal(remoteAddress);
@@ -115,13 +117,12 @@ export class TcpServer {
     }
     const { tcpKeepaliveSeconds } = settings;
     if (tcpKeepaliveSeconds > 0) accepted.setKeepAlive(true, tcpKeepaliveSeconds * 1000);
-    const nowMs = Date.now();
     const identity = {
       id: ++this.#lastId,
       address: joinAddress(remoteAddress, accepted.remotePort ?? 0),
       localAddress: joinAddress(plainAddress(accepted.localAddress ?? "?"), accepted.localPort ?? 0),
     };
-    const connection = new Connection(this.#services, identity, nowMs, keyspace.db(0));
+    const connection = new Connection(this.#services, identity, keyspace.db(0));
     connection.authenticated = settings.requirepass === "";
     clients.add(connection);
     connection.attach(receive(accepted, this.#readBuffer, connection.receive));

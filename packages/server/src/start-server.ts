@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { commandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import { type Logger, pino } from "pino";
+import { Clock } from "./clock.js";
 import { Config } from "./config.js";
 import { Core, type CoreServices } from "./core.js";
 import { Cron } from "./cron.js";
@@ -44,13 +45,22 @@ export interface RunningServer {
  * @throws OptionsError for bad options, StorageError when the data cannot be recovered, the system's error when it cannot listen
  */
 export async function startServer(given: ServerOptions = {}): Promise<RunningServer> {
-  const startedMs = performance.now();
+  const clock = new Clock();
+  const startedMs = clock.monotonicMs();
   const options = resolveOptions(given);
   const logger = options.logger ?? pino({ level: options.logLevel });
   const lifetime = new Lifetime(options, logger);
   const { keyspace, persistence } = await openData(options, logger, lifetime);
   const core = new Core(
-    { options, keyspace, persistence, settings: makeSettings(options, logger), stats: new ServerStats(), logger },
+    {
+      options,
+      keyspace,
+      persistence,
+      settings: makeSettings(options, logger),
+      stats: new ServerStats(clock.monotonicMs()),
+      logger,
+      clock,
+    },
     (made) => makeServices(made, lifetime, () => port),
   );
   let port = options.port;
@@ -61,7 +71,7 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
   lifetime.begin(core, tcp, cron);
   try {
     port = await tcp.listen(options.host, options.port);
-    const startMs = performance.now() - startedMs;
+    const startMs = clock.monotonicMs() - startedMs;
     return {
       version: HEARTHKV_VERSION,
       ...{ port, addresses: tcp.addresses, keysLoaded, startMs },

@@ -6,8 +6,8 @@ const ERROR_KINDS_MAX = 128;
 
 /** Plain numbers that the serving code adds to and INFO reads. */
 export class ServerStats {
-  /** Unix time of the start in milliseconds; CONFIG RESETSTAT leaves it. */
-  readonly startedMs = Date.now();
+  /** When the server started, on the monotonic clock; CONFIG RESETSTAT leaves it. */
+  readonly startedMs: number;
   connectionsReceived = 0;
   connectionsRejected = 0;
   commandsProcessed = 0;
@@ -31,10 +31,16 @@ export class ServerStats {
   #inputSamples = new Float64Array(SAMPLES);
   #outputSamples = new Float64Array(SAMPLES);
   #samples = 0;
-  #lastSampleMs = this.startedMs;
+  #lastSampleMs: number;
   #lastOps = 0;
   #lastInput = 0;
   #lastOutput = 0;
+
+  /** @param startedMs of the monotonic clock */
+  constructor(startedMs: number) {
+    this.startedMs = startedMs;
+    this.#lastSampleMs = startedMs;
+  }
 
   /** Counts an error reply that begins with `word`. */
   countError(word: string): void {
@@ -43,7 +49,7 @@ export class ServerStats {
     if (count !== undefined || this.errors.size < ERROR_KINDS_MAX) this.errors.set(word, (count ?? 0) + 1);
   }
 
-  /** Takes a sample for the per-second figures; called by the cron about every 100 ms. */
+  /** Takes a sample for the per-second figures; called by the cron about every 100 ms, with the monotonic clock's time. */
   sample(nowMs: number): void {
     const seconds = (nowMs - this.#lastSampleMs) / 1000;
     if (seconds <= 0) return;

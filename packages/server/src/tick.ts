@@ -6,6 +6,9 @@
  *
  * All replies of a connection in one turn are one write, and all log entries of one turn are one write before them.
  *
+ * A turn takes one new connection, because libuv accepts one a poll. So when two have come one behind the other, sockets that are read are
+ * not read again until a poll has brought no further one, or some hundreds have come: new clients wait for some turns of the busy ones, not for one each.
+ *
  * A reply waits for the log, whoever wrote what it may show (gate.ts). But a client that only reads does not wait for a disk that is slow or
  * fails: its replies pass when the log is so far behind that writers have to wait, or has not got on for READ_WAIT_MS. With ack level
  * "synced" they pass only while the disk fails.
@@ -36,6 +39,14 @@ export interface Runnable {
   proceed(): void;
 }
 
+/** A socket that is not read again before the next turn, or the end of a row of new connections. */
+export interface Resting {
+  readOn(): void;
+}
+
+/** So many new connections, one a turn, may come before the others are read again. Redis accepts a thousand at once. */
+const ACCEPT_ROW_MAX = 300;
+
 /** One per server. */
 export class Ticker {
   /** Called when the log keeps up again. */
@@ -47,6 +58,10 @@ export class Ticker {
   readonly #gate = new ReplyGate<Outlet>();
   #outlets: Outlet[] = [];
   #runnable: Runnable[] = [];
+  #resting: Resting[] = [];
+  /** Connections that came one a turn, without a turn between that brought none. */
+  #acceptRow = 0;
+  #hasAccepted = false;
   #scheduled = false;
   #congested = false;
   /** Runs while replies are held, to see whether the log has reached `#watchedSequence` when it ends. */
@@ -110,6 +125,24 @@ export class Ticker {
     this.schedule();
   }
 
+  /** A new connection has come; more may wait behind it. */
+  accepted(): void {
+    this.#acceptRow++;
+    this.#hasAccepted = true;
+    this.schedule();
+  }
+
+  /** Whether new connections go first, because one has come behind another: who has been read now rests. */
+  get isAccepting(): boolean {
+    return this.#acceptRow > 1;
+  }
+
+  /** The socket is read again after this turn, or after the new connections; each once until then. */
+  addResting(resting: Resting): void {
+    this.#resting.push(resting);
+    this.schedule();
+  }
+
   /** Ends the turn at once: for the server's own end. */
   finish(): void {
     this.#turn();
@@ -126,7 +159,23 @@ export class Ticker {
     this.#persistence.endTick();
     this.#flush();
     if (this.#congested) this.#drained();
+    if (this.#hasAccepted && this.#acceptRow < ACCEPT_ROW_MAX) this.#lookForMore();
+    else this.#readOn();
   };
+
+  #lookForMore(): void {
+    this.#hasAccepted = false;
+    this.schedule();
+  }
+
+  #readOn(): void {
+    this.#acceptRow = 0;
+    this.#hasAccepted = false;
+    if (this.#resting.length === 0) return;
+    const resting = this.#resting;
+    this.#resting = [];
+    for (const one of resting) one.readOn();
+  }
 
   #runWaiting(): void {
     const runnable = this.#runnable;

@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { Keyspace } from "@hearthkv/engine";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { Clock } from "../src/clock.js";
 import { Connection } from "../src/connection.js";
 import { serveFake } from "./support/fake-persistence.js";
 import { encode, RawClient } from "./support/raw-client.js";
@@ -21,9 +22,14 @@ function connectionToNull(): { connection: Connection; close: () => void } {
   const fd = openSync("/dev/null", "w");
   const socket = new Socket();
   Object.defineProperty(socket, "_handle", { value: { fd, reading: true } });
-  const services = { ...server.core, securityLoggedMs: 0, forget: () => {}, unblock: () => {} };
+  // Time stands still: no pipeline takes longer than its share of a turn.
+  const clock = new Clock(
+    () => 0,
+    () => 0,
+  );
+  const services = { ...server.core, clock, securityLoggedMs: 0, forget: () => {}, unblock: () => {} };
   const identity = { id: 1, address: "127.0.0.1:1", localAddress: "127.0.0.1:2" };
-  const connection = new Connection(services, identity, Date.now(), keyspace.db(0));
+  const connection = new Connection(services, identity, keyspace.db(0));
   connection.authenticated = true;
   connection.attach(socket);
   return { connection, close: () => closeSync(fd) };
@@ -38,7 +44,7 @@ it.each(["held", "collected"])(
   async (how) => {
     const { persistence } = server;
     const { connection, close } = connectionToNull();
-    const send = (text: string): void => connection.receive(Buffer.from(text), text.length);
+    const send = (text: string): void => connection.receive(Buffer.from(`${text} `), text.length);
     send(encode("SET", "value", "v".repeat(VALUE_BYTES)));
     persistence.ack(1);
     send(encode("SET", "a", "1") + encode("GET", "value").repeat(GETS) + encode("SET", "last", "1"));

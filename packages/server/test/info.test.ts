@@ -7,7 +7,7 @@ const source: InfoSource = {
     hearthkvVersion: "0.1.0",
     runId: "a".repeat(40),
     port: 7001,
-    startedMs: 1000,
+    uptimeMs: 90_000_500,
     nowMs: 90_001_500,
     configFile: "",
   },

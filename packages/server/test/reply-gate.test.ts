@@ -51,7 +51,7 @@ describe("the end of a turn", () => {
     persistence.lastSequence = 1;
     persistence.writeError = writeError;
     const reply = new ReplyWriter();
-    const ticker = new Ticker(persistence, new ServerStats(), reply);
+    const ticker = new Ticker(persistence, new ServerStats(0), reply);
     const copies: (number | null)[] = [];
     const outlet = (lastSequence: number): Outlet => ({
       ...{ closed: false, held: false, lastSequence, flush: () => {}, transmit: () => {} },

@@ -1,6 +1,7 @@
 /** A log that reaches its ack level when the test says so. */
 import type { Keyspace } from "@hearthkv/engine";
 import { pino } from "pino";
+import { Clock } from "../../src/clock.js";
 import { Core } from "../../src/core.js";
 import { resolveOptions } from "../../src/options.js";
 import type { AckLevel, Persistence, PersistenceInfo } from "../../src/persistence/index.js";
@@ -103,12 +104,21 @@ export class FakePersistence implements Persistence {
 export async function serveFake(
   keyspace: Keyspace,
   log: Record<string, unknown>[] = [],
+  clock = new Clock(),
 ): Promise<{ persistence: FakePersistence; core: Core; port: number; stop(): void }> {
   const persistence = new FakePersistence(keyspace);
   const logger = pino({ level: "info" }, { write: (line: string) => log.push(JSON.parse(line)) });
   const options = resolveOptions({ host: "127.0.0.1", port: 0 });
   const core = new Core(
-    { options, keyspace, persistence, settings: new Settings(), stats: new ServerStats(), logger },
+    {
+      options,
+      keyspace,
+      persistence,
+      settings: new Settings(),
+      stats: new ServerStats(clock.monotonicMs()),
+      logger,
+      clock,
+    },
     () => ({
       config: { get: () => [], set: () => null },
       info: () => "",
