@@ -64,8 +64,8 @@ async function keysOf(server: ServerProcess, pattern: string): Promise<number> {
 }
 
 /*
- * Controls: with SILENCE_ALLOWED_MS = Infinity the first server acknowledges what was queued, and goes on; with the watermark asked about in
- * replacedFrom() (recovery-plan.ts), as it was, and that, the last start refuses.
+ * Controls: with HEARTBEAT_MS a minute and SILENCE_ALLOWED_MS = Infinity in lock-lease.ts the first server goes on. (With the latter alone the heartbeat that is
+ * due when it wakes mostly comes first; with the former alone all is well.)
  */
 test("a server that stood still and was succeeded acknowledges and writes nothing more, and ends", async (context) => {
   requireNamespaces(context);
