@@ -41,6 +41,10 @@ const campaigns = {
       unit: "bits of each of three files (the full count: every bit)",
     },
   },
+  "synced-damage": {
+    file: "test/crash/synced-damage.test.ts",
+    ...{ variable: "HEARTHKV_SYNCED_DAMAGE", full: 40, unit: "servers killed, some 70 damages to the files of each" },
+  },
   "syscall-kill": {
     file: "test/faults/syscall-kill.test.ts",
     ...{ variable: "HEARTHKV_SYSCALL_POINTS", full: 30, unit: "kills at most in each of 26 walks" },

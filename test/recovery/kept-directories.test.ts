@@ -95,6 +95,8 @@ async function writeFixture(path: string): Promise<Contents> {
         ["EXEC"],
       );
     }
+    // A pause: the log proves what is synced.
+    await new Promise((resolve) => setTimeout(resolve, 600));
     if (half === "snapshot") await own.client.ok("SAVE");
     else
       await all(

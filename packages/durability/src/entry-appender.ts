@@ -33,6 +33,11 @@ export class EntryAppender {
     return this.#staged - this.#torn;
   }
 
+  /** The file ends with the last entry that is wholly in it. */
+  get endsWhole(): boolean {
+    return this.#torn === 0 && this.#toCut === 0;
+  }
+
   /** Seals an entry behind the others and returns its sequence. Its watermark says that everything up to `synced` is durable. */
   stage(payload: Uint8Array, opType: number, timestampMs: number, synced: number, generation: number): number {
     const end = this.#staged + payload.length + ENTRY_OVERHEAD_BYTES;

@@ -34,6 +34,7 @@ export type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogO
 export { loadOrCreateManifest, type Manifest, newGeneration, rewriteManifest } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
 export { ownedDisk } from "./owned-disk.js";
+export { ProofSchedule } from "./proof.js";
 export { type Pruned, pruneSegments, pruneSnapshots } from "./prune.js";
 export {
   type LoggedRecord,

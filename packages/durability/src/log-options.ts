@@ -55,7 +55,7 @@ export interface LogStatistics {
   readonly segmentBytes: number;
   /** Accepted, or on their way, and still in memory. */
   readonly stagedBytes: number;
-  /** Given to the log, refused ones included. */
+  /** Appends of them have resolved: what was refused does not count. */
   readonly appendedEntries: number;
   /** Of their payloads. */
   readonly appendedBytes: number;

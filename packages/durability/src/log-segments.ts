@@ -3,6 +3,7 @@ import { EntryAppender } from "./entry-appender.js";
 import { StorageError } from "./errors.js";
 import { WAL_CURRENT } from "./file-names.js";
 import { newGeneration } from "./manifest.js";
+import { ProofSchedule } from "./proof.js";
 import { WalWriter } from "./wal-writer.js";
 
 const POISONED_HINT = "Publish a checkpoint of the state, or close the log and resume it";
@@ -32,6 +33,8 @@ export interface SyncOutcome {
  * The segments of a WriteAheadLog, and how far they are durable. Syncs and rotations come one after the other; entries may be staged and
  * written during a sync, which does not cover them.
  *
+ * What is durable and followed by nothing is proven by an entry that counts nowhere (proof.ts).
+ *
  * When a sync has failed the log is wounded: its segment is never synced again. The next one says in its header that no more than
  * `synced` is durable, until a snapshot of everything up to `woundedUpTo` is published.
  */
@@ -43,7 +46,11 @@ export class LogSegments {
   woundedUpTo = -1;
   syncs = 0;
   rotations = 0;
+  /** Called when more is durable. */
+  onSynced: () => void = () => {};
   readonly #writer: WalWriter;
+  readonly #now: () => number;
+  readonly #proofs: ProofSchedule;
   readonly #maxEntries: number;
   /** The current segment is synced up to here. */
   #fileSynced: number;
@@ -54,6 +61,8 @@ export class LogSegments {
     this.appender = new EntryAppender(lastSequence);
     this.synced = lastSequence;
     this.#fileSynced = lastSequence;
+    this.#now = now;
+    this.#proofs = new ProofSchedule(lastSequence);
     this.#maxEntries = maxEntries;
     const firstSequence = lastSequence + 1;
     this.#writer = WalWriter.create(dir, { generation: newGeneration(), firstSequence, segmentNumber, maxBytes, now });
@@ -145,6 +154,7 @@ export class LogSegments {
       throw writer.poisoned ? this.#wound(error) : error;
     }
     this.rotations++;
+    if (this.woundedUpTo < 0) this.#proofs.proven(appender.writtenSequence);
     this.#noteSynced(appender.writtenSequence);
   }
 
@@ -156,6 +166,35 @@ export class LogSegments {
     }
     if (!this.#writer.poisoned && stamp >= this.woundedUpTo) return;
     throw this.poisoned();
+  }
+
+  /** Milliseconds until `prove` should be called, 0 or less when it is due; Infinity where nothing is to be proven. */
+  get msUntilProof(): number {
+    if (this.#writer.poisoned || this.woundedUpTo >= 0) return Number.POSITIVE_INFINITY;
+    const quiet = this.appender.lastSequence <= this.#fileSynced;
+    return this.#proofs.msUntilDue(performance.now(), quiet);
+  }
+
+  /**
+   * Exclusive: proves what is durable, and syncs the proof. Where the disk does not take it nothing is told: whoever writes next will see. A sync that
+   * fails wounds the log.
+   */
+  async prove(): Promise<void> {
+    const { appender, synced } = this;
+    const writer = this.#writer;
+    if (writer.poisoned || this.woundedUpTo >= 0 || !this.#proofs.owed) return;
+    const { writtenSequence } = appender;
+    if (!appender.endsWhole || !writer.prove(writtenSequence, synced, this.#now(), writer.generation)) {
+      this.#proofs.failed(performance.now());
+      return;
+    }
+    this.#proofs.proven(synced);
+    try {
+      await writer.syncAsync();
+      this.#noteSynced(writtenSequence);
+    } catch (error) {
+      this.#wound(error);
+    }
   }
 
   /** What is refused while the log is wounded is refused with this. */
@@ -192,7 +231,10 @@ export class LogSegments {
 
   #noteSynced(sequence: number): void {
     this.#fileSynced = Math.max(this.#fileSynced, sequence);
-    if (this.woundedUpTo < 0) this.synced = Math.max(this.synced, this.#fileSynced);
+    if (this.woundedUpTo >= 0) return;
+    this.synced = Math.max(this.synced, this.#fileSynced);
+    this.#proofs.synced(this.synced, this.#writer.bytes, performance.now());
+    this.onSynced();
   }
 }
 

@@ -5,6 +5,7 @@ import { ioError, StorageError } from "./errors.js";
 import { temporaryName } from "./file-names.js";
 import { EntryAssembler, OP_APPEND } from "./log-format.js";
 import { newGeneration } from "./manifest.js";
+import { ProofSchedule } from "./proof.js";
 import { planRecovery } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
 import { cutTail } from "./repair.js";
@@ -16,7 +17,7 @@ import { readSegment } from "./wal-reader.js";
  * Records in one file that only grows: a segment of a log (wal-format.ts), by itself. Opening it again:
  *
  *   1. replay in mode torn-tail, or refusal; a torn tail is cut, with a copy in a .broken file
- *   2. X.tmp: a header with a new generation, the records -> fdatasync
+ *   2. X.tmp: a header with a new generation, the records -> fdatasync -> a proof of it (proof.ts) -> fdatasync
  *   3. X.tmp -> X, fsync of the directory
  *
  * It is copied because nothing may be appended to a file of an earlier run: what lay behind a cut may come back after a power loss, with
@@ -54,7 +55,10 @@ export class RecordLog<T> {
   readonly #codec: Codec<T>;
   readonly #now: () => number;
   readonly #generation: number;
+  readonly #proofs: ProofSchedule;
   #synced: number;
+  #proofTimer: NodeJS.Timeout | null = null;
+  #closed = false;
 
   /** Opens the file, or makes it. Throws StorageError: what `replayRecords` refuses with in mode torn-tail; io. */
   static open<T>(dir: Directory, name: string, options: RecordLogOptions<T>): RecordLog<T> {
@@ -68,6 +72,7 @@ export class RecordLog<T> {
     this.#appender = new EntryAppender(0);
     this.#file = this.#copy(dir, name);
     this.#synced = this.#appender.writtenSequence;
+    this.#proofs = new ProofSchedule(this.#synced);
   }
 
   /** Of the last record; 0 before the first. */
@@ -106,11 +111,40 @@ export class RecordLog<T> {
     const { writtenSequence } = this.#appender;
     await this.#file.syncAsync();
     this.#synced = writtenSequence;
+    this.#proofs.synced(writtenSequence, this.#file.bytes, performance.now());
+    this.#proveLater();
   }
 
   /** Closes the file; does not sync. */
   close(): void {
+    if (this.#proofTimer !== null) clearTimeout(this.#proofTimer);
+    if (this.#proofs.owed) this.#prove();
+    this.#closed = true;
     this.#file.close();
+  }
+
+  #proveLater(): void {
+    const ms = this.#proofs.msUntilDue(performance.now(), this.lastSequence === this.#synced);
+    if (this.#closed || this.#file.poisoned || this.#proofTimer !== null || ms === Number.POSITIVE_INFINITY) return;
+    this.#proofTimer = setTimeout(
+      () => {
+        this.#proofTimer = null;
+        if (this.#proofs.msUntilDue(performance.now(), this.lastSequence === this.#synced) <= 0) this.#prove();
+        this.#proveLater();
+      },
+      Math.max(1, ms),
+    ).unref();
+  }
+
+  /** The next `sync` makes it durable. */
+  #prove(): void {
+    const file = this.#file;
+    const { writtenSequence, endsWhole } = this.#appender;
+    if (!file.poisoned && endsWhole && file.prove(writtenSequence, this.#synced, this.#now(), this.#generation)) {
+      this.#proofs.proven(this.#synced);
+    } else {
+      this.#proofs.failed(performance.now());
+    }
   }
 
   #copy(dir: Directory, name: string): SegmentFile {
@@ -131,6 +165,8 @@ export class RecordLog<T> {
           this.#appender.write(file);
         });
         file.sync();
+        const { writtenSequence } = this.#appender;
+        if (writtenSequence > 0 && file.prove(writtenSequence, writtenSequence, nowMs, generation)) file.sync();
       }
       atomicRenameDurable(dir, temporary, name);
       return file;

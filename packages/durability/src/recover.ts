@@ -289,11 +289,11 @@ class Recovery {
     }
   }
 
-  /** Where the entries lie that nothing proves to have been synced. */
+  /** Where the entries lie that nothing proves to have been synced; and the proof behind those that are, which proves everything but itself. */
   #unproven(plan: RecoveryPlan, scans: readonly SegmentScan[]): FileRange[] {
     const ranges: FileRange[] = [];
     for (const step of plan.steps) {
-      if (lastOf(step, scans) <= plan.provenSequence) continue;
+      if (lastOf(step, scans) < plan.provenSequence) continue;
       const marks = scans.find((scan) => scan.name === step.name)?.marks ?? [];
       const from = marks.findLast((mark) => mark.sequence <= plan.provenSequence && mark.offset < step.endOffset);
       const { located } = this.#readAgain(step, { locateAfter: plan.provenSequence, ...(from && { from }) });

@@ -1,5 +1,6 @@
 import { type Directory, removeIfThere, writeFully } from "./disk.js";
 import { ioError, StorageError } from "./errors.js";
+import { encodeProof } from "./proof.js";
 import { encodeSegmentHeader, type SegmentHeader } from "./wal-format.js";
 
 /**
@@ -15,6 +16,8 @@ export class SegmentFile {
   poisoned = false;
   protected readonly dir: Directory;
   readonly #name: string;
+  /** Where a part of a proof begins that the disk did not take whole; -1 = there is none. */
+  protected cutTo = -1;
   #syncing = false;
 
   /** `fd`: of a file that `createSegment` has made, or -1 where the descriptor follows. */
@@ -30,12 +33,18 @@ export class SegmentFile {
     return this.#syncing;
   }
 
+  /** A part of a proof stands at the end: nobody else may write to the file before `write` or `cutProof` has cut it. */
+  get endsInProof(): boolean {
+    return this.cutTo >= 0;
+  }
+
   /**
    * Appends all of `buffer[off, off + len)`, going on after short writes. On an error throws StorageError io with
    * `bytesWritten`: the caller retries the rest, or cuts back with `truncate`. Throws StorageError poisoned.
    */
   write(buffer: Uint8Array, off: number, len: number): void {
     this.#refusePoisoned();
+    this.cutProof();
     try {
       writeFully(this.dir, this.fd, this.#name, buffer, off, len);
       this.bytes += len;
@@ -43,6 +52,35 @@ export class SegmentFile {
       if (error instanceof StorageError) this.bytes += error.bytesWritten ?? 0;
       throw error;
     }
+  }
+
+  /**
+   * Appends a proof that everything up to `synced` is durable; `sequence` is that of the last entry in the file, which must end with it. A sync of the
+   * caller's follows. False where it cannot be written: the file is then as before, unless `endsInProof`.
+   */
+  prove(sequence: number, synced: number, timestampMs: number, generation: number): boolean {
+    const before = this.bytes;
+    const bytes = encodeProof(before, sequence, synced, timestampMs, generation);
+    try {
+      this.write(bytes, 0, bytes.length);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      if (this.bytes > before) this.cutTo = before;
+    }
+    try {
+      this.cutProof();
+    } catch {
+      // The next write tries it again, and tells its caller.
+    }
+    return false;
+  }
+
+  /** Cuts what stands there of a proof. Throws StorageError io. */
+  cutProof(): void {
+    if (this.cutTo < 0) return;
+    this.truncate(this.cutTo);
+    this.cutTo = -1;
   }
 
   /** Another thread appended `count` bytes through the same descriptor. */

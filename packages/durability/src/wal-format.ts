@@ -18,7 +18,8 @@ import { crc32, crc32Bits } from "./crc.js";
  * older run that reappear in recycled blocks never validate.
  *
  * An entry is valid when 29 <= Length <= MAX_ENTRY_BYTES, it lies wholly in the file, its CRC holds, and its sequence
- * is one more than that of the entry before (the first one: the header's FirstSequence).
+ * is one more than that of the entry before (the first one: the header's FirstSequence). A proof (proof.ts) stands between
+ * entries and is none: it has the sequence of the entry before it. There are proofs since version 2.
  */
 export const WAL_MAGIC = "HEARTHWL";
 /** Its history: FORMAT.md, at its end. */
@@ -34,6 +35,8 @@ export const ENTRY_OVERHEAD_BYTES = ENTRY_HEADER_BYTES + ENTRY_TRAILER_BYTES;
 /** Largest whole entry: 1 GiB - 1, so that a value of 512 MB and its key always fit, and a damaged length is soon seen. */
 export const MAX_ENTRY_BYTES = 2 ** 30 - 1;
 export const MAX_PAYLOAD_BYTES = MAX_ENTRY_BYTES - ENTRY_OVERHEAD_BYTES;
+/** The one OpType that is not the caller's. */
+export const OP_PROOF = 255;
 
 const LAG_MAX = 0xffff_ffff;
 
@@ -90,6 +93,11 @@ export function entryTimestamp(bytes: Uint8Array, at: number): number {
 
 export function entryOpType(bytes: Uint8Array, at: number): number {
   return bytes[at + 20]!;
+}
+
+/** Sequence of the entry that may stand here: its own, or after a proof the next one. */
+export function entryPosition(bytes: Uint8Array, at: number): number {
+  return entrySequence(bytes, at) + (entryOpType(bytes, at) === OP_PROOF ? 1 : 0);
 }
 
 /** Highest sequence known to be synced when this entry was written; below the truth where the lag was saturated. */

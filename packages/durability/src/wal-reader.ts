@@ -10,6 +10,7 @@ import {
   ENTRY_TRAILER_BYTES,
   entryLength,
   entryOpType,
+  entryPosition,
   entrySequence,
   entryTimestamp,
   entryWatermark,
@@ -35,7 +36,10 @@ export interface ReadOptions {
   readonly afterSequence?: number;
   /** Read no further than this offset. Default: the end of the file. */
   readonly endOffset?: number;
-  /** The scan tells where the first entry above this sequence begins. What lies there proves nothing, and lacks nothing. Default: it does not. */
+  /**
+   * The scan tells where the first entry above this sequence begins, or the proof before it. What lies there proves nothing, and lacks nothing.
+   * Default: it does not.
+   */
   readonly locateAfter?: number;
   /** Visit the valid entries after a bad place, too. Default: only those before the first one. */
   readonly visitAfterHole?: boolean;
@@ -66,7 +70,7 @@ export interface SegmentScan {
   readonly name: string;
   readonly fileBytes: number;
   readonly header: DecodedHeader;
-  /** Valid entries, those after a hole included. */
+  /** Valid entries, those after a hole included. Proofs are none. */
   readonly entries: number;
   /** Sequence of the last valid entry; FirstSequence - 1 where there is none. */
   readonly lastSequence: number;
@@ -81,7 +85,7 @@ export interface SegmentScan {
   readonly watermark: number;
   /** Sequences missing between valid entries, up to `locateAfter`. */
   readonly missing: number;
-  /** Offset of the first valid entry above `locateAfter`; -1 where there is none. */
+  /** Offset of the first valid entry above `locateAfter`, or of the proof before it; -1 where there is neither. */
   readonly located: number;
   /** One for every few megabytes of valid entries, in their order. */
   readonly marks: readonly Mark[];
@@ -227,11 +231,13 @@ class Pass {
     const p = window.index(at, length);
     const bytes = window.bytes;
     const sequence = entrySequence(bytes, p);
-    this.#goTo(sequence);
+    const position = entryPosition(bytes, p);
+    const isProof = position > sequence;
+    this.#goTo(position);
     this.#expected = sequence + 1;
-    this.#entries++;
+    if (!isProof) this.#entries++;
     if (sequence <= this.#locateAfter) this.#watermark = Math.max(this.#watermark, entryWatermark(bytes, p));
-    else if (this.#located < 0) this.#located = at;
+    if (this.#located < 0 && position > this.#locateAfter) this.#located = at;
     if (this.#hole === null) {
       this.#validEnd = at + length;
       this.#validLast = sequence;
@@ -239,41 +245,41 @@ class Pass {
       this.#afterHole++;
       if (this.#options.visitAfterHole !== true) return;
     }
-    if (this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
+    if (isProof || this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
     const payloadLength = length - ENTRY_OVERHEAD_BYTES;
     const opType = entryOpType(bytes, p);
     this.#visit(opType, sequence, entryTimestamp(bytes, p), bytes, p + ENTRY_HEADER_BYTES, payloadLength);
   }
 
-  /** Counts what is missing before the entry that was found. */
-  #goTo(sequence: number): void {
-    this.#missing += Math.max(0, Math.min(sequence, this.#locateAfter + 1) - this.#expected);
-    this.#expected = sequence;
+  /** Counts what is missing before the entry, or proof, that was found at this position. */
+  #goTo(position: number): void {
+    this.#missing += Math.max(0, Math.min(position, this.#locateAfter + 1) - this.#expected);
+    this.#expected = position;
   }
 
-  /** Length of the valid entry at `at` with a sequence from `lowest` to `highest`, or 0. */
+  /** Length of the valid entry, or proof, at `at` whose position is from `lowest` to `highest`, or 0. */
   #validLength(at: number, lowest: number, highest: number): number {
     const window = this.#window;
     let p = window.index(at, ENTRY_OVERHEAD_BYTES);
     if (p < 0 || window.bytes[p + SEQUENCE_TOP_BYTE] !== 0) return 0;
     const length = entryLength(window.bytes, p);
     if (length < ENTRY_OVERHEAD_BYTES || length > MAX_ENTRY_BYTES || at + length > window.end) return 0;
-    const sequence = entrySequence(window.bytes, p);
-    if (sequence < lowest || sequence > highest) return 0;
+    const position = entryPosition(window.bytes, p);
+    if (position < lowest || position > highest) return 0;
     p = window.index(at, length);
     if (p < 0) return 0; // the file was cut meanwhile
     const crcAt = p + length - ENTRY_TRAILER_BYTES;
     return crc32(this.#generation, window.bytes, p, crcAt) === getU32(window.bytes, crcAt) ? length : 0;
   }
 
-  /** Offset of the next valid entry at or after `from` with a sequence still to come; the end where there is none. */
+  /** Offset of the next valid entry, or proof, at or after `from` with a sequence still to come; the end where there is none. */
   #nextValid(from: number): number {
     const window = this.#window;
     const highest = this.#expected + RESYNC_SEQUENCE_SPAN;
     for (let at = from; at + ENTRY_OVERHEAD_BYTES <= window.end; at++) {
       if (this.#validLength(at, this.#expected, highest) === 0) continue;
       const p = window.index(at, ENTRY_OVERHEAD_BYTES);
-      this.#goTo(entrySequence(window.bytes, p));
+      this.#goTo(entryPosition(window.bytes, p));
       return at;
     }
     return window.end;
@@ -292,7 +298,8 @@ class Pass {
       return hole(`a length of ${ENTRY_OVERHEAD_BYTES} to ${MAX_ENTRY_BYTES}`, `length ${length}`);
     }
     const sequence = entrySequence(window.bytes, p);
-    if (sequence !== this.#expected) return hole(`sequence ${this.#expected}`, `sequence ${sequence}`);
+    if (entryPosition(window.bytes, p) !== this.#expected)
+      return hole(`sequence ${this.#expected}`, `sequence ${sequence}`);
     if (length > left) return hole(`an entry of ${length} bytes`, `${left} bytes before the end`);
     const q = window.index(at, length);
     if (q < 0) return hole(`an entry of ${length} bytes`, "a file that was cut while it was read");

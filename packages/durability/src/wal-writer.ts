@@ -75,11 +75,16 @@ export class WalWriter extends SegmentFile {
    */
   rotate(nextSequence: number, syncedSequence?: number): void {
     if (this.syncing) throw new Error("rotate while a sync is under way");
-    if (!this.poisoned) this.sync();
-    else if (syncedSequence === undefined) throw new Error("rotate of a poisoned segment needs syncedSequence");
+    if (!this.poisoned) {
+      this.cutProof();
+      this.sync();
+    } else if (syncedSequence === undefined) {
+      throw new Error("rotate of a poisoned segment needs syncedSequence");
+    }
     const old = this.fd;
     this.fd = this.#openSegment(this.segmentNumber + 1, nextSequence, syncedSequence);
     this.bytes = SEGMENT_HEADER_BYTES;
+    this.cutTo = -1;
     this.segmentNumber++;
     this.firstSequence = nextSequence;
     this.poisoned = false;

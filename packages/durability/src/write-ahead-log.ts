@@ -16,6 +16,7 @@ import { MAX_PAYLOAD_BYTES } from "./wal-format.js";
  *
  *   append       encode -> (segment full: sync it, begin the next) -> stage with the next sequence -> write -> sync, as the level asks for
  *   write fails  what is not wholly in the file is dropped, and its caller told. A batch counts only with its last entry (log-format.ts)
+ *   quiet        what is synced and followed by nothing is proven by an entry of no sequence and no effect (proof.ts)
  *   sync fails   the segment is never synced again, and the log refuses until a checkpoint is published: new segment, whose header claims
  *                no more than what was durable -> snapshot of the state -> what was under way is then in neither
  */
@@ -47,6 +48,7 @@ export class WriteAheadLog<T> {
   #rotating = false;
   #waitingForRotation = 0;
   #timer: NodeJS.Timeout | null = null;
+  #proofTimer: NodeJS.Timeout | null = null;
   /** The last sync failed: it is tried again, also by the next append, which is then told. */
   #overdue = false;
   #publishing = false;
@@ -130,6 +132,7 @@ export class WriteAheadLog<T> {
       maxEntries: options.maxSegmentEntries ?? Number.POSITIVE_INFINITY,
       now: this.#now,
     });
+    this.#segments.onSynced = () => this.#proveLater();
   }
 
   /** Sequence of the last entry, those on their way included; 0 before the first. */
@@ -266,6 +269,8 @@ export class WriteAheadLog<T> {
     this.#closed = true;
     const error = unlessDurable(await this.#syncStaged(), this.#acknowledged);
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#proofTimer !== null) clearTimeout(this.#proofTimer);
+    if (this.#held.lost === null) await this.#segments.exclusive(() => this.#segments.prove());
     await this.#segments.exclusive(() => this.#segments.close()).finally(() => this.#held.release());
     if (error !== null) throw error;
   }
@@ -306,13 +311,13 @@ export class WriteAheadLog<T> {
     const now = this.#now();
     for (const [i, payload] of payloads.entries()) {
       this.#segments.stage(payload, opType(i), now);
-      this.#appendedBytes += payload.length;
     }
-    this.#appendedEntries += payloads.length;
     const { lastSequence } = this;
     if (this.#durability.level === "immediate") await this.#durable(lastSequence);
     else await this.#accepted(firstSequence, lastSequence);
     this.#acknowledged = Math.max(this.#acknowledged, lastSequence);
+    this.#appendedEntries += payloads.length;
+    for (const payload of payloads) this.#appendedBytes += payload.length;
     return { firstSequence, lastSequence };
   }
 
@@ -365,6 +370,23 @@ export class WriteAheadLog<T> {
       await this.#syncStaged();
       if (this.#overdue && !this.#closed && !this.wounded) this.#syncLater();
     }, this.#durability.milliseconds);
+  }
+
+  /** One timer, which keeps no process alive; it looks again as long as a proof is owed. */
+  #proveLater(): void {
+    const { msUntilProof } = this.#segments;
+    if (this.#closed || this.#held.lost !== null || this.#proofTimer !== null) return;
+    if (msUntilProof === Number.POSITIVE_INFINITY) return;
+    this.#proofTimer = setTimeout(
+      async () => {
+        if (this.#segments.msUntilProof <= 0 && this.#held.lost === null) {
+          await this.#segments.exclusive(() => (this.#closed ? undefined : this.#segments.prove()));
+        }
+        this.#proofTimer = null;
+        this.#proveLater();
+      },
+      Math.max(1, msUntilProof),
+    ).unref();
   }
 
   async #durable(sequence: number): Promise<void> {

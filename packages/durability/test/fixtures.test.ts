@@ -1,5 +1,6 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bsonCodec } from "../src/codec.js";
@@ -45,7 +46,7 @@ function* parts(sales: readonly Sale[]): Generator<Uint8Array> {
   for (const [item, pieces] of Object.entries(stock(sales)).sort()) yield Buffer.from(JSON.stringify([item, pieces]));
 }
 
-/** Segments before and after two checkpoints; batch and group; a torn tail; a manifest; a record log with a torn tail. */
+/** Segments before and after two checkpoints; batch and group; a proof between entries; a torn tail; a manifest; a record log with a torn tail. */
 async function writeFixture(path: string): Promise<void> {
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true });
@@ -62,6 +63,7 @@ async function writeFixture(path: string): Promise<void> {
   const group = log.begin();
   for (const sale of SALES.slice(11, 14)) group.add(sale);
   await group.commit();
+  await sleep(400);
   for (const sale of SALES.slice(14)) await log.append(sale);
   await log.close();
   appendFileSync(join(path, WAL_CURRENT), readFileSync(join(path, WAL_CURRENT)).subarray(56, 90));
@@ -97,6 +99,9 @@ test.each([1, 2])("version %i: every reader reads it", async (version) => {
     expect(tail).toBe(name === WAL_CURRENT ? "torn" : "clean");
     expect(entries).toBeGreaterThan(0);
   }
+  // Since version 2 a log proves its end; nothing else stands behind the last entry.
+  const end = readSegment(dir, WAL_CURRENT, null);
+  expect(end.watermark === end.lastSequence).toBe(version >= 2);
   for (const [i, name] of snapshotNames(names).entries()) {
     const snapshot = verifySnapshot(dir, name);
     expect(snapshot.header).toMatchObject({ version, walPos: [6, 11][i], totalEntries: 3, sectionCount: 1 });
@@ -149,7 +154,7 @@ test("a file of a newer version is refused by its name, whatever else it holds",
     expect(error).toMatchObject({ code: "newer-format", file: name, found: `version ${WAL_VERSION + 1}` });
     expect(error.message).toMatch(/newer HearthKV/);
   }
-  const { dir } = copyOf("v1");
+  const { dir } = copyOf("v2");
   const manifest = decodeManifest(readFile(dir, "manifest.bson"));
   expect(() => decodeManifest(encodeManifest({ ...manifest, version: 2 }))).toThrow(
     /format version 2.*version 1 or lower/,

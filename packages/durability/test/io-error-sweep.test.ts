@@ -92,6 +92,7 @@ class Story {
       if (run === null) continue;
       await run.attempt(() => run.append(5));
       await run.attempt(() => run.sync());
+      await run.attempt(() => run.prove());
       await run.attempt(() => run.append(3));
       await run.attempt(() => run.rotate());
       await run.attempt(() => run.syncWhileWriting());

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { Library, type LibraryControl } from "./library-run.js";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { Library, type LibraryControl, stopTimers } from "./library-run.js";
 import { CONTROL_STATES, CONTROLS, type Conditions, campaign, crashStates, SEED } from "./power-loss.js";
 
 /*
@@ -13,6 +13,11 @@ import { CONTROL_STATES, CONTROLS, type Conditions, campaign, crashStates, SEED 
  * HEARTHKV_CRASH_STATES and HEARTHKV_CRASH_SEED as in power-loss.test.ts.
  */
 const STATES = crashStates(5_000);
+
+beforeAll(stopTimers);
+afterAll(() => {
+  vi.useRealTimers();
+});
 
 test(`${STATES} power losses under a WriteAheadLog`, { timeout: 3_600_000 }, async () => {
   console.log(`library power loss seed ${SEED}`);

@@ -80,6 +80,7 @@ export class ProcessRun {
     if (choice < 0.55) return await this.attempt(() => this.sync());
     if (choice < 0.65) return await this.attempt(() => this.syncWhileWriting());
     if (choice < 0.73) return await this.attempt(() => this.rotate());
+    if (choice < 0.8) return await this.attempt(() => this.prove());
     return await this.attempt(() => this.snapshotStep());
   }
 
@@ -127,6 +128,13 @@ export class ProcessRun {
     await synced;
     this.#noteSynced(covered);
     if (!appended) this.#drain();
+  }
+
+  /** Says behind the last entry what is durable; some syncs come before what is said is. */
+  prove(): void {
+    this.#drain();
+    this.#log.prove(this.#written, this.#order.synced, this.#nowMs(), this.#log.generation);
+    if (this.#random() < 0.7) this.sync();
   }
 
   rotate(): void {

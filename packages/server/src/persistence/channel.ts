@@ -67,7 +67,7 @@ export class LogChannel {
   #published: number;
   #head: number;
   #publishedHead: number;
-  /** Highest synced sequence, as of the last turn: entries carry it. */
+  /** Highest synced sequence, as of the first entry of this turn: entries carry it. */
   #synced: number;
   /** Offset behind the region lent to the effects. */
   #regionEnd = 0;
@@ -133,7 +133,10 @@ export class LogChannel {
     return this.#level === slot.ACK_SYNCED ? this.syncedSequence() : this.#last;
   }
 
-  /** Makes one entry of what the effects hold. Hot: some 100 ns besides the checksum, nothing allocated. */
+  /**
+   * Makes one entry of what the effects hold. Hot: some 100 ns besides the checksum, nothing allocated. The first entry of a turn looks what is synced:
+   * the last turn's end may be long ago, and all that was synced since is proven by what this entry says.
+   */
   commit(nowMs: number): void {
     const effects = this.#effects;
     if (effects.count === 0) return;
@@ -145,6 +148,7 @@ export class LogChannel {
     const payload = effects.start;
     const start = payload - ENTRY_HEADER_BYTES;
     const sequence = this.#last + 1;
+    if (this.#placed === this.#published) this.#synced = this.syncedSequence();
     const lag = sequence - this.#synced;
     const end = sealEntry(bytes, start, effects.pos - payload, sequence, nowMs, effects.op, lag, this.#generation);
     this.#last = sequence;
@@ -166,6 +170,7 @@ export class LogChannel {
   endTurn(): void {
     if (this.#level === slot.ACK_SYNCED && !this.#congested && !this.#failed && this.#aside.length === 0) {
       // The wish first, then the look: the worker does it the other way round, so one of the two sees the other.
+      this.#synced = this.syncedSequence();
       if (this.#synced < this.#last) this.#want(slot.PROGRESS_SYNCED);
       if (Atomics.load(this.#control, slot.FSYNC_IN_FLIGHT) === 1) return;
     }
@@ -183,10 +188,9 @@ export class LogChannel {
         this.wake(this.#level !== slot.ACK_MEMORY);
       }
     }
-    this.#synced = this.syncedSequence();
     if (this.#level === slot.ACK_WRITTEN) {
       if (this.writtenSequence() < this.#last) this.#want(slot.PROGRESS_WRITTEN);
-    } else if (this.#level === slot.ACK_SYNCED && this.#synced < this.#last) {
+    } else if (this.#level === slot.ACK_SYNCED && this.syncedSequence() < this.#last) {
       this.#want(slot.PROGRESS_SYNCED);
     }
     if (this.#congested || this.#aside.length > 0) {
@@ -388,7 +392,7 @@ export class LogChannel {
       return;
     }
     const start = effects.start - ENTRY_HEADER_BYTES;
-    const lag = sequence - this.#synced;
+    const lag = sequence - this.syncedSequence();
     const end = sealEntry(effects.bytes, start, payloadBytes, sequence, nowMs, effects.op, lag, this.#generation);
     this.#last = sequence;
     this.committedBytes += end - start;

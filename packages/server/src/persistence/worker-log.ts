@@ -7,8 +7,18 @@
  *   2. A new segment is begun, whose header says how far the log was durable. What waits in the ring goes there.
  *   3. Main makes a snapshot from memory: it contains all that only the bad segment holds.
  *   4. When the new segment is synced up to its highest stamp and it is published, SYNCED_SEQUENCE goes on and FAILED ends.
+ *
+ * When the log goes quiet it writes a proof of what is synced (durability's proof.ts) behind the last entry, where main and the drain have
+ * left the file at the edge of one. It is synced like an entry, but nobody is told of it, and no sequence is used: INFO shows only the bytes and the fdatasync.
  */
-import { type Directory, fileNames, SEGMENT_HEADER_BYTES, StorageError, WalWriter } from "@hearthkv/durability";
+import {
+  type Directory,
+  fileNames,
+  ProofSchedule,
+  SEGMENT_HEADER_BYTES,
+  StorageError,
+  WalWriter,
+} from "@hearthkv/durability";
 import { errnoText } from "./errno-text.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
@@ -33,6 +43,11 @@ export class WorkerLog implements DrainTarget {
   readonly #dir: Directory;
   readonly #post: (message: slot.FromWorker) => void;
   readonly #writer: WalWriter;
+  readonly #now: () => number;
+  readonly #proofs: ProofSchedule;
+  /** No fdatasync that began since has covered the last proof. */
+  #proofUnsynced = false;
+  #closing = false;
   readonly #waiters = new SyncWaiters();
   /** Highest sequence up to which the present segment (and each before it, unless a sync failed) is synced. */
   #fileSynced: number;
@@ -51,10 +66,16 @@ export class WorkerLog implements DrainTarget {
   #snapshotNeeded = -1;
   #told: string | null = null;
   #retryAtMs = 0;
-  #nowMs = 0;
 
-  /** Begins a segment. Throws StorageError. */
-  constructor(start: slot.WorkerStart, dir: Directory, post: (message: slot.FromWorker) => void) {
+  /** Begins a segment. `now`: milliseconds of a monotonic clock. Throws StorageError. */
+  constructor(
+    start: slot.WorkerStart,
+    dir: Directory,
+    post: (message: slot.FromWorker) => void,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#now = now;
+    this.#proofs = new ProofSchedule(start.syncedSequence);
     this.#start = start;
     this.#control = new Int32Array(start.control);
     this.#drain = new RingDrain(this.#control, start.ring, start.lastSequence);
@@ -94,28 +115,43 @@ export class WorkerLog implements DrainTarget {
   }
 
   /** Does what can be done now. */
-  step(nowMs: number): void {
+  step(): void {
     if (Atomics.load(this.#control, slot.PAUSED) === 1) return;
-    this.#nowMs = nowMs;
-    if (nowMs >= this.#retryAtMs) {
+    const beganMs = this.#now();
+    if (beganMs >= this.#retryAtMs) {
       if (this.#writer.poisoned) this.#replacePoisoned();
-      if (!this.#writer.poisoned && !this.#drain.drained) this.#writeOut();
+      if (!this.#writer.poisoned && (!this.#drain.drained || this.#writer.endsInProof)) this.#writeOut();
     }
-    this.#noteDirty();
-    if (!this.#syncing && this.#msUntilSync(nowMs) <= 0) this.#sync();
+    if (this.msUntilProof() <= 0) this.#prove();
+    // Unsynced since before the write, which may have taken long.
+    this.#noteDirty(beganMs);
+    if (!this.#syncing && this.#msUntilSync() <= 0) this.#sync();
     this.#tellFailure();
   }
 
-  /** Milliseconds until step() should run although nothing new came; Infinity when there is nothing to do. */
-  msUntilStep(nowMs: number): number {
+  /** The log is about to be closed: what is durable shall be proven at once. */
+  beginClosing(): void {
+    this.#closing = true;
+  }
+
+  /** Milliseconds until step() should run to write a proof, though nothing else may be to do; Infinity where none is owed. */
+  msUntilProof(): number {
+    if (this.failure !== null || this.#writer.poisoned || !this.#proofs.owed) return Number.POSITIVE_INFINITY;
+    if (Atomics.load(this.#control, slot.PAUSED) === 1) return Number.POSITIVE_INFINITY;
+    const quiet = !this.#syncing && this.#dirtySinceMs < 0;
+    return this.#closing && quiet ? 0 : this.#proofs.msUntilDue(this.#now(), quiet);
+  }
+
+  /** Milliseconds until step() should run to write or to sync although nothing new came; Infinity when there is nothing to do. */
+  msUntilStep(): number {
     if (Atomics.load(this.#control, slot.PAUSED) === 1) return Number.POSITIVE_INFINITY;
     const stuck = this.#writeFailure !== null || this.#writer.poisoned;
-    if (stuck) return Math.max(0, this.#retryAtMs - nowMs);
+    if (stuck) return Math.max(0, this.#retryAtMs - this.#now());
     const waits = (this.#syncing && this.#isFull) || this.#drain.waitsForOversize;
     if (!waits && !this.#drain.drained) return 0;
     // Main wrote after step() had looked: what is unsynced must be noted before a sleep.
     if (!this.#syncing && this.#dirtySinceMs < 0 && this.#drain.written > this.#fileSynced) return 0;
-    return this.#syncing ? Number.POSITIVE_INFINITY : this.#msUntilSync(nowMs);
+    return this.#syncing ? Number.POSITIVE_INFINITY : this.#msUntilSync();
   }
 
   /** Resolves when the present segment is synced up to `sequence`. Rejects when an fdatasync failed, or fails first. */
@@ -195,6 +231,7 @@ export class WorkerLog implements DrainTarget {
   #writeOut(): void {
     this.#locked(() => {
       try {
+        this.#writer.cutProof();
         if (this.#drain.drainInto(this)) this.#writeFailure = null;
       } catch (error) {
         this.#writeFailed(error);
@@ -244,6 +281,8 @@ export class WorkerLog implements DrainTarget {
     this.#writer.rotate(nextSequence, this.#snapshotNeeded < 0 ? undefined : this.#durable);
     this.#endsSegment = false;
     this.#fileSynced = nextSequence - 1;
+    this.#proofUnsynced = false;
+    if (this.#snapshotNeeded < 0) this.#proofs.proven(this.#fileSynced);
     Atomics.add(this.#control, slot.ROTATIONS, 1);
     this.#tellSynced();
     this.tellSegments();
@@ -257,20 +296,20 @@ export class WorkerLog implements DrainTarget {
 
   // --- syncing
 
-  #noteDirty(): void {
-    const dirty = this.#drain.written > this.#fileSynced;
-    if (!dirty) this.#dirtySinceMs = -1;
-    else if (this.#dirtySinceMs < 0) this.#dirtySinceMs = this.#nowMs;
-    const since = dirty ? (performance.timeOrigin + this.#dirtySinceMs) | 0 || 1 : 0;
+  #noteDirty(sinceMs: number): void {
+    const unsynced = this.#drain.written > this.#fileSynced;
+    if (!unsynced && !this.#proofUnsynced) this.#dirtySinceMs = -1;
+    else if (this.#dirtySinceMs < 0) this.#dirtySinceMs = sinceMs;
+    const since = unsynced ? (performance.timeOrigin + this.#dirtySinceMs) | 0 || 1 : 0;
     Atomics.store(this.#control, slot.UNSYNCED_SINCE_MS, since);
   }
 
-  #msUntilSync(nowMs: number): number {
+  #msUntilSync(): number {
     const control = this.#control;
     if (this.#dirtySinceMs < 0 || this.#writer.poisoned) return Number.POSITIVE_INFINITY;
     if (Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_SYNCED) return 0;
     if (Atomics.load(control, slot.SYNC_WANTED) === 1) return 0;
-    return Math.max(0, this.#dirtySinceMs + Atomics.load(control, slot.FSYNC_INTERVAL_MS) - nowMs);
+    return Math.max(0, this.#dirtySinceMs + Atomics.load(control, slot.FSYNC_INTERVAL_MS) - this.#now());
   }
 
   #sync(): void {
@@ -287,12 +326,13 @@ export class WorkerLog implements DrainTarget {
     Atomics.store(control, slot.SYNC_WANTED, 0);
     Atomics.store(control, slot.FSYNC_IN_FLIGHT, 1);
     this.#syncing = true;
+    this.#proofUnsynced = false;
     return this.#drain.written;
   }
 
   /** In another thread: this one can write meanwhile. */
   #syncInBackground(covered: number): void {
-    const beganMs = performance.now();
+    const beganMs = this.#now();
     this.#writer.syncAsync().then(
       () => this.#syncEnded(covered, beganMs),
       (error: unknown) => this.#syncFailed(error),
@@ -300,7 +340,7 @@ export class WorkerLog implements DrainTarget {
   }
 
   #syncHere(covered: number): void {
-    const beganMs = performance.now();
+    const beganMs = this.#now();
     Atomics.add(this.#control, slot.IN_LONG_CALL, 1);
     try {
       this.#writer.sync();
@@ -316,10 +356,11 @@ export class WorkerLog implements DrainTarget {
   #syncEnded(covered: number, beganMs: number): void {
     const control = this.#control;
     this.#fileSynced = Math.max(this.#fileSynced, covered);
-    this.#dirtySinceMs = this.#drain.written > this.#fileSynced ? beganMs : -1;
-    if (this.#dirtySinceMs < 0) Atomics.store(control, slot.UNSYNCED_SINCE_MS, 0);
+    const unsynced = this.#drain.written > this.#fileSynced;
+    this.#dirtySinceMs = unsynced || this.#proofUnsynced ? beganMs : -1;
+    if (!unsynced) Atomics.store(control, slot.UNSYNCED_SINCE_MS, 0);
     Atomics.add(control, slot.FSYNCS, 1);
-    Atomics.store(control, slot.LAST_FSYNC_US, Math.round((performance.now() - beganMs) * 1000));
+    Atomics.store(control, slot.LAST_FSYNC_US, Math.round((this.#now() - beganMs) * 1000));
     this.#syncing = false;
     Atomics.store(control, slot.FSYNC_IN_FLIGHT, 0);
     this.#tellSynced();
@@ -343,10 +384,31 @@ export class WorkerLog implements DrainTarget {
     if (this.#snapshotNeeded < 0) {
       this.#durable = this.#fileSynced;
       Atomics.store(this.#control, slot.SYNCED_SEQUENCE, this.#durable | 0);
+      const fileBytes = Atomics.load(this.#control, slot.SEGMENT_BYTES) >>> 0;
+      this.#proofs.synced(this.#durable, fileBytes, this.#now());
     }
     this.#tellProgress(slot.PROGRESS_SYNCED);
     this.#waiters.settle(this.#fileSynced);
     if (this.#waiters.waiting) Atomics.store(this.#control, slot.SYNC_WANTED, 1);
+  }
+
+  /** Nothing of it is told: when the disk does not take it, whoever writes next will see. */
+  #prove(): void {
+    this.#locked(() => {
+      // A proof stands behind a whole entry, and says which.
+      const proven =
+        this.#drain.drained &&
+        this.#drain.tornBytes === 0 &&
+        this.#writer.prove(this.#drain.written, this.#durable, Date.now(), this.#start.generation);
+      if (proven) {
+        this.#proofUnsynced = true;
+        this.#proofs.proven(this.#durable);
+        return;
+      }
+      this.#proofs.failed(this.#now());
+      // Main must not write behind a part of it, either.
+      if (this.#writer.endsInProof) this.#writeFailed(new StorageError("io", "a part of a proof cannot be cut off"));
+    });
   }
 
   // --- failures
@@ -360,7 +422,7 @@ export class WorkerLog implements DrainTarget {
     Atomics.store(this.#control, slot.FAILED, 1);
     Atomics.add(this.#control, slot.ERRORS, 1);
     this.#writeFailure = describe(error);
-    this.#retryAtMs = this.#nowMs + RETRY_MS;
+    this.#retryAtMs = this.#now() + RETRY_MS;
   }
 
   /** Begins a segment in place of one whose fdatasync failed, and asks for the snapshot that makes it superfluous. */
@@ -369,13 +431,15 @@ export class WorkerLog implements DrainTarget {
       const nextSequence = this.#locked(() => this.#beginAfterPoisoned());
       this.#writeFailure = null;
       this.#fileSynced = nextSequence - 1;
+      this.#proofUnsynced = false;
+      this.#proofs.proven(this.#durable);
       this.#snapshotNeeded = nextSequence - 1;
       this.#post({ type: "snapshotNeeded", sequence: nextSequence - 1 });
       this.tellSegments();
     } catch (error) {
       Atomics.add(this.#control, slot.ERRORS, 1);
       this.#writeFailure = describe(error);
-      this.#retryAtMs = this.#nowMs + RETRY_MS;
+      this.#retryAtMs = this.#now() + RETRY_MS;
     }
   }
 

@@ -57,6 +57,7 @@ class PersistenceWorker {
         break;
       case "close":
         this.#closing = true;
+        this.#log.beginClosing();
         this.#closeBeforeMs = performance.now() + CLOSE_PATIENCE_MS;
         break;
       default:
@@ -77,26 +78,26 @@ class PersistenceWorker {
     const control = this.#control;
     Atomics.store(control, slot.SLEEPING, slot.SLEEP_NONE);
     Atomics.add(control, slot.HEARTBEAT, 1);
-    const nowMs = performance.now();
     if (this.#closing) Atomics.store(control, slot.SYNC_WANTED, 1);
-    this.#log.step(nowMs);
-    if (this.#closing && this.#tryClose(nowMs)) return;
-    this.#sleep(nowMs);
+    this.#log.step();
+    if (this.#closing && this.#tryClose(performance.now())) return;
+    this.#sleep();
   }
 
-  #sleep(nowMs: number): void {
+  #sleep(): void {
     const control = this.#control;
     const seen = Atomics.load(control, slot.WAKE);
     const async = this.#log.syncing || this.#snapshots.busy;
-    const due = this.#log.msUntilStep(nowMs);
+    const due = this.#log.msUntilStep();
     const polls =
       Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_MEMORY && (async || due !== Number.POSITIVE_INFINITY);
-    const waitMs = Math.min(due, polls ? POLL_MS : IDLE_MS);
+    // Whoever only waits for a proof to be due is idle: the first write ends that.
+    const waitMs = Math.min(due, this.#log.msUntilProof(), polls ? POLL_MS : IDLE_MS);
     const idle = due === Number.POSITIVE_INFINITY && !this.#log.syncing;
     const how = async ? (idle ? slot.SLEEP_LOOP_IDLE : slot.SLEEP_LOOP) : idle ? slot.SLEEP_IDLE : slot.SLEEP_TIMED;
     Atomics.store(control, slot.SLEEPING, how);
     const again =
-      waitMs <= 0 || Atomics.load(control, slot.MESSAGES_SENT) !== this.#messages || this.#log.msUntilStep(nowMs) <= 0;
+      waitMs <= 0 || Atomics.load(control, slot.MESSAGES_SENT) !== this.#messages || this.#log.msUntilStep() <= 0;
     if (again) {
       setImmediate(() => this.#turn());
     } else if (async) {

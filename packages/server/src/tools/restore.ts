@@ -8,13 +8,11 @@
  */
 import {
   type Directory,
-  ENTRY_OVERHEAD_BYTES,
   fileNames,
   firstNeededSegment,
   frozenDisk,
   readSegment,
   readSegmentHeader,
-  SEGMENT_HEADER_BYTES,
   StorageError,
   verifySnapshot,
 } from "@hearthkv/durability";
@@ -135,15 +133,10 @@ class History {
   }
 
   /** Where in a segment the entry with this sequence ends. */
-  #endOf({ name, firstSequence }: Segment, sequence: number): number {
-    let end = SEGMENT_HEADER_BYTES;
-    let last = firstSequence - 1;
-    const scan = readSegment(this.#dir, name, (_opType, found, _timeMs, _bytes, _off, payloadBytes) => {
-      if (found > sequence) return;
-      end += ENTRY_OVERHEAD_BYTES + payloadBytes;
-      last = found;
-    });
-    if (last >= sequence) return end;
+  #endOf({ name }: Segment, sequence: number): number {
+    const scan = readSegment(this.#dir, name, null, { locateAfter: sequence });
+    const { validEnd, validLastSequence: last, located } = scan;
+    if (last >= sequence) return located < 0 ? validEnd : Math.min(located, validEnd);
     const found = scan.hole === null ? `the log ends at ${last}` : `the log is damaged or unfinished after ${last}`;
     throw new DataError(`sequence ${sequence} cannot be restored: ${found}`);
   }
