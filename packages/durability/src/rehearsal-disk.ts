@@ -70,7 +70,10 @@ function unchanged(path: string, files: ReadonlyMap<string, number>): boolean {
   const names = fs.readdirSync(path).filter(isPersistent);
   if (names.length !== files.size || !names.every((name) => files.has(name))) return false;
   const current = files.get(WAL_CURRENT);
-  return current === undefined || fs.fstatSync(current).ino === fs.statSync(join(path, WAL_CURRENT)).ino;
+  return (
+    current === undefined ||
+    fs.fstatSync(current).ino === fs.statSync(join(path, WAL_CURRENT), { throwIfNoEntry: false })?.ino
+  );
 }
 
 class Rehearsal implements RehearsalDirectory {
