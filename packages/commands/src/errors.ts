@@ -85,8 +85,10 @@ export const ERR = {
   discardWithoutMulti: "ERR DISCARD without MULTI",
   watchInsideMulti: "ERR WATCH inside MULTI is not allowed",
   notInMulti: "ERR Command not allowed inside a transaction",
-  /** Ours, as the next two: a log entry holds up to 1 GB. */
-  requestTooLarge: "ERR the request is too large",
+  /** Ours. What one command changes, or a whole transaction, is one entry of the log. @param bytesMax what it may hold */
+  changeTooLarge: (bytesMax: number): string =>
+    `ERR nothing was changed: the log takes ${bytesMax} bytes at most of what one command, or all of a transaction, changes`,
+  /** Ours: more was queued than a transaction may hold. */
   transactionTooLarge: "ERR the transaction is too large",
   /** Ours: Redis takes keys of up to 512 MB. */
   keyTooLong: "ERR key is longer than 67108863 bytes",

@@ -55,11 +55,7 @@ function popOne(ctx: CommandContext): void {
   const size = writeSet(ctx);
   if (size < 0) return;
   if (size === 0) reply.nil();
-  else {
-    const slot = randomSlot(ctx, size);
-    replyMember(ctx, slot);
-    removeSlots(ctx, [slot]);
-  }
+  else popSlots(ctx, [randomSlot(ctx, size)]);
 }
 
 function popSeveral(ctx: CommandContext): void {
@@ -69,16 +65,11 @@ function popSeveral(ctx: CommandContext): void {
   if (size < 0) return;
   const slots = distinctSlots(ctx, size, count);
   ctx.reply.set(slots.length);
-  for (const slot of slots) replyMember(ctx, slot);
-  if (slots.length > 0)
-    removeSlots(
-      ctx,
-      slots.sort((a, b) => b - a),
-    );
+  if (slots.length > 0) popSlots(ctx, slots);
 }
 
-function removeSlots({ request: r, db }: CommandContext, slots: readonly number[]): void {
-  db.setRemoveSlots(r.buf, r.off[1], r.len[1], slots);
+function popSlots({ request: r, reply, db }: CommandContext, slots: readonly number[]): void {
+  db.setPopSlots(r.buf, r.off[1], r.len[1], slots, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function randomSlot({ keyspace }: CommandContext, size: number): number {

@@ -197,12 +197,11 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
     popOne(ctx, from);
     return;
   }
-  db.zsetEach(from, from + popped, fromTop, (buf, off, len, score) => {
+  db.zsetPopRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
     if (nested) reply.array(2);
     reply.bulk(buf, off, len);
     reply.double(score);
   });
-  db.zsetRemoveRanks(r.buf, r.off[1], r.len[1], from, from + popped);
 }
 
 /** The everyday pop; the header of the reply is written. */

@@ -12,6 +12,10 @@ import { packSlice } from "./types/packed.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
 
+/** Bytes of a mutation besides its key, and of a Restore besides key and value (mutations.ts). */
+const KEYED_BYTES = 5;
+const RESTORE_BYTES = 9;
+
 export class Database extends ZsetStore {
   readonly #packing = new ByteSink();
 
@@ -23,7 +27,7 @@ export class Database extends ZsetStore {
     if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
     const { shard: from, ref: source } = this;
     if (!this.#logKeys(OP_RENAME, sbuf, soff, slen, this.index, dbuf, doff, dlen)) {
-      this.#copyLogged(this, dbuf, doff, dlen);
+      this.#copyLogged(this, dbuf, doff, dlen, KEYED_BYTES + slen);
       return this.remove(sbuf, soff, slen);
     }
     const old = this.locate(dbuf, doff, dlen);
@@ -48,7 +52,7 @@ export class Database extends ZsetStore {
     if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
     const target = this.keyspace.db(targetIndex);
     if (!this.#logKeys(OP_COPY, sbuf, soff, slen, targetIndex, dbuf, doff, dlen)) {
-      this.#copyLogged(target, dbuf, doff, dlen);
+      this.#copyLogged(target, dbuf, doff, dlen, 0);
       return true;
     }
     this.#copyValue(target, dbuf, doff, dlen);
@@ -81,13 +85,18 @@ export class Database extends ZsetStore {
     return true;
   }
 
-  /** Copies the value and expiry of the key that was looked up last, which is small, to another key, and logs it with its bytes. */
-  #copyLogged(target: Database, dbuf: Uint8Array, doff: number, dlen: number): void {
+  /**
+   * Copies the value and expiry of the key that was looked up last, which is small, to another key, and logs it with its bytes. `more` bytes of
+   * another mutation follow with the same command.
+   */
+  #copyLogged(target: Database, dbuf: Uint8Array, doff: number, dlen: number, more: number): void {
     const type = metaType(this.shard.meta(this.ref));
     const sink = new ByteSink();
     // A copy: storing it may make room by moving records, and the log's own buffer must not see them move.
     if (type === TYPE_STRING) sink.raw(this.valueBuf, this.valueOff, this.valueLen);
     else this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+    const { effects } = this.keyspace;
+    if (effects.enabled) effects.require(KEYED_BYTES + dlen + RESTORE_BYTES + sink.length + more);
     target.restore(dbuf, doff, dlen, type, this.expireAt, sink.bytes, 0, sink.length);
   }
 
@@ -121,7 +130,7 @@ export class Database extends ZsetStore {
   ): void {
     const { effects } = this.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_RESTORE, this.index, kbuf, koff, klen, 9 + len);
+      effects.beginKey(OP_RESTORE, this.index, kbuf, koff, klen, RESTORE_BYTES + len);
       effects.u8(type);
       effects.i64(expireAt);
       effects.raw(bytes, off, len);

@@ -11,6 +11,9 @@
  *
  * Every mutator has one order: look, begin, change, end. begin() may throw, and then nothing has changed yet. A mutation counts when it is
  * ended: one whose change threw half way is either ended by its mutator with what was done, or the next begin() writes over it.
+ *
+ * begin() is also where an entry that would become too large is refused, whatever command brings it: an entry holds all that one command
+ * changes, or all commands of a transaction, and has an end.
  */
 import { copyBytes } from "./copy-bytes.js";
 import { OP_BATCH } from "./ops.js";
@@ -22,6 +25,18 @@ const FRAME_BYTES = 5;
 const SPILL_KEEP_BYTES = 1 << 20;
 /** Until an owner lends a target everything spills. */
 const NO_TARGET = new Uint8Array(0);
+
+/** The running command, or the transaction that it belongs to, would log more than one entry holds. It has changed nothing. */
+export class EntryTooLargeError extends Error {
+  /** What the entry may hold. */
+  readonly bytesMax: number;
+
+  constructor(bytesMax: number) {
+    super(`a log entry would be larger than ${bytesMax} bytes`);
+    this.name = "EntryTooLargeError";
+    this.bytesMax = bytesMax;
+  }
+}
 
 /** Collects the log bytes of the running command. Not reentrant: there is one per keyspace. */
 export class EffectLog {
@@ -41,6 +56,7 @@ export class EffectLog {
   spilled = false;
 
   #limit = 0;
+  #payloadBytesMax = Number.MAX_SAFE_INTEGER;
   /** Operation of the open mutation, and of the entry's first. */
   #openOp = 0;
   #firstOp = 0;
@@ -49,6 +65,16 @@ export class EffectLog {
   /** Operation type of the entry. */
   get op(): number {
     return this.count === 1 ? this.#firstOp : OP_BATCH;
+  }
+
+  /** Bytes that the entry holds so far. */
+  get payloadBytes(): number {
+    return this.pos - this.start;
+  }
+
+  /** Bytes that an entry may hold: what the format of its owner's log allows. From the next target() on. */
+  set payloadBytesMax(bytes: number) {
+    this.#payloadBytesMax = bytes;
   }
 
   /** Lends the region [start, limit) of `bytes` for the next entry and forgets the last one. */
@@ -61,13 +87,13 @@ export class EffectLog {
     this.start = start;
     this.pos = start;
     this.at = start;
-    this.#limit = limit;
+    this.#limit = Math.min(limit, start + this.#payloadBytesMax);
     this.count = 0;
   }
 
   /**
    * Opens a mutation; `bodyBytes` is at least what will be written until end(). To be called before memory changes.
-   * @throws RangeError where there is no memory for it; the entry is as it was
+   * @throws EntryTooLargeError where the entry has no room for so much, RangeError where there is no memory for it; the entry is as it was
    */
   begin(op: number, bodyBytes: number): void {
     // The second one leaves room for two frames: the first mutation gets its own when there really are two.
@@ -75,6 +101,15 @@ export class EffectLog {
     this.#reserve(frameBytes + bodyBytes);
     this.at = this.pos + frameBytes;
     this.#openOp = op;
+  }
+
+  /**
+   * For a command of more than one mutation, before the first: `bodyBytes` of bodies, two at most, will find room.
+   * @throws EntryTooLargeError where they will not
+   */
+  require(bodyBytes: number): void {
+    const most = this.#payloadBytesMax;
+    if (this.payloadBytes + bodyBytes + 3 * FRAME_BYTES > most) throw new EntryTooLargeError(most);
   }
 
   /** Opens a mutation of one key: its body begins with the database and the key. `extraBytes` follow. */
@@ -149,7 +184,9 @@ export class EffectLog {
   }
 
   #moveToSpill(n: number): void {
-    const used = this.pos - this.start;
+    const used = this.payloadBytes;
+    const most = this.#payloadBytesMax;
+    if (used + n > most) throw new EntryTooLargeError(most);
     const need = EFFECT_HEADROOM_BYTES * 2 + used + n;
     if (this.#spill.length < need) {
       const grown = new Uint8Array(Math.max(need, this.spilled ? this.#spill.length * 2 : 65536));
@@ -161,7 +198,7 @@ export class EffectLog {
     this.bytes = this.#spill;
     this.start = EFFECT_HEADROOM_BYTES;
     this.pos = this.start + used;
-    this.#limit = this.#spill.length - EFFECT_HEADROOM_BYTES;
+    this.#limit = Math.min(this.#spill.length - EFFECT_HEADROOM_BYTES, this.start + most);
     this.spilled = true;
   }
 }

@@ -1,6 +1,7 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
 export type { ReleaseBuffer } from "./chunk-pool.js";
 export { WRONG_TYPE } from "./collection-store.js";
+export { copyBytes } from "./copy-bytes.js";
 export { Database } from "./database.js";
 export {
   type Described,
@@ -11,7 +12,7 @@ export {
   describeSlice,
   typeName,
 } from "./describe.js";
-export { EFFECT_HEADROOM_BYTES, EffectLog } from "./effects.js";
+export { EFFECT_HEADROOM_BYTES, EffectLog, EntryTooLargeError } from "./effects.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
   ALL_DATABASES,

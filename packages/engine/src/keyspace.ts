@@ -24,6 +24,9 @@ export const ALL_DATABASES = 255;
 const RESERVE_EVERY = 4096;
 const NEARLY_FULL = 15 / 16;
 
+/** A sweep adds no more to a log entry that has so many bytes. */
+const EXPIRE_ENTRY_BYTES = 1 << 20;
+
 /** Told of every change, also of deletions and expiries. It must not change data itself. */
 export interface KeyspaceObserver {
   modified(db: number, buf: Uint8Array, off: number, len: number): void;
@@ -152,7 +155,7 @@ export class Keyspace implements ShardHome {
   /**
    * Goes on with the endless sweep for expired keys: looks `maxBuckets` times into a bucket, deletes and logs; returns how many keys expired. It
    * goes through a shard from its last bucket to its first: the index shrinks from its end, so what that moves, moves to where the sweep
-   * has not been yet.
+   * has not been yet. It ends early when the log entry gets large, which the caller closes then: keys may be long.
    */
   activeExpire(maxBuckets: number): number {
     // An idle server does this ten times a second.
@@ -162,7 +165,7 @@ export class Keyspace implements ShardHome {
     let seen = false;
     // Once round at most.
     let shardsLeft = this.#databases.length * SHARDS;
-    while (budget > 0 && shardsLeft > 0) {
+    while (budget > 0 && shardsLeft > 0 && this.effects.payloadBytes < EXPIRE_ENTRY_BYTES) {
       const db = this.#databases[this.#expireDb];
       const shard = db?.shards[this.#expireShard];
       if (db === undefined || shard === undefined || shard.expiring === 0) {

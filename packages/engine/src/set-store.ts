@@ -72,9 +72,17 @@ export class SetStore extends ListStore {
     return this.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
   }
 
-  /** Removes the members in some slots (distinct, largest first) of the set found last, which the key names. */
-  setRemoveSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[]): void {
+  /**
+   * Takes the members in some slots (at least one, distinct) of the set found last, which the key names; `visit` is given each of them, in
+   * this order, before any goes. All of them at once are logged as the deletion of the key.
+   */
+  setPopSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[], visit: ByteVisitor): void {
     const { effects } = this.keyspace;
+    if (slots.length === this.collectionSize) {
+      this.#visitSlots(slots, visit);
+      this.dropRecord(this.shard, this.ref);
+      return;
+    }
     if (effects.enabled) {
       let bytes = 0;
       for (const slot of slots) {
@@ -83,10 +91,12 @@ export class SetStore extends ListStore {
       }
       effects.beginKey(OP_SET_REMOVE, this.index, kbuf, koff, klen, bytes);
     }
+    this.#visitSlots(slots, visit);
     this.beginChange();
     let logged = effects.at;
     try {
-      for (const slot of slots) {
+      // The largest first: the last member moves into a slot that becomes free.
+      for (const slot of slots.toSorted((a, b) => b - a)) {
         const place = this.setRead(slot);
         if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
         this.removeAt(1, place);
@@ -96,6 +106,13 @@ export class SetStore extends ListStore {
       // What a snapshot still needs may find no memory: the log then has as many members as went.
       effects.at = logged;
       this.endElements(kbuf, koff, klen);
+    }
+  }
+
+  #visitSlots(slots: readonly number[], visit: ByteVisitor): void {
+    for (const slot of slots) {
+      this.setRead(slot);
+      visit(this.valueBuf, this.valueOff, this.valueLen);
     }
   }
 

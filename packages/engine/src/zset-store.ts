@@ -124,9 +124,25 @@ export class ZsetStore extends SetStore {
     return gone;
   }
 
-  /** Removes the members with ranks [from, to), at least one, of the sorted set found last, which the key names. */
-  zsetRemoveRanks(kbuf: Uint8Array, koff: number, klen: number, from: number, to: number): void {
+  /**
+   * Takes the members with ranks [from, to), at least one, of the sorted set found last, which the key names; `visit` is given each of them,
+   * lowest first or highest first, before any goes. All of them at once are logged as the deletion of the key.
+   */
+  zsetPopRanks(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    from: number,
+    to: number,
+    reverse: boolean,
+    visit: ScoreVisitor,
+  ): void {
     const { effects } = this.keyspace;
+    if (to - from === this.collectionSize) {
+      this.zsetEach(from, to, reverse, visit);
+      this.dropRecord(this.shard, this.ref);
+      return;
+    }
     if (effects.enabled) {
       let bytes = 0;
       this.zsetEach(from, to, false, (_buf, _off, len) => {
@@ -134,6 +150,7 @@ export class ZsetStore extends SetStore {
       });
       effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, bytes);
     }
+    this.zsetEach(from, to, reverse, visit);
     this.beginChange();
     if (this.isPacked) {
       if (effects.enabled) this.zsetEach(from, to, false, (buf, off, len) => effects.blob(buf, off, len));

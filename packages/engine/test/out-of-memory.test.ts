@@ -42,7 +42,7 @@ it("the second of two mutations", () => {
   const db = keyspace.db(0);
   const text = Buffer.from("ab");
   db.setString(text, 0, 1, text, 1, 1, 0);
-  expect(() => effects.begin(1, 2 ** 53)).toThrow(RangeError);
+  expect(() => effects.begin(1, 2 ** 52)).toThrow(RangeError);
   expect(effects.op).not.toBe(OP_BATCH);
   const bytes = logged(keyspace);
   const replayed = fresh();

@@ -3,6 +3,7 @@ import type { CommandRow, Session } from "@hearthkv/commands";
 import type { Database } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
 import type { BlockedCall } from "./blocking.js";
+import { CommandQueue } from "./command-queue.js";
 import type { WatchedKey } from "./watches.js";
 
 /** Reasons why no further request of a client is run just now; bits of `ClientState.halt`. */
@@ -19,13 +20,6 @@ export const HALT_CLOSING = 16;
 export const HALT_STOPPED = 32;
 /** It has had its share of this turn; the next is soon. */
 export const HALT_RESTING = 64;
-
-/** A command between MULTI and EXEC. */
-export interface QueuedCommand {
-  readonly row: CommandRow;
-  /** With bytes of its own. */
-  readonly request: Request;
-}
 
 /** State of one client; what carries it (a socket, a program in the same process) implements the abstract part. */
 export abstract class ClientState implements Session {
@@ -49,8 +43,10 @@ export abstract class ClientState implements Session {
   closeAfterReply = false;
 
   inMulti = false;
-  queued: QueuedCommand[] = [];
-  queuedBytes = 0;
+  /** The commands of the transaction. */
+  readonly queue = new CommandQueue();
+  /** One of them writes. */
+  queueWrites = false;
   /** A command was refused while queueing: EXEC will refuse, too. */
   queueFailed = false;
   watched: WatchedKey[] = [];

@@ -11,7 +11,6 @@ import {
   arityError,
   arityHolds,
   type CommandContext,
-  type CommandRow,
   commandTable,
   ERR,
   flagBit,
@@ -19,7 +18,7 @@ import {
   subscriberContext,
   type TableRow,
 } from "@hearthkv/commands";
-import { type EffectLog, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
+import { type EffectLog, EntryTooLargeError, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
@@ -48,10 +47,8 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
 /** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
 const TIMED_EVERY = 64;
 const MINUS = 45;
-/** What one request or transaction may bring: with what is added to it, it must fit a log entry, which ends at 1 GB. */
-const ENTRY_BYTES_MAX = 768 * 1024 * 1024;
-/** What a queued command costs besides its arguments, in memory and in the log. */
-const QUEUED_COMMAND_BYTES = 64;
+/** What a transaction's queue may hold. What its commands change must fit a log entry besides, of 1 GB. */
+const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
 const ERROR_WORD_BYTES_MAX = 40;
 
 /** What the dispatcher works with. */
@@ -150,15 +147,17 @@ export class Dispatcher implements BlockingRunner {
     for (const client of waiting) client.release(HALT_CONGESTED);
   }
 
-  /** Runs a row inside another command's turn (EXEC): nothing is logged until that command has ended. May be called by it. */
-  runQueued(row: CommandRow, request: Request): void {
+  /** Runs a request inside another command's turn (EXEC): nothing is logged until that command has ended. May be called by it. */
+  runQueued(request: Request): void {
+    // What was queued was found.
+    const row = commandTable.resolve(request) as TableRow;
     const ctx = this.#context;
     const outer = { row: ctx.row, request: ctx.request };
     ctx.row = row;
     ctx.request = request;
     ctx.db = (ctx.session as ClientState).db;
     ctx.denyBlocking = true;
-    this.#invoke(row as TableRow);
+    this.#invoke(row);
     ctx.denyBlocking = false;
     ctx.row = outer.row;
     ctx.request = outer.request;
@@ -266,15 +265,14 @@ export class Dispatcher implements BlockingRunner {
       this.#postponed.push(client);
       return false;
     }
-    const copy = request.copy();
-    const bytes = copy.buf.length + QUEUED_COMMAND_BYTES;
-    if (client.queuedBytes + bytes > ENTRY_BYTES_MAX) {
+    // Of a transaction that will not run nothing need be kept.
+    const isLost = client.queueFailed || client.watchFailed;
+    if (isLost || client.queue.push(request, QUEUE_BYTES_MAX)) {
+      if ((row.bits & WRITE) !== 0) client.queueWrites = true;
+      this.reply.queued();
+    } else {
       this.#refuse(client, ERR.transactionTooLarge, row);
-      return false;
     }
-    client.queued.push({ row, request: copy });
-    client.queuedBytes += bytes;
-    this.reply.queued();
     return false;
   }
 
@@ -292,7 +290,7 @@ export class Dispatcher implements BlockingRunner {
     if (row !== undefined) row.counters.rejected++;
     const isExec = row?.name === "exec";
     if (isExec) this.#transactions.discardQueue(client);
-    else if (client.inMulti) client.queueFailed = true;
+    else if (client.inMulti) this.#transactions.fail(client);
     const mark = this.reply.length;
     this.reply.error(isExec ? `EXECABORT Transaction discarded because of: ${problem.replace(/^ERR /, "")}` : problem);
     this.#countError(this.reply, mark);
@@ -325,10 +323,14 @@ export class Dispatcher implements BlockingRunner {
     try {
       row.run(ctx);
     } catch (error) {
-      // What it changed so far is in memory, so it goes to the log as well. Only the reply is taken back.
-      this.#logger.error({ err: error, command: row.name }, "a command failed unexpectedly");
       reply.length = mark;
-      reply.error("ERR internal error");
+      if (error instanceof EntryTooLargeError) {
+        reply.error(ERR.changeTooLarge(error.bytesMax));
+      } else {
+        // What it changed so far is in memory, so it goes to the log as well. Only the reply is taken back.
+        this.#logger.error({ err: error, command: row.name }, "a command failed unexpectedly");
+        reply.error("ERR internal error");
+      }
     }
     if (reply.length > mark && reply.bytes[mark] === MINUS) {
       row.counters.failed++;
@@ -376,7 +378,7 @@ export class Dispatcher implements BlockingRunner {
 /** Whether the row changes data: EXEC does when something in the queue does. */
 function wouldWrite(client: ClientState, row: TableRow): boolean {
   if ((row.bits & WRITE) !== 0) return true;
-  return row.name === "exec" && client.queued.some((one) => one.row.flags.includes("write"));
+  return row.name === "exec" && client.queueWrites;
 }
 
 /** Whether the request ends so far behind its buffer's start that one of its limits may be passed. */
@@ -385,11 +387,8 @@ function isLarge(request: Request): boolean {
   return (request.off[last] as number) + (request.len[last] as number) > KEY_BYTES_MAX;
 }
 
-/** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores, or more than the log takes as one entry. */
+/** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores. */
 export function largeProblem(row: TableRow, request: Request): string {
-  let bytes = 0;
-  for (let i = 0; i < request.argc; i++) bytes += request.len[i] as number;
-  if (bytes > ENTRY_BYTES_MAX && (row.bits & WRITE) !== 0) return ERR.requestTooLarge;
   if (row.firstKey === 0) return "";
   const end = row.lastKey < 0 ? request.argc + row.lastKey : row.lastKey;
   for (let i = row.firstKey; i <= end; i += row.keyStep) {

@@ -73,7 +73,7 @@ export class InfoCollector {
     const { rss, heapUsed } = this.#lookAtMemory();
     this.#peakRss = Math.max(this.#peakRss, rss);
     let clientBytes = 0;
-    for (const client of clients.all()) clientBytes += client.inputBytes + client.queuedBytes + client.outputBytes;
+    for (const client of clients.all()) clientBytes += client.inputBytes + client.queue.bytes + client.outputBytes;
     return {
       used: keyspace.usedBytes() + heapUsed,
       dataset: keyspace.usedBytes(),

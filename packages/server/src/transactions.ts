@@ -1,6 +1,8 @@
 /** MULTI, EXEC, DISCARD, WATCH, UNWATCH. */
 import { type CommandContext, ERR, type TransactionsHost } from "@hearthkv/commands";
-import type { ClientState, QueuedCommand } from "./client-state.js";
+import { Request } from "@hearthkv/resp";
+import type { ClientState } from "./client-state.js";
+import type { CommandQueue } from "./command-queue.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Watches } from "./watches.js";
 
@@ -8,6 +10,8 @@ import type { Watches } from "./watches.js";
 export class Transactions implements TransactionsHost {
   readonly #watches: Watches;
   readonly #dispatcher: () => Dispatcher;
+  /** The queued command that is running. */
+  readonly #request = new Request();
 
   constructor(watches: Watches, dispatcher: () => Dispatcher) {
     this.#watches = watches;
@@ -30,12 +34,15 @@ export class Transactions implements TransactionsHost {
       ctx.reply.error(ERR.execWithoutMulti);
       return;
     }
-    const { queued, queueFailed } = client;
-    const watchFailed = this.#watchedChanged(ctx, client);
-    this.discardQueue(client);
-    if (queueFailed) ctx.reply.error(ERR.execAbort);
-    else if (watchFailed) ctx.reply.nilArray();
-    else this.#runAll(ctx, queued);
+    try {
+      const watchFailed = this.#watchedChanged(ctx, client);
+      this.#watches.clear(client);
+      if (client.queueFailed) ctx.reply.error(ERR.execAbort);
+      else if (watchFailed) ctx.reply.nilArray();
+      else this.#runAll(ctx, client.queue);
+    } finally {
+      this.discardQueue(client);
+    }
   }
 
   discard(ctx: CommandContext): void {
@@ -67,11 +74,17 @@ export class Transactions implements TransactionsHost {
     ctx.reply.ok();
   }
 
+  /** A command was refused while queueing: EXEC will refuse, too. What was queued goes. */
+  fail(client: ClientState): void {
+    client.queueFailed = true;
+    client.queue.clear();
+  }
+
   /** Ends the client's transaction without running it, and what it watches. */
   discardQueue(client: ClientState): void {
     client.inMulti = false;
-    client.queued = [];
-    client.queuedBytes = 0;
+    client.queue.clear();
+    client.queueWrites = false;
     client.queueFailed = false;
     this.#watches.clear(client);
   }
@@ -85,9 +98,9 @@ export class Transactions implements TransactionsHost {
     return client.watchFailed;
   }
 
-  #runAll(ctx: CommandContext, queued: readonly QueuedCommand[]): void {
+  #runAll(ctx: CommandContext, queue: CommandQueue): void {
     const dispatcher = this.#dispatcher();
-    ctx.reply.array(queued.length);
-    for (const { row, request } of queued) dispatcher.runQueued(row, request);
+    ctx.reply.array(queue.count);
+    queue.each(this.#request, (request) => dispatcher.runQueued(request));
   }
 }

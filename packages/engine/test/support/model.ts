@@ -471,12 +471,11 @@ const set: Operation = (d) => {
     for (const m of members) value.data.delete(m);
     same(k, "srem", db.setRemove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
-    const slots = [...new Set([d.random.int(before), d.random.int(before)])].sort((a, b) => b - a);
-    for (const slot of slots) {
-      db.setRead(slot);
-      value.data.delete(textAt(db.valueBuf, db.valueOff, db.valueLen));
-    }
-    db.setRemoveSlots(key, 0, key.length, slots);
+    const slots = [...new Set([d.random.int(before), d.random.int(before)])];
+    db.setPopSlots(key, 0, key.length, slots, (buf, off, len) => {
+      same(k, "spop", value.data.delete(textAt(buf, off, len)), true);
+    });
+    same(k, "left", value.data.size, before - slots.length);
   }
   keep(d, k, value);
 };
@@ -518,7 +517,15 @@ const zset: Operation = (d) => {
       const score = db.zsetRead(from);
       same(k, "zpop", [textAt(db.valueBuf, db.valueOff, db.valueLen), score], gone[0]);
       db.zsetRemoveRead(key, 0, key.length, from);
-    } else db.zsetRemoveRanks(key, 0, key.length, from, to);
+    } else {
+      const reverse = d.random.int(2) === 1;
+      if (reverse) gone.reverse();
+      const popped: [string, number][] = [];
+      const see = (buf: Uint8Array, off: number, len: number, score: number) =>
+        popped.push([textAt(buf, off, len), score]);
+      db.zsetPopRanks(key, 0, key.length, from, to, reverse, see);
+      same(k, "zpop", popped, gone);
+    }
   }
   keep(d, k, value);
 };

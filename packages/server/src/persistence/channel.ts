@@ -41,8 +41,6 @@ export interface ChannelOptions {
   readonly post: (message: slot.ToWorker, transfer: ArrayBuffer[]) => void;
   /** Whether the directory is still this process's at `nowMs`: nothing may be written otherwise. */
   readonly mayWrite: (nowMs: number) => boolean;
-  /** An entry is larger than the format allows and cannot be split. */
-  readonly onTooLarge: (payloadBytes: number) => void;
 }
 
 export class LogChannel {
@@ -83,6 +81,8 @@ export class LogChannel {
     this.#control = options.control;
     this.#ring = new Uint8Array(options.ring);
     this.#effects = options.effects;
+    // What would not fit one entry is refused before it changes anything.
+    options.effects.payloadBytesMax = MAX_PAYLOAD_BYTES;
     this.#generation = options.generation;
     this.#highWater = ringBytes * slot.HIGH_WATER;
     this.#lowWater = ringBytes * slot.LOW_WATER;
@@ -384,13 +384,6 @@ export class LogChannel {
     const effects = this.#effects;
     const payloadBytes = effects.pos - effects.start;
     const sequence = this.#last + 1;
-    if (payloadBytes > MAX_PAYLOAD_BYTES) {
-      // The sequence is used up all the same: what waits for it is never acknowledged.
-      this.#last = sequence;
-      this.#options.onTooLarge(payloadBytes);
-      this.#lend();
-      return;
-    }
     const start = effects.start - ENTRY_HEADER_BYTES;
     const lag = sequence - this.syncedSequence();
     const end = sealEntry(effects.bytes, start, payloadBytes, sequence, nowMs, effects.op, lag, this.#generation);

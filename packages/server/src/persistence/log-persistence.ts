@@ -79,8 +79,6 @@ export class LogPersistence implements Persistence {
       lastSequence: recovered.lastSequence,
       post: (message, transfer) => worker.post(message, transfer),
       mayWrite: (nowMs) => directory.lock.confirm(nowMs),
-      onTooLarge: (bytes) =>
-        this.#fail(new Error(`a log entry of ${bytes} bytes is larger than the log's format allows`)),
     });
     this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(options.ackLevel ?? "written");
     this.#reportedAcked = recovered.lastSequence;

@@ -54,7 +54,6 @@ beforeEach(() => {
     ...{ control, ring, effects, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES, lastSequence: 0 },
     post: () => {},
     mayWrite: () => true,
-    onTooLarge: () => {},
   });
 });
 

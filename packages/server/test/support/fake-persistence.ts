@@ -26,8 +26,9 @@ export class FakePersistence implements Persistence {
   readonly lastSaveSeconds = 0;
   readonly lastSaveOk = true;
   readonly changesSinceSave = 0;
-  /** Operation codes of the entries. */
+  /** Operation codes of the entries, and what they hold. */
   readonly entries: number[] = [];
+  readonly payloads: Buffer[] = [];
   /** A commit beyond this sequence makes it congested. */
   congestedAbove = Number.POSITIVE_INFINITY;
   #acked = 0;
@@ -43,7 +44,9 @@ export class FakePersistence implements Persistence {
   }
 
   commit(): void {
-    this.entries.push(this.#keyspace.effects.op);
+    const { op, bytes, start, pos } = this.#keyspace.effects;
+    this.entries.push(op);
+    this.payloads.push(Buffer.from(bytes.subarray(start, pos)));
     this.lastSequence++;
     if (this.lastSequence > this.congestedAbove) this.congested = true;
     this.#lend();
@@ -59,6 +62,12 @@ export class FakePersistence implements Persistence {
   ack(sequence: number): void {
     this.#acked = sequence;
     this.onAcked();
+  }
+
+  /** What an entry may hold from now on. */
+  limitEntries(payloadBytesMax: number): void {
+    this.#keyspace.effects.payloadBytesMax = payloadBytesMax;
+    this.#lend();
   }
 
   /** Congestion ends. */
