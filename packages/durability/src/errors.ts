@@ -63,6 +63,13 @@ export class StorageError extends Error {
     this.errno = details.errno;
     this.bytesWritten = details.bytesWritten;
   }
+
+  /** The same error with its place; one that has a place keeps it. For what a receiver threw who knows no files. */
+  at(file: string, offset?: number): StorageError {
+    if (this.file !== undefined) return this;
+    const { code, what, sequence, expected, found, hint, errno, bytesWritten, cause } = this;
+    return new StorageError(code, what, { file, offset, sequence, expected, found, hint, errno, bytesWritten, cause });
+  }
 }
 
 function describe(what: string, d: StorageErrorDetails): string {

@@ -238,7 +238,11 @@ class Recovery {
     onMetadata(readMetadata(this.#dir, snapshot));
     for (const [section, bytes] of readSections(this.#dir, snapshot)) {
       beginSection(section.id, section.sequence, section.entryCount);
-      if (section.entryCount > 0) onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount);
+      try {
+        if (section.entryCount > 0) onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount);
+      } catch (error) {
+        throw error instanceof StorageError ? error.at(snapshot.name) : error;
+      }
       this.#progress(readings * section.bytes);
       await nextTurn(); // Timers, signals and the checking thread get their turn between sections.
     }

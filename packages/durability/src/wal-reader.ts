@@ -1,6 +1,7 @@
 import { getU32 } from "./bytes.js";
 import { crc32 } from "./crc.js";
 import { type Directory, openToRead, readFully, sizeOf } from "./disk.js";
+import { StorageError } from "./errors.js";
 import { SegmentWindow } from "./segment-window.js";
 import {
   type DecodedHeader,
@@ -110,7 +111,7 @@ export function readSegmentHeader(dir: Directory, name: string): DecodedHeader {
 
 /**
  * Reads a segment once, in windows of some megabytes, checks every entry and visits the valid ones. Damage is told in
- * the result, not thrown. Throws StorageError io, and what `visit` throws.
+ * the result, not thrown. Throws StorageError io, and what `visit` throws: a StorageError that names no file gets the entry's place.
  */
 export function readSegment(
   dir: Directory,
@@ -127,7 +128,11 @@ export function readSegment(
     const { generation, firstSequence } = header.header;
     const from = options.from ?? { offset: SEGMENT_HEADER_BYTES, sequence: firstSequence };
     const pass = new Pass(new SegmentWindow(dir, fd, name, end), generation, from, visit, options);
-    pass.run();
+    try {
+      pass.run();
+    } catch (error) {
+      throw error instanceof StorageError ? error.at(name, pass.visited) : error;
+    }
     return { name, fileBytes, header, ...pass.result() };
   } finally {
     dir.close(fd);
@@ -173,6 +178,8 @@ class Pass {
   #watermark = 0;
   #missing = 0;
   #located = -1;
+  /** Offset of the entry that was visited last. */
+  visited = 0;
   readonly #from: Mark;
   readonly #marks: Mark[] = [];
 
@@ -246,6 +253,7 @@ class Pass {
       if (this.#options.visitAfterHole !== true) return;
     }
     if (isProof || this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
+    this.visited = at;
     const payloadLength = length - ENTRY_OVERHEAD_BYTES;
     const opType = entryOpType(bytes, p);
     this.#visit(opType, sequence, entryTimestamp(bytes, p), bytes, p + ENTRY_HEADER_BYTES, payloadLength);

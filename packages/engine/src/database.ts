@@ -9,7 +9,15 @@ import { mayNameKeys } from "./snapshot-front.js";
 import { ByteSink } from "./types/byte-sink.js";
 import { type AnyValue, type Collection, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
 import { packSlice } from "./types/packed.js";
-import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING } from "./types/type-codes.js";
+import {
+  TYPE_HASH,
+  TYPE_LIST,
+  TYPE_NONE,
+  TYPE_SET,
+  TYPE_STRING,
+  TYPE_ZSET,
+  UnknownCodeError,
+} from "./types/type-codes.js";
 import { ZsetStore } from "./zset-store.js";
 
 /** Bytes of a mutation besides its key, and of a Restore besides key and value (mutations.ts). */
@@ -206,10 +214,11 @@ export class Database extends ZsetStore {
   }
 }
 
-/** An empty collection of a type, with its memory from the keyspace. */
+/** An empty collection of a type, with its memory from the keyspace. Throws UnknownCodeError for another type. */
 function newValue(type: number, keyspace: Keyspace): AnyValue {
   if (type === TYPE_HASH) return new HashValue(keyspace);
   if (type === TYPE_LIST) return new ListValue(keyspace.blocks);
   if (type === TYPE_SET) return new SetValue(keyspace);
-  return new ZsetValue(keyspace);
+  if (type === TYPE_ZSET) return new ZsetValue(keyspace);
+  throw new UnknownCodeError("type", type);
 }

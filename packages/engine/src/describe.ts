@@ -7,7 +7,7 @@ import { type ReplayDatabase, Replayer, type ReplayTarget } from "./mutations.js
 import * as ops from "./ops.js";
 import { ENTRY_CONTINUES, readSnapshotEntries } from "./snapshot.js";
 import { ByteSource } from "./types/byte-sink.js";
-import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./types/type-codes.js";
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET, UnknownCodeError } from "./types/type-codes.js";
 
 /** Bytes, numbers, words of ours (types, sides), and lists of these. */
 export type Described = Buffer | number | bigint | string | readonly Described[];
@@ -106,6 +106,7 @@ function encodedValue(type: number, bytes: Uint8Array, off: number, len: number)
  * hash; [member, score] pairs of a sorted set. Buffers are copies. Throws RangeError where it is malformed.
  */
 export function describeSlice(type: number, bytes: Uint8Array, off: number, len: number): Described[] {
+  if (type === TYPE_STRING || !TYPE_NAMES.has(type)) throw new UnknownCodeError("type", type);
   const slice = new ByteSource(bytes, off, len);
   const element = () => {
     const count = slice.blob();

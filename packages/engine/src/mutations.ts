@@ -20,6 +20,7 @@
 
 import type { Database } from "./database.js";
 import * as ops from "./ops.js";
+import { UnknownCodeError } from "./types/type-codes.js";
 
 const TWO_32 = 4294967296;
 
@@ -209,7 +210,7 @@ export class Replayer {
         return;
       }
       default:
-        throw new RangeError(`unknown operation type ${op}: written by a newer version?`);
+        throw new UnknownCodeError("operation type", op);
     }
   }
 

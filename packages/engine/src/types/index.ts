@@ -11,7 +11,7 @@ export { SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
 export { lengthAt, lengthBytes } from "./list-entries.js";
 export { PACKED_INTEGERS, PACKED_PLAIN, PACKED_SCORES, PackedLimits } from "./packed.js";
 export { SetValue } from "./set.js";
-export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "./type-codes.js";
+export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET, UnknownCodeError } from "./type-codes.js";
 export { type ScoreVisitor, ZsetValue } from "./zset.js";
 
 /** Any value that is not a string; `type` tells which. */

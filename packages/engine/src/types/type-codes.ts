@@ -1,3 +1,11 @@
+/** A code on the disk that this version does not know, of an operation or of a type. */
+export class UnknownCodeError extends RangeError {
+  constructor(what: "operation type" | "type", code: number) {
+    super(`unknown ${what} ${code}`);
+    this.name = "UnknownCodeError";
+  }
+}
+
 /** Type of a key that does not exist. */
 export const TYPE_NONE = 0;
 /** A string; its bytes live in the record itself. */

@@ -7,7 +7,7 @@ import {
   recover,
   StorageError,
 } from "@hearthkv/durability";
-import type { Keyspace } from "@hearthkv/engine";
+import { type Keyspace, UnknownCodeError } from "@hearthkv/engine";
 import { Binary, type Document } from "bson";
 
 /** The part of a keyspace that recovery works with. */
@@ -36,7 +36,8 @@ export interface RecoverIntoOptions {
 /**
  * Recovers `where` into an empty keyspace. Effects are off from here on, and the keyspace's clock must stand at 0, so that nothing expires: what
  * expired is in the log as deletions. Throws durability's StorageError: what `recover` throws; corrupt-manifest where the snapshot was made
- * with another hash seed; corrupt-snapshot and corrupt-entry where the engine cannot read what the checksums vouch for.
+ * with another hash seed; newer-format where the engine does not know an operation or a type; corrupt-snapshot and corrupt-entry where it
+ * cannot read what the checksums vouch for.
  */
 export async function recoverInto(
   keyspace: RecoveredKeyspace,
@@ -123,6 +124,13 @@ function unreadable(
   what: string,
   sequence: number | undefined,
 ): unknown {
+  if (error instanceof UnknownCodeError) {
+    return new StorageError("newer-format", `${what} has an ${error.message}`, {
+      sequence,
+      cause: error,
+      hint: "It was written by a newer version: use that one",
+    });
+  }
   if (!(error instanceof RangeError) || error.message.includes("allocation failed")) return error;
   return new StorageError(code, `${what} cannot be read: ${error.message}`, { sequence, cause: error });
 }
