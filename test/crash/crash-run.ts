@@ -47,7 +47,7 @@ export interface Totals {
 export interface CrashRunOptions {
   /** Default a new temporary folder. */
   readonly dataDir?: string;
-  /** Commands refused because the disk fails are no faults. Default false. */
+  /** Commands refused because the disk fails are no faults; they may have an effect or not. Default false. */
   readonly mayBeRefused?: boolean;
   /** Of the server. */
   readonly env?: Readonly<Record<string, string>>;
@@ -114,7 +114,7 @@ export class CrashRun {
       totals.faults.push(...survival.faults.map((fault) => `cycle ${totals.cycles}: ${fault}`));
       totals.sent += survival.sent;
       totals.acknowledged += survival.acknowledged;
-      lost += Math.max(0, survival.acknowledged - survival.kept);
+      lost += survival.lost;
       orders += survival.ordersKept;
     }
     totals.lost += lost;

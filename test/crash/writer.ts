@@ -5,8 +5,10 @@
 import { once } from "node:events";
 import net from "node:net";
 import RedisParser from "redis-parser";
-import { describeValue, encodeOperation, type Operation, type State } from "./model.js";
+import { RespClient } from "../support/index.js";
+import { describeValue, encodeOperation, type Operation, readState, type State } from "./model.js";
 import { OperationSource } from "./operations.js";
+import { type Answered, outcomeOf, outcomes, withoutEffect } from "./outcomes.js";
 import type { Random } from "./random.js";
 
 /** Which commands of a run a server still had. */
@@ -16,7 +18,9 @@ export interface Survival {
   readonly acknowledged: number;
   /** Length of the prefix of the sent commands that the server has. */
   readonly kept: number;
-  /** performance.now() of the reply to the first command that was acknowledged and is gone; null = none is. */
+  /** Acknowledged commands that are gone. One that was refused has not been acknowledged. */
+  readonly lost: number;
+  /** performance.now() of the reply to the first of them; null = none is. */
   readonly lostSinceMs: number | null;
   /** The INCRs of the common counter in that prefix. */
   readonly ordersKept: number;
@@ -24,16 +28,16 @@ export interface Survival {
   readonly faults: readonly string[];
 }
 
-/** The error of a write that was not taken, because the disk fails: it has no effect, and the connection goes on. */
+/** The error of a write because the disk fails: it may have an effect or not, and the connection goes on. */
 const REFUSAL = /^(MISCONF|EXECABORT) /;
-/** After one nothing is sent for so long. */
-const BACK_OFF_MS = 10;
+/** After one nothing is sent for so long, and then one command at a time until one is taken. */
+const BACK_OFF_MS = 20;
 
 /** One writer; it goes on from run to run, as the data directory does. */
 export class Writer {
   /** Error replies and replies that do not fit; there must be none. */
   readonly faults: string[] = [];
-  /** Commands of all runs that were not taken because the disk failed, and the last such error. */
+  /** Commands of all runs that were refused because the disk failed, and the last such error. */
   refused = 0;
   lastRefusal = "";
   readonly #id: number;
@@ -46,6 +50,13 @@ export class Writer {
   #acknowledged = 0;
   /** When each was. */
   #acknowledgedMs: number[] = [];
+  /** Numbers of those that were refused in this run. */
+  #refusedAt = new Set<number>();
+  /** From this one on it is not known what became of them. */
+  #unknownFrom = Number.POSITIVE_INFINITY;
+  /** What the first commands of the run give, so many of them. */
+  #known: { state: State; count: number } | null = null;
+  #port = 0;
   /** Number of the command -> value of the common counter. */
   #orders = new Map<number, number>();
   #repliesOfFirst = 0;
@@ -75,6 +86,7 @@ export class Writer {
   async start(port: number, depth: number): Promise<void> {
     this.#run++;
     this.#depth = depth;
+    this.#port = port;
     this.#forgetRun();
     this.#repliesOfFirst = 0;
     this.#paused = false;
@@ -128,7 +140,7 @@ export class Writer {
    * @param orderNow the common counter there
    */
   settle(found: ReadonlyMap<string, string>, orderNow: number): Survival {
-    const { kept, differences } = this.#longestPrefix(found);
+    const { kept, differences } = this.#longestPrefixOfAny(found);
     const faults = this.faults.splice(0);
     if (kept < 0) faults.push(`writer ${this.#id}: no prefix of its commands gives what is there: ${differences}`);
     const applied = this.#operations.slice(0, Math.max(0, kept));
@@ -141,9 +153,9 @@ export class Writer {
       );
     }
     const ordersKept = applied.filter(sharesOrder).length;
-    const lostSinceMs = this.#acknowledgedMs[Math.max(0, kept)] ?? null;
+    const gone = this.#acknowledgedMs.filter((_, i) => i >= kept && !this.#refusedAt.has(i));
     const [sent, acknowledged] = [this.#operations.length, this.#acknowledged];
-    const survival = { sent, acknowledged, kept, lostSinceMs, ordersKept, faults };
+    const survival = { sent, acknowledged, kept, lost: gone.length, lostSinceMs: gone[0] ?? null, ordersKept, faults };
     this.#forgetRun();
     return survival;
   }
@@ -152,19 +164,24 @@ export class Writer {
     this.#operations = [];
     this.#acknowledged = 0;
     this.#acknowledgedMs = [];
+    this.#refusedAt.clear();
+    this.#unknownFrom = Number.POSITIVE_INFINITY;
+    this.#known = null;
     this.#orders.clear();
   }
 
   #send(): void {
     const socket = this.#socket;
-    if (this.#paused || this.#backingOff || socket === null || socket.destroyed || socket.writableNeedDrain) {
+    const waits = this.#paused || this.#backingOff || this.#unknownFrom < Number.POSITIVE_INFINITY;
+    if (waits || socket === null || socket.destroyed || socket.writableNeedDrain) {
       if (socket?.writableNeedDrain === true) socket.once("drain", () => this.#send());
       return;
     }
     const unanswered = this.#operations.length - this.#acknowledged;
     if (unanswered > this.#depth / 2) return;
     const batch: Buffer[] = [];
-    for (let n = unanswered; n < this.#depth; n++) {
+    const depth = this.#refusedAt.has(this.#acknowledged - 1) ? 1 : this.#depth;
+    for (let n = unanswered; n < depth; n++) {
       const operation = this.#source.next(`${this.#id}.${this.#run}.${this.#operations.length}`);
       this.#operations.push(operation);
       batch.push(encodeOperation(operation));
@@ -185,14 +202,53 @@ export class Writer {
     if (++this.#repliesOfFirst < operation.requests.length) return;
     this.#repliesOfFirst = 0;
     if (refused) {
-      this.#operations[this.#acknowledged] = { ...operation, orderAt: -1, apply: () => {} };
+      this.#refusedAt.add(this.#acknowledged);
+      this.#unknownFrom = Math.min(this.#unknownFrom, this.#acknowledged);
       this.#noteRefusal(reply.message);
     } else if (operation.orderAt >= 0) {
       this.#orders.set(this.#acknowledged, (reply as number[])[operation.orderAt] ?? Number.NaN);
     }
     this.#acknowledged++;
     this.#acknowledgedMs.push(performance.now());
-    if (this.#paused && this.#acknowledged === this.#operations.length) this.#quiet();
+    if (this.#acknowledged < this.#operations.length) return;
+    if (this.#paused) this.#quiet();
+    if (this.#unknownFrom < this.#acknowledged) void this.#learn();
+  }
+
+  /** Asks the server, which still answers reads, what became of the commands that were refused; nothing is sent meanwhile. */
+  async #learn(): Promise<void> {
+    const run = this.#run;
+    let found: ReadonlyMap<string, string>;
+    try {
+      const client = await RespClient.connect(this.#port);
+      found = await readState(client);
+      client.close();
+    } catch {
+      return; // It was killed meanwhile: what it held is compared with every outcome that there may be.
+    }
+    if (run !== this.#run || this.#unknownFrom > this.#acknowledged) return;
+    const from = this.#unknownFrom;
+    this.#known ??= { state: structuredClone(this.#base), count: 0 };
+    const { state, count } = this.#known;
+    for (const operation of this.#operations.slice(count, from)) operation.apply(state);
+    const outcome = outcomeOf(state, this.#answeredFrom(from), found, `${this.#id}:`);
+    if (outcome === null)
+      this.faults.push(`writer ${this.#id}: commands that were refused have another effect than theirs`);
+    else this.#settleOutcome(from, outcome);
+    this.#known.count = from;
+    this.#unknownFrom = Number.POSITIVE_INFINITY;
+    this.#send();
+  }
+
+  #answeredFrom(from: number): Answered[] {
+    return this.#operations.slice(from).map((operation, i) => ({ operation, refused: this.#refusedAt.has(from + i) }));
+  }
+
+  #settleOutcome(from: number, outcome: readonly boolean[]): void {
+    outcome.forEach((hasEffect, i) => {
+      const operation = this.#operations[from + i];
+      if (!hasEffect && operation !== undefined) this.#operations[from + i] = withoutEffect(operation);
+    });
   }
 
   #noteRefusal(message: string): void {
@@ -204,6 +260,22 @@ export class Writer {
       this.#backingOff = false;
       this.#send();
     }, BACK_OFF_MS);
+  }
+
+  /** The longest prefix of all, where it is not known what became of the last commands. The outcome that gives it is taken for theirs. */
+  #longestPrefixOfAny(found: ReadonlyMap<string, string>): { kept: number; differences: string } {
+    if (this.#unknownFrom === Number.POSITIVE_INFINITY) return this.#longestPrefix(found);
+    const from = this.#unknownFrom;
+    const operations = this.#operations;
+    let best: { kept: number; differences: string; operations: Operation[] } | null = null;
+    for (const outcome of outcomes(this.#answeredFrom(from))) {
+      this.#operations = [...operations];
+      this.#settleOutcome(from, outcome);
+      const prefix = this.#longestPrefix(found);
+      if (best === null || prefix.kept > best.kept) best = { ...prefix, operations: this.#operations };
+    }
+    this.#operations = best?.operations ?? operations;
+    return best ?? this.#longestPrefix(found);
   }
 
   /** Length of the longest prefix whose effect is exactly what was found; -1 = there is none, and how near it came. */

@@ -82,8 +82,11 @@ export abstract class ClientState implements Session {
   abstract get authenticated(): boolean;
   abstract set authenticated(value: boolean);
 
-  /** Sends bytes that are not written by its own running command; they are not copied and must not change any more. */
-  abstract deliver(bytes: Buffer): void;
+  /**
+   * Sends bytes that are not written by its own running command; they are not copied and must not change any more. `sequence`: they are the
+   * reply to a write that caused this log entry.
+   */
+  abstract deliver(bytes: Buffer, sequence?: number): void;
   /** A halt bit was cleared: goes on with requests that have arrived, soon. */
   abstract wake(): void;
   /** Closes at once; replies not yet sent are lost. */

@@ -32,7 +32,8 @@ import type { ReplyGate } from "./gate.js";
 import { descriptorOf, writeNow } from "./send.js";
 import type { OutputLimit, Settings } from "./settings.js";
 import type { ServerStats } from "./stats.js";
-import type { Outlet, Resting, Runnable, Ticker } from "./tick.js";
+import type { Outlet, Resting, Runnable, Ticker, TurnReplies } from "./tick.js";
+import { WriteMarks } from "./write-marks.js";
 
 /**
  * Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at, and
@@ -56,7 +57,7 @@ const JOIN_BYTES_MAX = 256 * 1024;
 /** Once so many requests of a client have run on end its time is looked at; the share of a turn that it may take from then on. */
 const LOOK_EVERY = 32;
 const SHARE_MS = 5;
-const NO_CHUNKS: readonly Buffer[] = [];
+const NO_PIECES: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
 
 /** What a connection needs of its server. */
@@ -87,6 +88,9 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
   /** Replies collected in this turn: the first piece, and the rest. */
   #first: Buffer | null = null;
   #more: Buffer[] = [];
+  /** Bytes of these pieces, and which of them, one behind the other, are replies to writes; null: none is. */
+  #pieceBytes = 0;
+  #pieceMarks: WriteMarks | null = null;
   /** Bytes collected or held by the gate, those in the dispatcher's writer included. */
   #waitingBytes = 0;
   #heldCount = 0;
@@ -193,41 +197,48 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     ticker.schedule();
   }
 
-  deliver(bytes: Buffer): void {
+  deliver(bytes: Buffer, sequence = 0): void {
     if (this.closed || this.#exceedsLimits(bytes.length)) return;
     this.#copyOut();
-    if (this.#first === null) this.#first = bytes;
-    else this.#more.push(bytes);
-    this.#waitingBytes += bytes.length;
-    this.#becomeOutlet();
+    if (sequence > 0) {
+      this.#pieceMarks ??= new WriteMarks();
+      this.#pieceMarks.add(this.#pieceBytes, this.#pieceBytes + bytes.length, sequence);
+    }
+    this.#pieceBytes += bytes.length;
+    this.#addPiece(bytes);
   }
 
   flush(): void {
     this.#isOutlet = false;
     if (this.#from < this.#to) this.#writeFromOutbox();
-    else for (const chunk of this.#takeChunks()) this.#write(chunk, 0, chunk.length, false);
+    else for (const piece of this.#takePieces()) this.#write(piece, 0, piece.length, false);
     this.#goOnIfRead();
     this.#closeIfDone();
   }
 
-  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer | null): void {
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: TurnReplies | null): void {
     this.#isOutlet = false;
     if (turnReplies === null) {
       this.#copyOut();
     } else if (this.#from < this.#to) {
       this.#heldCount++;
-      gate.hold(sequence, this, turnReplies, this.#from, this.#to);
+      gate.hold(sequence, this, turnReplies.bytes, this.#from, this.#to, turnReplies.marks);
       this.#from = this.#to = 0;
     }
-    for (const chunk of this.#takeChunks()) {
+    const marks = this.#pieceMarks;
+    let at = 0;
+    for (const piece of this.#takePieces()) {
       this.#heldCount++;
-      gate.hold(sequence, this, chunk, 0, chunk.length);
+      const end = at + piece.length;
+      gate.hold(sequence, this, piece, 0, piece.length, marks === null ? null : marks.range(at, end, null, 0));
+      at = end;
     }
   }
 
-  transmit(bytes: Buffer, from: number, to: number): void {
+  transmit(bytes: Buffer, from: number, to: number, heldBytes: number): void {
     this.#heldCount--;
     if (this.closed) return;
+    this.#waitingBytes += to - from - heldBytes;
     // A client that does not read must not keep the replies of all others in memory.
     this.#write(bytes, from, to, to - from < bytes.length);
     this.#goOnIfRead();
@@ -286,9 +297,10 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
       }
       this.#writeFromOutbox();
     } else {
-      this.deliver(Buffer.from(reply.bytes.subarray(mark, end)));
+      this.#moveOut(mark, end);
     }
     reply.length = begin;
+    this.#services.dispatcher.writes.cut(begin);
     if (this.outputBytes > OUTPUT_PAUSE_BYTES) {
       this.halt |= HALT_SLOW;
       this.#pauseReading();
@@ -309,18 +321,44 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
 
   /** Gives replies that still lie in the dispatcher's writer a buffer of their own. */
   #copyOut(): void {
-    if (this.#from === this.#to) return;
-    this.#first = Buffer.from(this.#services.dispatcher.reply.bytes.subarray(this.#from, this.#to));
+    const from = this.#from;
+    const to = this.#to;
+    if (from === to) return;
     this.#from = this.#to = 0;
+    this.#first = this.#copyOf(from, to);
+  }
+
+  /** Makes a piece of replies that lie in the dispatcher's writer and were not collected yet. */
+  #moveOut(from: number, to: number): void {
+    if (this.closed || this.#exceedsLimits(to - from)) return;
+    this.#copyOut();
+    this.#addPiece(this.#copyOf(from, to));
+  }
+
+  #addPiece(bytes: Buffer): void {
+    if (this.#first === null) this.#first = bytes;
+    else this.#more.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#becomeOutlet();
+  }
+
+  /** A copy of what the dispatcher's writer holds in [from, to), and its marks among those of the pieces: it is the next one. */
+  #copyOf(from: number, to: number): Buffer {
+    const { reply, writes } = this.#services.dispatcher;
+    this.#pieceMarks = writes.range(from, to, this.#pieceMarks, this.#pieceBytes);
+    this.#pieceBytes += to - from;
+    return Buffer.from(reply.bytes.subarray(from, to));
   }
 
   /** What was collected apart from the writer, small pieces joined. */
-  #takeChunks(): readonly Buffer[] {
+  #takePieces(): readonly Buffer[] {
     const first = this.#first;
-    if (first === null) return NO_CHUNKS;
+    if (first === null) return NO_PIECES;
     const more = this.#more;
     this.#first = null;
     this.#more = [];
+    this.#pieceBytes = 0;
+    this.#pieceMarks = null;
     return more.length === 0 ? [first] : joinPieces([first, ...more]);
   }
 
@@ -480,6 +518,8 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     this.#from = this.#to = 0;
     this.#first = null;
     this.#more = [];
+    this.#pieceBytes = 0;
+    this.#pieceMarks = null;
     this.#waitingBytes = 0;
     this.postponed = null;
     this.#services.forget(this);

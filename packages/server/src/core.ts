@@ -18,6 +18,7 @@ import type { ServerStats } from "./stats.js";
 import { Ticker } from "./tick.js";
 import { Transactions } from "./transactions.js";
 import { Watches } from "./watches.js";
+import { WriteMarks } from "./write-marks.js";
 
 /** What exists before the core. */
 export interface CoreParts {
@@ -75,7 +76,8 @@ export class Core {
     this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
     this.clients = new Clients(this.clock, (client) => this.#forget(client));
     const reply = new ReplyWriter();
-    this.ticker = new Ticker(persistence, stats, reply);
+    const writes = new WriteMarks();
+    this.ticker = new Ticker(persistence, stats, reply, writes);
 
     const persistenceEnabled = !options.disablePersistence;
     const host = new Host({
@@ -86,7 +88,10 @@ export class Core {
       debugEnabled: options.enableDebugCommand,
     });
     const { ticker } = this;
-    this.dispatcher = new Dispatcher({ ...parts, reply, ticker }, host, { blocking: this.blocking, transactions });
+    this.dispatcher = new Dispatcher({ ...parts, reply, writes, ticker }, host, {
+      blocking: this.blocking,
+      transactions,
+    });
     ticker.onDrained = () => this.dispatcher.releasePostponed();
   }
 

@@ -28,6 +28,7 @@ import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
 import type { Ticker } from "./tick.js";
 import type { Transactions } from "./transactions.js";
+import type { WriteMarks } from "./write-marks.js";
 
 const WRITE = flagBit("write");
 const NO_AUTH = flagBit("no_auth");
@@ -60,6 +61,8 @@ export interface DispatcherParts {
   readonly clock: Clock;
   /** Where replies are written; whoever sends them empties it. */
   readonly reply: ReplyWriter;
+  /** Which of them are replies to writes; whoever moves or sends replies sees to it. */
+  readonly writes: WriteMarks;
   readonly ticker: Ticker;
 }
 
@@ -67,6 +70,8 @@ export interface DispatcherParts {
 export class Dispatcher implements BlockingRunner {
   /** Replies of this turn, client after client; those of the present one are appended between begin() and end(). */
   readonly reply: ReplyWriter;
+  /** Which of them are replies to writes. */
+  readonly writes: WriteMarks;
 
   readonly #keyspace: Keyspace;
   readonly #effects: EffectLog;
@@ -87,9 +92,12 @@ export class Dispatcher implements BlockingRunner {
   #pushes: Buffer[] = [];
   #isRerun = false;
   #waitsOn = false;
+  /** The transaction that runs has something that writes. */
+  #queueWrites = false;
 
   constructor(parts: DispatcherParts, host: ServerHost, waiting: { blocking: Blocking; transactions: Transactions }) {
     this.reply = parts.reply;
+    this.writes = parts.writes;
     this.#keyspace = parts.keyspace;
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
@@ -153,6 +161,7 @@ export class Dispatcher implements BlockingRunner {
     const row = commandTable.resolve(request) as TableRow;
     const ctx = this.#context;
     const outer = { row: ctx.row, request: ctx.request };
+    if (((row as TableRow).bits & WRITE) !== 0) this.#queueWrites = true;
     ctx.row = row;
     ctx.request = request;
     ctx.db = (ctx.session as ClientState).db;
@@ -223,9 +232,9 @@ export class Dispatcher implements BlockingRunner {
     this.#invoke(call.row as TableRow);
     this.#isRerun = false;
     Object.assign(ctx, outer);
-    this.#commit(client);
+    const sequence = this.#commit(client);
     if (this.#waitsOn) return false;
-    this.#sendSide(client);
+    this.#sendSide(client, sequence);
     return true;
   }
 
@@ -308,9 +317,15 @@ export class Dispatcher implements BlockingRunner {
     ctx.db = client.db;
     ctx.row = row;
     client.lastRow = row;
+    const mark = this.reply.length;
+    this.#queueWrites = false;
     if (++this.#stats.commandsProcessed % TIMED_EVERY === 0) this.#invokeTimed(row);
     else this.#invoke(row);
-    if (this.#effects.count > 0) this.#commit(client);
+    if (this.#effects.count > 0) {
+      const sequence = this.#commit(client);
+      const writes = (row.bits & WRITE) !== 0 || this.#queueWrites;
+      if (writes && sequence > 0 && this.reply.length > mark) this.writes.add(mark, this.reply.length, sequence);
+    }
     if (this.#blocking.hasReady) this.#serveBlocked(client);
     if (client.closeAfterReply) client.halt |= HALT_CLOSING;
   }
@@ -344,12 +359,15 @@ export class Dispatcher implements BlockingRunner {
     row.counters.usec += Math.round((this.#clock.monotonicMs() - startMs) * 1000 * TIMED_EVERY);
   }
 
-  #commit(client: ClientState): void {
-    if (this.#effects.count === 0) return;
+  /** Seals what the client's command changed. Returns the entry's sequence; 0 where there is none that the client waits for. */
+  #commit(client: ClientState): number {
+    if (this.#effects.count === 0) return 0;
     const acceptsWrites = this.#persistence.writeError === null;
     this.#seal();
     // While writes are refused only expired keys are logged, by reads, which need not wait for the disk.
-    if (acceptsWrites) client.lastSequence = this.#persistence.lastSequence;
+    if (!acceptsWrites) return 0;
+    client.lastSequence = this.#persistence.lastSequence;
+    return client.lastSequence;
   }
 
   #seal(): void {
@@ -362,9 +380,14 @@ export class Dispatcher implements BlockingRunner {
     this.#commit(client);
   }
 
-  #sendSide(client: ClientState): void {
+  /** @param sequence of the log entry, where it is the reply to a write; 0: it is not */
+  #sendSide(client: ClientState, sequence = 0): void {
     const side = this.#side;
-    if (side.length > 0) this.deliver(client, Buffer.from(side.bytes.subarray(0, side.length)));
+    if (side.length > 0 && !client.closed) {
+      const bytes = Buffer.from(side.bytes.subarray(0, side.length));
+      if (sequence > 0) client.deliver(bytes, sequence);
+      else this.deliver(client, bytes);
+    }
     side.reset();
     side.trim();
   }

@@ -5,12 +5,18 @@
  *
  * A reply waits for the last entry that existed when it was made, whoever wrote that entry: it must not show to anybody what a
  * crash could take back. Sequences only grow, so the queue is in order and each client's replies stay in order.
+ *
+ * Nobody waits for a log that fails. As soon as writes are refused, refuse() lets go of all, in order: a reply to a write whose entry has not
+ * reached the ack level becomes the error that new writes get (an EXEC is one reply), every other reply leaves as it is: reads, what was
+ * acknowledged, messages in between. The entry stays where it is and is written when the disk is well again, so its outcome is unknown to
+ * the client. A reply is held whole or has left whole, so none is torn.
  */
+import type { WriteMarks } from "./write-marks.js";
 
 /** Who sends the bytes in the end. */
 export interface GateTarget {
-  /** Called once for every hold(), in order, with its bytes. */
-  transmit(bytes: Buffer, from: number, to: number): void;
+  /** Called once for every hold(), in order: `heldBytes` were held, and `bytes[from, to)` is what leaves in their place. */
+  transmit(bytes: Buffer, from: number, to: number, heldBytes: number): void;
 }
 
 const COMPACT_ABOVE = 1024;
@@ -22,6 +28,7 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
   #bytes: Buffer[] = [];
   #from: number[] = [];
   #to: number[] = [];
+  #marks: (WriteMarks | null)[] = [];
   #head = 0;
 
   /** Number of replies held. */
@@ -29,13 +36,17 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
     return this.#sequences.length - this.#head;
   }
 
-  /** Keeps `bytes[from, to)`, which several may share, until `sequence` is acknowledged; not lower than in the call before. */
-  hold(sequence: number, target: T, bytes: Buffer, from: number, to: number): void {
+  /**
+   * Keeps `bytes[from, to)`, which several may share, until `sequence` is acknowledged; not lower than in the call before. `marks` tells
+   * which of `bytes` are replies to writes; null: none is.
+   */
+  hold(sequence: number, target: T, bytes: Buffer, from: number, to: number, marks: WriteMarks | null): void {
     this.#sequences.push(sequence);
     this.#targets.push(target);
     this.#bytes.push(bytes);
     this.#from.push(from);
     this.#to.push(to);
+    this.#marks.push(marks);
   }
 
   /** Lets go of everything up to `acked`. */
@@ -58,11 +69,32 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
     this.#bytes = this.#bytes.filter(stays);
     this.#from = this.#from.filter(stays);
     this.#to = this.#to.filter(stays);
+    this.#marks = this.#marks.filter(stays);
+  }
+
+  /** Lets go of everything, with `error` (a whole reply) in place of what must not be acknowledged. Returns how often. */
+  refuse(acked: number, error: Buffer): number {
+    let count = 0;
+    while (this.#head < this.#sequences.length) {
+      const i = this.#head++;
+      const from = this.#from[i] as number;
+      const to = this.#to[i] as number;
+      const refused = this.#marks[i]?.refuse(this.#bytes[i] as Buffer, from, to, acked, error) ?? null;
+      if (refused === null) {
+        this.#transmit(i);
+        continue;
+      }
+      count += refused.count;
+      (this.#targets[i] as T).transmit(refused.bytes, 0, refused.bytes.length, to - from);
+    }
+    this.#drop();
+    return count;
   }
 
   #transmit(i: number): void {
-    const target = this.#targets[i] as T;
-    target.transmit(this.#bytes[i] as Buffer, this.#from[i] as number, this.#to[i] as number);
+    const from = this.#from[i] as number;
+    const to = this.#to[i] as number;
+    (this.#targets[i] as T).transmit(this.#bytes[i] as Buffer, from, to, to - from);
   }
 
   /** Forgets what has left; until then the arrays keep it. */
@@ -73,6 +105,7 @@ export class ReplyGate<T extends GateTarget = GateTarget> {
     this.#bytes = this.#bytes.slice(this.#head);
     this.#from = this.#from.slice(this.#head);
     this.#to = this.#to.slice(this.#head);
+    this.#marks = this.#marks.slice(this.#head);
     this.#head = 0;
   }
 }

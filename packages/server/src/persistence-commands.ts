@@ -63,17 +63,19 @@ export class PersistenceCommands implements PersistenceHost {
     const over = new AbortController();
     const { signal } = over;
     const answer = this.#dispatcher().suspend(client, () => over.abort());
-    const finish = () => {
+    const end = (write: (reply: ReplyWriter) => void) => {
       if (signal.aborted) return;
       over.abort();
-      answer((reply) => writeCounts(reply, isSynced()));
+      answer(write);
     };
+    const finish = () => end((reply) => writeCounts(reply, isSynced()));
+    const refuse = (error: Error) => end((reply) => reply.error(persistence.writeError ?? `ERR ${error.message}`));
     if (timeoutMs > 0) {
       const timer = setTimeout(finish, Math.min(timeoutMs, TIMER_MS_MAX));
       signal.addEventListener("abort", () => clearTimeout(timer));
     }
     // There are no replicas: who asks for one waits until the time is up.
-    if (numReplicas === 0) persistence.waitSynced(lastSequence, signal).then(finish, finish);
+    if (numReplicas === 0) persistence.waitSynced(lastSequence, signal).then(finish, refuse);
   }
 }
 

@@ -9,17 +9,27 @@
  * A turn takes one new connection, because libuv accepts one a poll. So when two have come one behind the other, sockets that are read are
  * not read again until a poll has brought no further one, or some hundreds have come: new clients wait for some turns of the busy ones, not for one each.
  *
- * A reply waits for the log, whoever wrote what it may show (gate.ts). But a client that only reads does not wait for a disk that is slow or
- * fails: its replies pass when the log is so far behind that writers have to wait, or has not got on for READ_WAIT_MS. With ack level
- * "synced" they pass only while the disk fails.
+ * A reply waits for the log, whoever wrote what it may show (gate.ts). But a client that only reads does not wait for a disk that is slow:
+ * its replies pass when the log is so far behind that writers have to wait, or has not got on for some milliseconds (lag-watch.ts); with ack
+ * level "synced" they do not. And nobody waits for a log that fails: while writes are refused, no reply is held.
+ *
+ * What counts as failing is Persistence.writeError's to say: a write, fdatasync or new segment that fails does at once, a worker that
+ * does not move after a second, or after 30 in one system call. A disk that is slow without an error is waited for.
  */
 import type { ReplyWriter } from "@hearthkv/resp";
 import { type GateTarget, ReplyGate } from "./gate.js";
+import { LagWatch } from "./lag-watch.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
+import type { WriteMarks } from "./write-marks.js";
 
-/** A client that only reads waits at most twice this long for what others write, unless the ack level is "synced". */
-const READ_WAIT_MS = 5;
+/** What a turn's end made of the dispatcher's writer for those who have to wait. */
+export interface TurnReplies {
+  /** A copy of all that was written in the turn. */
+  readonly bytes: Buffer;
+  /** Which of it are replies to writes; null: none is. */
+  readonly marks: WriteMarks | null;
+}
 
 /** A client with replies that wait for the end of the turn. */
 export interface Outlet extends GateTarget {
@@ -30,8 +40,8 @@ export interface Outlet extends GateTarget {
   readonly held: boolean;
   /** Sends what was collected. */
   flush(): void;
-  /** Hands over what was collected to the gate. `turnReplies` is a copy of what the writer had at the turn's end; null: it makes its own. */
-  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: Buffer | null): void;
+  /** Hands over what was collected to the gate. `turnReplies` is what the writer had at the turn's end; null: it makes a copy of its own. */
+  hold(gate: ReplyGate<Outlet>, sequence: number, turnReplies: TurnReplies | null): void;
 }
 
 /** A client that may go on with requests that have arrived. */
@@ -55,6 +65,8 @@ export class Ticker {
   readonly #persistence: Persistence;
   readonly #stats: ServerStats;
   readonly #reply: ReplyWriter;
+  readonly #writes: WriteMarks;
+  readonly #lag: LagWatch;
   readonly #gate = new ReplyGate<Outlet>();
   #outlets: Outlet[] = [];
   #runnable: Runnable[] = [];
@@ -64,22 +76,25 @@ export class Ticker {
   #hasAccepted = false;
   #scheduled = false;
   #congested = false;
-  /** Runs while replies are held, to see whether the log has reached `#watchedSequence` when it ends. */
-  #watch: NodeJS.Timeout | null = null;
-  #watchedSequence = 0;
-  /** It had not: until it does, replies to those who only read pass the gate. */
-  #late = false;
 
-  /** @param reply where the replies of a turn are written; emptied at the turn's end */
-  constructor(persistence: Persistence, stats: ServerStats, reply: ReplyWriter) {
+  /**
+   * @param reply where the replies of a turn are written; emptied at the turn's end
+   * @param writes which of them are replies to writes; emptied with it
+   */
+  constructor(persistence: Persistence, stats: ServerStats, reply: ReplyWriter, writes: WriteMarks) {
     this.#persistence = persistence;
     this.#stats = stats;
     this.#reply = reply;
+    this.#writes = writes;
+    this.#lag = new LagWatch(
+      persistence,
+      () => this.#gate.size > 0,
+      () => this.#releaseReaders(),
+    );
     persistence.onAcked = () => this.#gate.release(persistence.ackedSequence());
     persistence.onDrained = () => this.#drained();
     persistence.onWriteError = (text) => {
-      // Those who only read, and came just before the failure was known, are not to wait for its end.
-      if (text !== null) this.#releaseReaders();
+      if (text !== null) this.#refuseHeld(text);
     };
   }
 
@@ -92,7 +107,7 @@ export class Ticker {
   congest(): void {
     if (this.#congested) return;
     this.#congested = true;
-    this.#beLate();
+    this.#lag.congested();
     this.schedule();
   }
 
@@ -186,13 +201,13 @@ export class Ticker {
   #flush(): void {
     const persistence = this.#persistence;
     const acked = persistence.ackedSequence();
-    if (this.#late && acked >= this.#watchedSequence) this.#late = false;
     if (this.#gate.size > 0) this.#gate.release(acked);
     const outlets = this.#outlets;
     if (outlets.length === 0) return;
     const last = persistence.lastSequence;
-    const readersPass = this.#late || persistence.writeError !== null;
-    let turnReplies: Buffer | null = null;
+    const { writeError } = persistence;
+    const readersPass = writeError !== null || this.#lag.late;
+    let turnReplies: TurnReplies | null = null;
     // Sending runs no commands and so collects nothing new.
     for (let i = 0; i < outlets.length; i++) {
       const outlet = outlets[i] as Outlet;
@@ -201,40 +216,32 @@ export class Ticker {
       if (acked >= last || (readersPass && !outlet.held && outlet.lastSequence <= acked)) outlet.flush();
       else {
         // One copy for all, not a buffer for each reply: unless some leave now, whose replies the others' would keep in memory.
-        if (!readersPass) turnReplies ??= Buffer.from(this.#reply.bytes.subarray(0, this.#reply.length));
-        this.#hold(outlet, last, turnReplies);
+        if (!readersPass) turnReplies ??= this.#copyReplies();
+        this.#stats.repliesHeld++;
+        outlet.hold(this.#gate, last, turnReplies);
+        this.#lag.held();
       }
     }
     outlets.length = 0;
     this.#reply.reset();
+    this.#writes.reset();
+    if (writeError !== null && this.#gate.size > 0) this.#refuseHeld(writeError);
   }
 
-  #hold(outlet: Outlet, sequence: number, turnReplies: Buffer | null): void {
-    this.#stats.repliesHeld++;
-    outlet.hold(this.#gate, sequence, turnReplies);
-    if (this.#watch === null && !this.#late) this.#watchLog();
+  #copyReplies(): TurnReplies {
+    return { bytes: Buffer.from(this.#reply.bytes.subarray(0, this.#reply.length)), marks: this.#writes.copy() };
+  }
+
+  /** The log fails: what must not be acknowledged is refused with the error that new writes get, and nobody waits. */
+  #refuseHeld(writeError: string): void {
+    const refused = this.#gate.refuse(this.#persistence.ackedSequence(), Buffer.from(`-${writeError}\r\n`));
+    const word = writeError.split(" ", 1)[0] as string;
+    for (let i = 0; i < refused; i++) this.#stats.countError(word);
   }
 
   #releaseReaders(): void {
     const acked = this.#persistence.ackedSequence();
     this.#gate.releaseOf((outlet) => outlet.lastSequence <= acked);
-  }
-
-  #watchLog(): void {
-    this.#watchedSequence = this.#persistence.lastSequence;
-    this.#watch = setTimeout(() => {
-      this.#watch = null;
-      if (this.#gate.size === 0) return;
-      if (this.#persistence.ackedSequence() < this.#watchedSequence) this.#beLate();
-      else this.#watchLog();
-    }, READ_WAIT_MS);
-  }
-
-  #beLate(): void {
-    if (this.#persistence.ackLevel === "synced") return;
-    this.#late = true;
-    this.#watchedSequence = this.#persistence.lastSequence;
-    this.#releaseReaders();
   }
 
   #drained(): void {

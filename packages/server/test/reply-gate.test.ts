@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ReplyGate } from "../src/gate.js";
 import { ServerStats } from "../src/stats.js";
 import { type Outlet, Ticker } from "../src/tick.js";
+import { WriteMarks } from "../src/write-marks.js";
 import { FakePersistence, serveFake } from "./support/fake-persistence.js";
 import { bulk, encode, RawClient } from "./support/raw-client.js";
 
@@ -15,7 +16,9 @@ describe("the gate", () => {
     const target = {
       transmit: (bytes: Buffer, from: number, to: number) => sent.push(bytes.toString("latin1", from, to)),
     };
-    for (let i = 1; i <= 5000; i++) gate.hold(Math.ceil(i / 2), target, Buffer.from(`<${i}>`), 1, 1 + String(i).length);
+    for (let i = 1; i <= 5000; i++) {
+      gate.hold(Math.ceil(i / 2), target, Buffer.from(`<${i}>`), 1, 1 + String(i).length, null);
+    }
     gate.release(0);
     expect(sent).toEqual([]);
     for (let acked = 1; acked <= 2500; acked += 7) {
@@ -33,7 +36,7 @@ describe("the gate", () => {
     const transmit = (bytes: Buffer): number => sent.push(bytes.toString());
     const [writer, reader] = [{ transmit }, { transmit }];
     ["w1", "r1", "w2", "r2"].forEach((text, i) => {
-      gate.hold(i + 1, text.startsWith("w") ? writer : reader, Buffer.from(text), 0, text.length);
+      gate.hold(i + 1, text.startsWith("w") ? writer : reader, Buffer.from(text), 0, text.length, null);
     });
     gate.releaseOf((target) => target === reader);
     expect(sent).toEqual(["r1", "r2"]);
@@ -43,6 +46,31 @@ describe("the gate", () => {
     gate.release(3);
     expect(sent).toEqual(["r1", "r2", "w1", "w2"]);
   });
+
+  it("refuses what must not be acknowledged, lets go of the rest, in order, and says what was held of it", () => {
+    const gate = new ReplyGate();
+    const sent: [string, number][] = [];
+    const target = {
+      transmit: (bytes: Buffer, from: number, to: number, heldBytes: number) => {
+        sent.push([bytes.toString("latin1", from, to), heldBytes]);
+      },
+    };
+    const marks = new WriteMarks();
+    marks.add(2, 4, 7);
+    marks.add(6, 8, 8);
+    marks.add(8, 10, 9);
+    const turn = Buffer.from("r0w7r1w8w9r2");
+    gate.hold(9, target, turn, 0, 6, marks);
+    gate.hold(9, target, Buffer.from("message"), 0, 7, null);
+    gate.hold(9, target, turn, 6, 12, marks);
+    expect(gate.refuse(7, Buffer.from("ERROR"))).toBe(2);
+    expect(sent).toEqual([
+      ["r0w7r1", 6],
+      ["message", 7],
+      ["ERRORERRORr2", 6],
+    ]);
+    expect(gate.size).toBe(0);
+  });
 });
 
 describe("the end of a turn", () => {
@@ -51,11 +79,11 @@ describe("the end of a turn", () => {
     persistence.lastSequence = 1;
     persistence.writeError = writeError;
     const reply = new ReplyWriter();
-    const ticker = new Ticker(persistence, new ServerStats(0), reply);
+    const ticker = new Ticker(persistence, new ServerStats(0), reply, new WriteMarks());
     const copies: (number | null)[] = [];
     const outlet = (lastSequence: number): Outlet => ({
       ...{ closed: false, held: false, lastSequence, flush: () => {}, transmit: () => {} },
-      hold: (_gate, _sequence, turnReplies) => copies.push(turnReplies === null ? null : turnReplies.length),
+      hold: (_gate, _sequence, turnReplies) => copies.push(turnReplies?.bytes.length ?? null),
     });
     reply.bulkString("x".repeat(1000));
     for (const lastSequence of [0, 1]) ticker.addOutlet(outlet(lastSequence));
@@ -238,28 +266,118 @@ describe("a server whose log is slow", () => {
     await writer.call("ECHO", "end").until(bulk("end"));
   });
 
-  it("refuses writes while the disk fails, and goes on reading", async () => {
-    const error = "MISCONF Errors writing to the AOF file: No space left on device";
+  it("shows no reader what is not synced once the level is raised, though the log was late before", async () => {
     writer.call("SET", "a", "1");
-    while (server.persistence.lastSequence === 0) await new Promise((resolve) => setImmediate(resolve));
-    await writer.expectSilence(10);
-    server.persistence.writeError = error;
-    await reader
-      .call("SET", "b", "1")
-      .call("GET", "a")
-      .call("PING")
-      .expect(`-${error}\r\n${bulk("1")}+PONG\r\n`);
-    await reader.send("MULTI\r\n").expect("+OK\r\n");
-    await reader
-      .send("SET b 1\r\nEXEC\r\n")
-      .expect(`-${error}\r\n-EXECABORT Transaction discarded because of previous errors.\r\n`);
-    await writer.expectSilence(10);
-    server.persistence.writeError = null;
+    await reader.call("GET", "a").expect(bulk("1")); // late, with level written
+    server.persistence.ackLevel = "synced";
+    await reader.call("GET", "a").expectSilence();
     server.persistence.ack(1);
+    await reader.expect(bulk("1"));
     await writer.expect("+OK\r\n");
-    await reader.send("SET c 1\r\n").expectSilence(10);
-    server.persistence.ack(2);
-    await reader.expect("+OK\r\n");
+  });
+
+  describe("and fails", () => {
+    const error = "MISCONF Errors writing to the AOF file: No space left on device";
+    const inLog = async (sequence: number) => {
+      while (server.persistence.lastSequence < sequence) await new Promise((resolve) => setImmediate(resolve));
+    };
+
+    it("refuses writes and goes on reading; the write that waited is refused too, and all that came behind it leaves", async () => {
+      writer.call("SET", "a", "1").call("GET", "a").call("PING");
+      await inLog(1);
+      await writer.expectSilence(10);
+      server.persistence.fail(error);
+      await writer.expect(`-${error}\r\n${bulk("1")}+PONG\r\n`);
+      await writer.call("GET", "a").expect(bulk("1"));
+      await reader
+        .call("SET", "b", "1")
+        .call("GET", "a")
+        .call("PING")
+        .expect(`-${error}\r\n${bulk("1")}+PONG\r\n`);
+      await reader.send("MULTI\r\n").expect("+OK\r\n");
+      await reader
+        .send("SET b 1\r\nEXEC\r\n")
+        .expect(`-${error}\r\n-EXECABORT Transaction discarded because of previous errors.\r\n`);
+      server.persistence.fail(null);
+      server.persistence.ack(1);
+      await writer.expectSilence(10);
+      await reader.send("SET c 1\r\n").expectSilence(10);
+      server.persistence.ack(2);
+      await reader.expect("+OK\r\n");
+      expect(server.core.stats.errors.get("MISCONF")).toBe(3);
+    });
+
+    it("refuses in a pipeline what is not acknowledged, each write by itself and a transaction as one", async () => {
+      server.persistence.ackLevel = "synced";
+      server.persistence.ack(1);
+      const exec = "MULTI\r\nINCR n\r\nGET n\r\nEXEC\r\nMULTI\r\nGET n\r\nEXEC\r\n";
+      writer.send(`SET a 1\r\nSET a 2\r\nGET a\r\nDEL nothing\r\n${exec}HSET a f v\r\nGETDEL a\r\nECHO end\r\n`);
+      await inLog(4);
+      await writer.expectSilence(10);
+      server.persistence.fail(error);
+      const refused = `-${error}\r\n`;
+      const transactions = `+OK\r\n+QUEUED\r\n+QUEUED\r\n${refused}+OK\r\n+QUEUED\r\n*1\r\n${bulk("1")}`;
+      const wrongType = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+      await writer.expect(`+OK\r\n${refused}${bulk("2")}:0\r\n${transactions}${wrongType}${refused}${bulk("end")}`);
+    });
+
+    it("refuses a blocked call that was served, and no message in between; RESP2 and RESP3", async () => {
+      const subscriber = new RawClient(server.port);
+      await subscriber.call("HELLO", "3").until("*0\r\n");
+      await subscriber.call("SUBSCRIBE", "news").expect(`>3\r\n${bulk("subscribe")}${bulk("news")}:1\r\n`);
+      await reader.call("BLPOP", "q", "0").expectSilence(10);
+      subscriber.call("SET", "a", "1").call("GET", "a");
+      await inLog(1);
+      writer.send("RPUSH q x\r\nPUBLISH news one\r\n");
+      await inLog(3);
+      subscriber.call("SET", "b", "1").call("HGETALL", "none");
+      await inLog(4);
+      await subscriber.expectSilence(10);
+      server.persistence.fail(error);
+      const refused = `-${error}\r\n`;
+      await reader.expect(refused);
+      await writer.expect(`${refused}:1\r\n`);
+      const message = `>3\r\n${bulk("message")}${bulk("news")}${bulk("one")}`;
+      await subscriber.expect(`${refused}${bulk("1")}${message}${refused}%0\r\n`);
+      expect(keyspace.db(0).size).toBe(2);
+      subscriber.close();
+    });
+
+    it("finds the writes among replies that were moved out of the shared buffer", async () => {
+      const large = "x".repeat(300_000);
+      writer.call("SET", "large", large);
+      await inLog(1);
+      server.persistence.ack(1);
+      await writer.expect("+OK\r\n");
+      const batch: string[] = [];
+      let expected = "";
+      for (let i = 0; i < 40; i++) {
+        batch.push(encode("INCR", "n"), encode("GET", i % 7 === 0 ? "large" : "n"), encode("PING"));
+        expected += `-${error}\r\n${bulk(i % 7 === 0 ? large : String(i + 1))}+PONG\r\n`;
+      }
+      writer.send(batch.join(""));
+      await inLog(41);
+      await writer.expectSilence(20);
+      server.persistence.fail(error);
+      await writer.expect(expected);
+      await writer.call("PING").expect("+PONG\r\n");
+      const [first] = [...server.core.clients.all()];
+      expect(first?.outputBytes).toBe(0);
+    });
+
+    it("refuses what was written in the very turn in which it was told", async () => {
+      const { commit } = server.persistence;
+      server.persistence.commit = () => {
+        commit.call(server.persistence);
+        setImmediate(() => {
+          server.persistence.writeError = error;
+        });
+      };
+      await writer
+        .call("SET", "a", "1")
+        .call("GET", "a")
+        .expect(`-${error}\r\n${bulk("1")}`);
+    });
   });
 
   it("answers a read that finds an expired key while the disk fails", async () => {

@@ -7,13 +7,15 @@ import { HALT_SUSPENDED } from "../src/client-state.js";
 import { Clock } from "../src/clock.js";
 import { ServerStats } from "../src/stats.js";
 import { Ticker } from "../src/tick.js";
+import { WriteMarks } from "../src/write-marks.js";
 import { FakePersistence, serveFake } from "./support/fake-persistence.js";
 import { encode, RawClient } from "./support/raw-client.js";
 
 const newKeyspace = () => new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random });
 
 describe("new connections", () => {
-  const newTicker = () => new Ticker(new FakePersistence(newKeyspace()), new ServerStats(0), new ReplyWriter());
+  const newTicker = () =>
+    new Ticker(new FakePersistence(newKeyspace()), new ServerStats(0), new ReplyWriter(), new WriteMarks());
 
   it("go first while they come one behind the other", async () => {
     const ticker = newTicker();

@@ -18,7 +18,6 @@ import { SyncWaiters } from "./sync-waiters.js";
 import type { WorkerHandle } from "./worker-handle.js";
 
 const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
-const HANGING = "the persistence worker does not answer";
 /** Unsynced for so much longer than the interval: the disk is slow, which is told. */
 const LAG_MS = 1000;
 /** Below every sequence. */
@@ -52,7 +51,8 @@ export class LogPersistence implements Persistence {
   readonly #watch: NodeJS.Timeout;
   #writeError: string | null = null;
   #diskFailure: string | null = null;
-  #hanging = false;
+  /** What stands still, in words; null = nothing does. */
+  #hanging: string | null = null;
   #lags = false;
   #dead = false;
   /** Why it is dead. */
@@ -186,7 +186,7 @@ export class LogPersistence implements Persistence {
 
   waitSynced(sequence: number, signal?: AbortSignal): Promise<void> {
     if (this.syncedSequence() >= sequence) return Promise.resolve();
-    if (this.#dead) return Promise.reject(new Error("the persistence worker is gone"));
+    if (this.#writeError !== null) return Promise.reject(new Error(this.#writeError));
     const waited = this.#waiters.wait(sequence, signal);
     this.#channel.requestSync();
     // It may have been synced before word of it was asked for.
@@ -301,7 +301,7 @@ export class LogPersistence implements Persistence {
   /** Age of the oldest write that is not synced. */
   #unsyncedMs(): number {
     const since = Atomics.load(this.#control, slot.UNSYNCED_SINCE_MS);
-    return since === 0 ? 0 : Math.max(0, ((performance.timeOrigin + performance.now()) | 0) - since);
+    return since === 0 ? 0 : slot.msSince(since, performance.timeOrigin + performance.now());
   }
 
   /** A slow disk is no failure, but what a power loss may take grows with it. */
@@ -318,14 +318,14 @@ export class LogPersistence implements Persistence {
 
   #look(): void {
     this.#tellLag();
-    const hanging = this.#parts.worker.hangs();
+    const hanging = this.#parts.worker.standsStill();
     if (hanging === this.#hanging) return;
     this.#hanging = hanging;
     this.#updateWriteError();
   }
 
   #updateWriteError(): void {
-    const reason = this.#broken ?? (this.#hanging ? HANGING : this.#diskFailure);
+    const reason = this.#broken ?? this.#hanging ?? this.#diskFailure;
     const text = reason === null ? null : ERROR_PREFIX + reason;
     if (text === this.#writeError) return;
     this.#writeError = text;
@@ -334,6 +334,7 @@ export class LogPersistence implements Persistence {
     if (reason === null) logger.info({}, "the log can be written again: accepting writes");
     else logger.error({ reason }, `the log cannot be written: refusing writes (${reason})`);
     this.onWriteError(text);
+    if (text !== null) this.#waiters.reject(new Error(text));
     this.#checkDrained();
   }
 
@@ -397,7 +398,7 @@ export class LogPersistence implements Persistence {
       await delay(CLOSE_LOOK_MS);
       this.#channel.turn();
     }
-    if (this.#dead || this.#hanging) return this.#broken ?? HANGING;
+    if (this.#dead || this.#hanging !== null) return this.#broken ?? this.#hanging;
     this.#channel.turn();
     const closed = new Promise<string | null>((resolve) => {
       this.#closed = resolve;

@@ -67,7 +67,7 @@ export interface Persistence {
   onDrained: () => void;
   /**
    * Text without "-" with which write commands are refused, "MISCONF Errors writing to the AOF file: ..."; null = all is well.
-   * While it is set ackedSequence() may stand still: replies of reads should then not wait for it.
+   * While it is set ackedSequence() may stand still: no reply should then wait for it.
    */
   readonly writeError: string | null;
   /** Called when `writeError` changed. */
@@ -84,7 +84,7 @@ export interface Persistence {
   /** Highest sequence covered by an fdatasync. */
   syncedSequence(): number;
   /**
-   * Resolves when `sequence` is synced; asks for an fdatasync at once. Rejects when nothing is going to be synced any more, and with the reason of
+   * Resolves when `sequence` is synced; asks for an fdatasync at once. Rejects while, and as soon as, `writeError` is set, and with the reason of
    * `signal` when that aborts: nothing of the call is kept then.
    */
   waitSynced(sequence: number, signal?: AbortSignal): Promise<void>;

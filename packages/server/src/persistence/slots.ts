@@ -124,6 +124,11 @@ export function widenSequence(low: number, notBelow: number): number {
   return notBelow - ((notBelow - low) >>> 0);
 }
 
+/** Milliseconds from the time whose low 32 bits are `low` to `nowMs`, less than 24 days; 0 where the two threads' clocks cross. */
+export function msSince(low: number, nowMs: number): number {
+  return Math.max(0, ((nowMs | 0) - low) | 0);
+}
+
 /** What the worker is started with. */
 export interface WorkerStart {
   readonly control: SharedArrayBuffer;

@@ -68,9 +68,9 @@ export class WorkerHandle {
     this.#worker.postMessage(message, transfer);
   }
 
-  /** To be called every LOOK_MS: whether the worker's loop stands still. */
-  hangs(): boolean {
-    return this.#watch.hangs();
+  /** To be called every LOOK_MS: what stands still, in words; null = nothing does. */
+  standsStill(): string | null {
+    return this.#watch.standsStill();
   }
 
   /** The worker said that it is done. */

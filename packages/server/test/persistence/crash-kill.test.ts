@@ -1,6 +1,6 @@
 /** A process that is killed has lost nothing that it acknowledged. */
 import { afterAll, expect, test } from "vitest";
-import { freshDirectory, removeDirectories } from "./open.js";
+import { freshDirectory, removeDirectories, until } from "./open.js";
 import { checkWritten, WriterProcess } from "./writer.js";
 
 afterAll(removeDirectories);
@@ -15,6 +15,7 @@ for (const ackLevel of ["written", "synced"] as const) {
       const options = { ackLevel, walMaxBytes: 1024 * 1024, snapshotIntervalS: 0.2, fsyncIntervalMs: 20 };
       const writer = new WriterProcess(path, options);
       await writer.line("ready");
+      await until(() => writer.acked > last, 60_000);
       await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 400));
       await writer.end("SIGKILL");
       expect(writer.acked).toBeGreaterThan(last);

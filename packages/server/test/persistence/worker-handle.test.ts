@@ -33,7 +33,7 @@ async function started(directory: string): Promise<{ handle: WorkerHandle; contr
 async function looksUntil(handle: WorkerHandle, hanging: boolean, looksMax: number): Promise<number> {
   for (let look = 1; look <= looksMax; look++) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    if (handle.hangs() === hanging) return look;
+    if ((handle.standsStill() !== null) === hanging) return look;
   }
   throw new Error(`still ${hanging ? "no" : ""} hanging`);
 }

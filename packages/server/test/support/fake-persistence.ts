@@ -70,6 +70,12 @@ export class FakePersistence implements Persistence {
     this.#lend();
   }
 
+  /** Writes are refused with this from now on; null: they are taken again. */
+  fail(writeError: string | null): void {
+    this.writeError = writeError;
+    this.onWriteError(writeError);
+  }
+
   /** Congestion ends. */
   drain(): void {
     this.congestedAbove = Number.POSITIVE_INFINITY;
