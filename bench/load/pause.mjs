@@ -3,7 +3,8 @@
  * come at a fixed rate (half SET, half GET). A latency counts from the time at which its request was due, so no stall hides the
  * requests that it held up.
  *
- *   node bench/load/pause.mjs [--cases quiet,grow,snapshot,expire,delete-set,delete-hash,delete-list,delete-zset,slow-disk]
+ *   node bench/load/pause.mjs [--cases quiet,grow,snapshot,expire,delete-set,delete-hash,delete-list,delete-zset,
+ *     rename-set,rename-hash,rename-list,rename-zset,slow-disk]
  *     [--rate 20000] [--keys 10000000] [--expiring 1000000] [--elements 5000000] [--grow-rate 200000] [--seconds 10]
  *     [--disk-delay-ms 500] [--warm-s 2] [--after-s 3] [--out bench/results]
  *
@@ -12,6 +13,7 @@
  *   snapshot   BGSAVE of --keys keys
  *   expire     --expiring keys expire in the same millisecond; `s` is from then until they are gone
  *   delete-X   DEL of one value with --elements elements
+ *   rename-X   RENAME of such a value
  *   slow-disk  every fdatasync takes --disk-delay-ms longer (strace)
  *
  * Each goes on for --after-s, because memory may be given back after the reply.
@@ -43,7 +45,13 @@ const bulky = {
   zset: { command: "ZADD", element: (i) => [i, `member:${i}`] },
 };
 
-const caseNames = ["quiet", "grow", "snapshot", "expire", ...Object.keys(bulky).map((kind) => `delete-${kind}`)];
+const caseNames = [
+  "quiet",
+  "grow",
+  "snapshot",
+  "expire",
+  ...Object.keys(bulky).flatMap((kind) => [`delete-${kind}`, `rename-${kind}`]),
+];
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: [...caseNames, "slow-disk"].join(",") },
@@ -132,12 +140,14 @@ const cases = {
   },
 };
 for (const [kind, { command, element }] of Object.entries(bulky)) {
-  cases[`delete-${kind}`] = {
-    before: (server) => sendElements(server, [command, "bulky"], elements, element),
-    async during(server) {
-      await order(server, "DEL bulky");
-    },
-  };
+  for (const [verb, request] of Object.entries({ delete: "DEL bulky", rename: "RENAME bulky other" })) {
+    cases[`${verb}-${kind}`] = {
+      before: (server) => sendElements(server, [command, "bulky"], elements, element),
+      async during(server) {
+        await order(server, request);
+      },
+    };
+  }
 }
 
 async function measure(peer, { saves = false, wrapper = [], before = () => {}, during }) {

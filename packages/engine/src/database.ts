@@ -1,4 +1,5 @@
 /** One database: everything of its stores, and what moves whole values from key to key. */
+import { CHUNK_BYTES } from "./chunk-pool.js";
 import { copyBytes } from "./copy-bytes.js";
 import { hashKey } from "./hash.js";
 import { SHARDS } from "./key-store.js";
@@ -7,7 +8,15 @@ import { OP_COPY, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
 import { mayNameKeys } from "./snapshot-front.js";
 import { ByteSink } from "./types/byte-sink.js";
-import { type AnyValue, type Collection, HashValue, ListValue, SetValue, ZsetValue } from "./types/index.js";
+import {
+  type AnyValue,
+  type Collection,
+  HashValue,
+  ListValue,
+  SetValue,
+  StringValue,
+  ZsetValue,
+} from "./types/index.js";
 import { packSlice } from "./types/packed.js";
 import {
   TYPE_HASH,
@@ -145,7 +154,8 @@ export class Database extends ZsetStore {
     }
     if (type === TYPE_STRING) {
       const old = this.locate(kbuf, koff, klen);
-      this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
+      if (len > CHUNK_BYTES) this.insertLarge(this.shard, this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
+      else this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
     } else {
       this.#packing.reset();
       const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
@@ -169,14 +179,20 @@ export class Database extends ZsetStore {
     len: number,
   ): void {
     const hash = hashKey(this.keyspace.seed, kbuf, koff, klen);
-    this.shards[hash & (SHARDS - 1)].insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
+    const shard = this.shards[hash & (SHARDS - 1)];
+    if (len > CHUNK_BYTES) this.insertLarge(shard, hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
+    else shard.insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
     this.modified(kbuf, koff, klen);
   }
 
-  /** Adds a further slice to the collection that the key holds (loading a snapshot). One that comes in several slices is not packed. */
+  /** Adds a further slice to the value that the key holds (loading a snapshot). A collection that comes in several slices is not packed. */
   extendValue(kbuf: Uint8Array, koff: number, klen: number, bytes: Uint8Array, off: number, len: number): void {
     const ref = this.locate(kbuf, koff, klen);
     if (ref === 0) throw new RangeError("a further slice of a value that is not there");
+    if (metaType(this.shard.meta(ref)) === TYPE_STRING) {
+      this.append(kbuf, koff, klen, bytes, off, len);
+      return;
+    }
     if (this.isPacked) {
       const sink = new ByteSink();
       this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
@@ -214,8 +230,9 @@ export class Database extends ZsetStore {
   }
 }
 
-/** An empty collection of a type, with its memory from the keyspace. Throws UnknownCodeError for another type. */
+/** An empty value of a type that lies in no record, with its memory from the keyspace. Throws UnknownCodeError for another type. */
 function newValue(type: number, keyspace: Keyspace): AnyValue {
+  if (type === TYPE_STRING) return new StringValue(keyspace.chunks, 0);
   if (type === TYPE_HASH) return new HashValue(keyspace);
   if (type === TYPE_LIST) return new ListValue(keyspace.blocks);
   if (type === TYPE_SET) return new SetValue(keyspace);

@@ -4,9 +4,9 @@ import { putU32 } from "./effects.js";
 import { hashKey } from "./hash.js";
 import type { Keyspace } from "./keyspace.js";
 import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
-import { META_EXPIRES, metaType } from "./record.js";
+import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
 import { Shard } from "./shard.js";
-import type { AnyValue } from "./types/index.js";
+import type { AnyValue, StringValue } from "./types/index.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 
 /** Number of shards of a database. */
@@ -92,9 +92,16 @@ export class KeyStore {
     }
     const type = metaType(meta);
     if (type === TYPE_STRING) {
-      this.valueBuf = shard.bytesOf(ref);
-      this.valueOff = shard.valueOffset(ref);
-      this.valueLen = shard.size(ref);
+      if ((meta & META_INLINE) !== 0) {
+        this.valueBuf = shard.bytesOf(ref);
+        this.valueOff = shard.valueOffset(ref);
+        this.valueLen = shard.size(ref);
+      } else {
+        const value = shard.value(ref) as StringValue;
+        this.valueBuf = value.buf;
+        this.valueOff = 0;
+        this.valueLen = value.size;
+      }
     }
     return type;
   }

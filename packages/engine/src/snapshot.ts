@@ -3,13 +3,13 @@
  *
  *   entry   [ type:1 | flags:1 | keyBytes:4 | valueBytes:4 | expireAt:8 ? | key | value ]      little endian
  *
- *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the collection that the key already has,
+ *   flags   1 = expireAt present (milliseconds since 1970), 2 = further slice of the value that the key already has,
  *           4 = never on the disk: elements as they lie in memory (types/list-entries.ts, types/member-record.ts), which diskEntries() makes a
  *           slice of
- *   value   a string's bytes; a slice of a collection: count:4, then elements as its type writes them (types/)
+ *   value   a string's bytes, of a large one a slice of them (since format version 2); a slice of a collection: count:4, then elements as its type writes them (types/)
  *
  * Strings and packed collections are copied at once as raw memory (captureShard; some 1 ms for 4 MB) and turned into entries elsewhere
- * (encodeInlineEntries, in the thread that writes). Larger collections follow a part at a time, and are turned into entries there, too
+ * (encodeInlineEntries, in the thread that writes). Larger collections and strings follow a part at a time, and are turned into entries there, too
  * (diskEntries). Each is frozen when its turn comes or before the first change after the copy: from then on what a change would destroy is kept.
  * So all entries show the shard as it was at the moment of the copy.
  */
@@ -221,7 +221,8 @@ export function diskEntries(entries: Uint8Array, sink: ByteSink): void {
     const at = sink.length;
     sink.raw(entries, from, voff - from);
     sink.bytes[at + 1] = flags & ~ENTRY_UNCODED;
-    if (type === TYPE_LIST) putSlice(entries, voff, vlen, sink);
+    if (type === TYPE_STRING) sink.raw(entries, voff, vlen);
+    else if (type === TYPE_LIST) putSlice(entries, voff, vlen, sink);
     else putMembers(type, entries, voff, vlen, sink);
     endEntry(sink, at);
   });

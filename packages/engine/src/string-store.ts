@@ -1,4 +1,5 @@
 /** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
+import { CHUNK_BYTES } from "./chunk-pool.js";
 import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
 import { KeyStore } from "./key-store.js";
@@ -13,7 +14,9 @@ import {
   OP_SETRANGE,
   OP_UNLOCK,
 } from "./ops.js";
-import { META_EXPIRES, metaType } from "./record.js";
+import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
+import type { Shard } from "./shard.js";
+import { StringValue } from "./types/string-value.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 
 const INT64_MIN = -(2n ** 63n);
@@ -128,6 +131,7 @@ export class StringStore extends KeyStore {
   incrByBig(kbuf: Uint8Array, koff: number, klen: number, delta: bigint): bigint | "notint" | "overflow" {
     const ref = this.locate(kbuf, koff, klen);
     let before: bigint | null = 0n;
+    if (ref !== 0 && !this.shard.isInline(ref)) return "notint";
     if (ref !== 0) before = parseInt64(this.shard.bytesOf(ref), this.shard.valueOffset(ref), this.shard.size(ref));
     if (before === null) return "notint";
     const sum = before + delta;
@@ -273,12 +277,68 @@ export class StringStore extends KeyStore {
     if (ref !== 0) {
       const meta = shard.meta(ref);
       const sameForm = metaType(meta) === TYPE_STRING && ((meta & META_EXPIRES) !== 0) === (expireAt !== 0);
-      if (sameForm && shard.overwrite(ref, vbuf, voff, vlen)) {
+      const isInline = (meta & META_INLINE) !== 0;
+      if (sameForm && (isInline ? shard.overwrite(ref, vbuf, voff, vlen) : this.#overwriteLarge(vbuf, voff, vlen))) {
         if (expireAt !== 0) shard.rewriteExpiry(ref, expireAt);
         return;
       }
     }
-    shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
+    if (vlen > CHUNK_BYTES) this.insertLarge(shard, this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
+    else shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
+  }
+
+  /** As Shard.insertString, for a string that is too large for a record. */
+  protected insertLarge(
+    shard: Shard,
+    hash: number,
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    expireAt: number,
+    old: number,
+  ): void {
+    const value = new StringValue(this.keyspace.chunks, vlen);
+    value.write(0, vbuf, voff, vlen);
+    shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
+  }
+
+  /** Overwrites the large string located last in its buffer; false when that has not the size for it. */
+  #overwriteLarge(vbuf: Uint8Array, voff: number, vlen: number): boolean {
+    const { shard } = this;
+    const value = this.value as StringValue;
+    shard.beforeChange(value);
+    const before = value.bytes;
+    if (!value.assign(vbuf, voff, vlen)) return false;
+    shard.valueBytes += value.bytes - before;
+    return true;
+  }
+
+  /** Writes at an offset of the string located last (none: of an empty one), which has more than CHUNK_BYTES then. */
+  #writeLarge(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    at: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): void {
+    const { shard, ref } = this;
+    if (ref !== 0 && !shard.isInline(ref)) {
+      const value = this.value as StringValue;
+      shard.beforeChange(value);
+      const before = value.bytes;
+      value.write(at, vbuf, voff, vlen);
+      shard.valueBytes += value.bytes - before;
+      return;
+    }
+    const value = new StringValue(this.keyspace.chunks, at + vlen);
+    if (ref !== 0) value.write(0, shard.bytesOf(ref), shard.valueOffset(ref), shard.size(ref));
+    value.write(at, vbuf, voff, vlen);
+    shard.insertValue(this.hash, kbuf, koff, klen, value, ref === 0 ? 0 : shard.expireAt(ref), ref);
   }
 
   /** Stores `length` bytes of #digits as the value; the expiry stays. The key was located. */
@@ -302,9 +362,13 @@ export class StringStore extends KeyStore {
   ): number {
     let ref = this.locate(kbuf, koff, klen);
     const shard = this.shard;
-    const before = ref === 0 ? 0 : shard.size(ref);
+    const before = ref === 0 ? 0 : shard.isInline(ref) ? shard.size(ref) : (this.value as StringValue).size;
     const at = offset < 0 ? before : offset;
     const length = Math.max(before, at + vlen);
+    if (length > CHUNK_BYTES) {
+      this.#writeLarge(kbuf, koff, klen, at, vbuf, voff, vlen);
+      return length;
+    }
     if (ref === 0) ref = shard.insertInline(this.hash, TYPE_STRING, kbuf, koff, klen, length, 0, 0);
     else if (length > before) ref = shard.resize(ref, length);
     const bytes = shard.bytesOf(ref);
@@ -317,6 +381,7 @@ export class StringStore extends KeyStore {
 
   /** The integer of a string of at most 15 digits, else NaN. */
   #safeInteger(ref: number): number {
+    if (!this.shard.isInline(ref)) return Number.NaN;
     const bytes = this.shard.bytesOf(ref);
     const len = this.shard.size(ref);
     let at = this.shard.valueOffset(ref);

@@ -63,10 +63,22 @@ export class ReplyWriter {
   length = 0;
   /** Protocol version of the client being answered. */
   proto: 2 | 3 = 2;
+  #isGivenAway = false;
 
   /** Forgets what was written; buffer and protocol stay. */
   reset(): void {
-    this.length = 0;
+    this.cut(0);
+  }
+
+  /** Forgets what was written from `length` on. */
+  cut(length: number): void {
+    this.length = length;
+    if (this.#isGivenAway) this.#resize(Math.max(INITIAL_BYTES, length));
+  }
+
+  /** Its bytes are now somebody else's, too: what is written stays as it is, and after the next cut or reset another buffer is written to. */
+  giveAway(): void {
+    this.#isGivenAway = true;
   }
 
   /** Gives back a buffer that grew beyond 1 MB, as far as what was written allows. Call it now and then, after a reset. */
@@ -339,6 +351,7 @@ export class ReplyWriter {
     const resized = Buffer.allocUnsafeSlow(capacity);
     this.bytes.copy(resized, 0, 0, this.length);
     this.bytes = resized;
+    this.#isGivenAway = false;
   }
 }
 

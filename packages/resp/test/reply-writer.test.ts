@@ -148,6 +148,33 @@ test(`random RESP2 replies are read back by redis-parser (seed ${seed})`, () => 
   expect(read).toEqual(sent.map((reply) => normalized(reply)));
 });
 
+// Control, seen red: reset() that goes on with the same buffer.
+test("what was given away stays as it was, whatever is written afterwards", () => {
+  for (const more of [0, 100_000]) {
+    const writer = new ReplyWriter();
+    writer.raw(Buffer.from("first"));
+    const { bytes, length } = writer;
+    writer.giveAway();
+    writer.raw(Buffer.alloc(more, "x"));
+    writer.reset();
+    for (let i = 0; i < 2; i++) {
+      writer.raw(Buffer.from("other"));
+      writer.reset();
+    }
+    expect(bytes.toString("latin1", 0, length)).toBe("first");
+  }
+  const writer = new ReplyWriter();
+  writer.raw(Buffer.from("firstsecond"));
+  const { bytes } = writer;
+  writer.giveAway();
+  writer.cut(5);
+  writer.raw(Buffer.from("other"));
+  expect([bytes.toString("latin1", 0, 11), writer.bytes.toString("latin1", 0, writer.length)]).toEqual([
+    "firstsecond",
+    "firstother",
+  ]);
+});
+
 function asLatin1(reply: unknown): Reply {
   if (Array.isArray(reply)) return reply.map(asLatin1);
   return Buffer.isBuffer(reply) ? reply.toString("latin1") : normalized(reply as Reply);

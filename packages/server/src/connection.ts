@@ -57,6 +57,8 @@ const JOIN_BYTES_MAX = 256 * 1024;
 /** Once so many requests of a client have run on end its time is looked at; the share of a turn that it may take from then on. */
 const LOOK_EVERY = 32;
 const SHARE_MS = 5;
+/** Replies from this size on are not copied when the kernel does not take them at once. */
+const LARGE_REPLY_BYTES = 1024 * 1024;
 const NO_PIECES: readonly Buffer[] = [];
 const SECURITY_LOG_EVERY_MS = 60_000;
 
@@ -299,7 +301,7 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     } else {
       this.#moveOut(mark, end);
     }
-    reply.length = begin;
+    reply.cut(begin);
     this.#services.dispatcher.writes.cut(begin);
     if (this.outputBytes > OUTPUT_PAUSE_BYTES) {
       this.halt |= HALT_SLOW;
@@ -366,7 +368,11 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     const from = this.#from;
     const to = this.#to;
     this.#from = this.#to = 0;
-    this.#write(this.#services.dispatcher.reply.bytes, from, to, true);
+    const { reply } = this.#services.dispatcher;
+    // A reply that is most of a large buffer takes it along: a copy would be a second one of the whole value.
+    const takesAlong = to - from > LARGE_REPLY_BYTES && to - from > reply.bytes.length / 2;
+    if (takesAlong) reply.giveAway();
+    this.#write(reply.bytes, from, to, !takesAlong);
   }
 
   /** What the kernel does not take now is the stream's: as a copy where `isLent`, because the bytes are used again or hold much else. */

@@ -62,6 +62,29 @@ it.each(["held", "collected"])(
   },
 );
 
+// Control, seen red: a writer that is cut back and goes on in the buffer that a stream has been given.
+it("sends large replies of one pipeline whole, also to a client that reads late", async () => {
+  const { effects } = keyspace;
+  effects.enabled = false;
+  // Each fits the buffer of the one before.
+  const values = ["a", "b", "c", "d"].map((letter, i) => {
+    const value = Buffer.alloc(9_000_000 - i * 1_000_000, letter);
+    keyspace.db(0).setString(Buffer.from(letter), 0, 1, value, 0, value.length, 0);
+    return `$${value.length}\r\n${value.toString("latin1")}\r\n`;
+  });
+  effects.enabled = true;
+  const [late, other] = [new RawClient(server.port), new RawClient(server.port)];
+  late.socket.pause();
+  const gets = ["a", "b", "c", "d"].map((key) => encode("GET", key)).join("");
+  for (const client of [late, other]) client.send(`${encode("PING")}${gets}${encode("PING")}`);
+  const expected = `+PONG\r\n${values.join("")}+PONG\r\n`;
+  await other.expect(expected);
+  late.socket.resume();
+  await late.expect(expected);
+  late.socket.destroy();
+  other.socket.destroy();
+});
+
 it("sends small and large messages of one turn in their order", async () => {
   const [subscriber, publisher] = [new RawClient(server.port), new RawClient(server.port)];
   await subscriber.call("SUBSCRIBE", "c").until(":1\r\n");

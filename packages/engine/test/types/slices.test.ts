@@ -25,7 +25,7 @@ function entries(value: AnyValue): string[] {
     value.each((b, foff, flen, voff, vlen) => out.push(`${textAt(b, foff, flen)}=${textAt(b, voff, vlen)}`));
   else if (value instanceof SetValue) value.scan(0, COUNT, (...range) => out.push(textAt(...range)));
   else if (value instanceof ListValue) value.iterate(0, value.size, (...range) => out.push(textAt(...range)));
-  else
+  else if (value instanceof ZsetValue)
     value.iterate(0, value.size, false, (b, off, len, score) =>
       out.push(`${textAt(b, off, len)}@${Object.is(score, -0) ? "-0" : score}`),
     );
