@@ -1,27 +1,31 @@
 import { parseHexFloat } from "./numbers.js";
 
 /*
- * INCRBYFLOAT and HINCRBYFLOAT: exact decimal addition, printed with at most 17 digits after the point.
+ * INCRBYFLOAT and HINCRBYFLOAT: C's long double as x86 has it, digit for digit.
  *
- * Redis adds C long doubles, whose precision depends on the machine. Decimal addition gives what quad-precision machines give.
- * On x86 (64 bits of mantissa) Redis shows noise in the last places, now and then from two digits before the point and nearly
- * always from five: 1234.56 + 0.1 is 1234.66000000000000003 there and 1234.66 here.
+ *   mantissa * 2^exponent        mantissa of 64 bits at most, exponent at least -16445, the whole below 2^16384
+ *
+ * Text is rounded to the nearest (strtold), so is the sum (to even where two are as near), and "%.17Lf" prints all of it. Redis's digits depend on
+ * the machine; these are the ones that nearly every client has seen: 1234.56 + 0.1 is 1234.66000000000000003. BigInt does it exactly, off
+ * the hot path. Source: IEEE 754-1985 (double extended), C17 7.22.1.3 and 7.21.6.1.
  */
 
-/** coefficient * 10^exponent */
-interface Decimal {
-  coefficient: bigint;
-  exponent: number;
+/** A number that a long double can be; the sign is the mantissa's. */
+interface LongDouble {
+  readonly mantissa: bigint;
+  readonly exponent: number;
 }
 
 /** Redis copies the text into a buffer of 5 * 1024 chars before it reads it. */
 const TEXT_CHARS_MAX = 5 * 1024 - 1;
 const FRACTION_DIGITS = 17;
-/** Powers of ten of the largest long double, 1.18e4932, and of the smallest, 3.6e-4951. */
+const FRACTION = 10n ** BigInt(FRACTION_DIGITS);
+const MANTISSA_BITS = 64;
+const EXPONENT_MIN = -16_445;
+const OVERFLOW_BITS = 16_384;
+/** Beyond these powers of ten, or of two in a hexadecimal float, nothing is in range: no need to compute it. */
 const POWER_MAX = 4932;
-const POWER_MIN = -4951;
-/** Nothing finite is this large: 2^16384. */
-const OVERFLOW = 2n ** 16_384n;
+const POWER_MIN = -4952;
 const HEX_EXPONENT_MAX = 40_000;
 
 const DECIMAL = /^([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d+))?$/i;
@@ -29,7 +33,7 @@ const INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 /** Whether Redis takes `text` as a long double ("ERR value is not a valid float" otherwise). Infinities are taken. */
 export function isLongDouble(text: string): boolean {
-  return INFINITE.test(text) || parseDecimal(text) !== null;
+  return INFINITE.test(text) || parse(text) !== null;
 }
 
 /**
@@ -37,12 +41,13 @@ export function isLongDouble(text: string): boolean {
  * @returns null when one is not a number, is infinite, or the sum is beyond the range of a long double.
  */
 export function addLongDouble(aText: string, bText: string): string | null {
-  const a = parseDecimal(aText);
-  const b = parseDecimal(bText);
+  const a = parse(aText);
+  const b = parse(bText);
   if (a === null || b === null) return null;
   const exponent = Math.min(a.exponent, b.exponent);
-  const coefficient = scaled(a, exponent) + scaled(b, exponent);
-  return print({ coefficient, exponent });
+  const shifted = (value: LongDouble) => value.mantissa << BigInt(value.exponent - exponent);
+  const sum = rounded(shifted(a) + shifted(b), exponent, false);
+  return sum === null ? null : print(sum);
 }
 
 /** A double as Redis prints it "for humans" (%.17Lf without trailing zeros), for instance coordinates. Finite numbers only. */
@@ -52,55 +57,79 @@ export function formatHumanLongDouble(x: number): string {
   return text === "-0" ? "0" : text;
 }
 
-function parseDecimal(text: string): Decimal | null {
+/** Null where `text` is no number, infinite, too large, or so small that it becomes 0 (strtold's range errors). */
+function parse(text: string): LongDouble | null {
   if (text.length > TEXT_CHARS_MAX) return null;
   const parts = DECIMAL.exec(text);
   if (parts === null) return parseHex(text);
   const fraction = parts[3] ?? parts[4] ?? "";
   const digits = ((parts[2] ?? "") + fraction).replace(/^0+/, "");
-  if (digits === "") return { coefficient: 0n, exponent: 0 };
-  const exponent = Number(parts[5] ?? 0) - fraction.length;
-  const power = exponent + digits.length - 1;
-  if (power > POWER_MAX || power < POWER_MIN) return null;
-  return finite({ coefficient: BigInt(parts[1] === "-" ? `-${digits}` : digits), exponent });
+  if (digits === "") return ZERO;
+  const power = Number(parts[5] ?? 0) - fraction.length;
+  if (power + digits.length - 1 > POWER_MAX || power + digits.length - 1 < POWER_MIN) return null;
+  const size = BigInt(digits);
+  const tens = 10n ** BigInt(Math.abs(power));
+  return nearest(parts[1] === "-" ? -size : size, power < 0 ? 1n : tens, power < 0 ? tens : 1n);
 }
 
-/** m * 2^-k is m * 5^k * 10^-k, so every hexadecimal float has an exact decimal form. */
-function parseHex(text: string): Decimal | null {
+const ZERO: LongDouble = { mantissa: 0n, exponent: 0 };
+
+function parseHex(text: string): LongDouble | null {
   const hex = parseHexFloat(text);
   if (hex === null) return null;
-  if (hex.mantissa === 0n) return { coefficient: 0n, exponent: 0 };
+  if (hex.mantissa === 0n) return ZERO;
   if (Math.abs(hex.exponent) > HEX_EXPONENT_MAX) return null;
-  const k = BigInt(Math.abs(hex.exponent));
-  const size = hex.exponent >= 0 ? hex.mantissa << k : hex.mantissa * 5n ** k;
-  return finite({ coefficient: text.startsWith("-") ? -size : size, exponent: Math.min(hex.exponent, 0) });
+  return nonZero(rounded(text.startsWith("-") ? -hex.mantissa : hex.mantissa, hex.exponent, false));
 }
 
-function finite(value: Decimal): Decimal | null {
-  const size = value.coefficient < 0n ? -value.coefficient : value.coefficient;
-  const whole = value.exponent >= 0 ? size * 10n ** BigInt(value.exponent) : size / 10n ** BigInt(-value.exponent);
-  return whole < OVERFLOW ? value : null;
+/** The nearest to size * factor / divisor, which is not 0. */
+function nearest(size: bigint, factor: bigint, divisor: bigint): LongDouble | null {
+  const numerator = size * factor;
+  // The quotient gets two bits more than will stay; what lies below them decides only where they are half.
+  const exponent = bitsOf(numerator) - bitsOf(divisor) - MANTISSA_BITS - 2;
+  const top = exponent < 0 ? numerator << BigInt(-exponent) : numerator;
+  const bottom = exponent < 0 ? divisor : divisor << BigInt(exponent);
+  const quotient = top / bottom;
+  return nonZero(rounded(quotient, exponent, quotient * bottom !== top));
 }
 
-function scaled(value: Decimal, exponent: number): bigint {
-  return value.coefficient * 10n ** BigInt(value.exponent - exponent);
+function nonZero(value: LongDouble | null): LongDouble | null {
+  return value?.mantissa === 0n ? null : value;
 }
 
-/** Rounds half away from zero to 17 decimals. */
-function print(value: Decimal): string | null {
-  if (finite(value) === null) return null;
-  const negative = value.coefficient < 0n;
-  let units = negative ? -value.coefficient : value.coefficient;
-  const shift = value.exponent + FRACTION_DIGITS;
-  if (shift >= 0) units *= 10n ** BigInt(shift);
-  else {
-    const divisor = 10n ** BigInt(-shift);
-    units = (units + divisor / 2n) / divisor;
-  }
+/** The nearest to mantissa * 2^exponent, the even one of two; `more`: a little lies beyond the mantissa. Null where it is too large. */
+function rounded(mantissa: bigint, exponent: number, more: boolean): LongDouble | null {
+  const size = mantissa < 0n ? -mantissa : mantissa;
+  const drop = Math.max(bitsOf(size) - MANTISSA_BITS, EXPONENT_MIN - exponent, 0);
+  const kept = shiftedToEven(size, drop, more);
+  if (kept !== 0n && bitsOf(kept) + exponent + drop > OVERFLOW_BITS) return null;
+  return { mantissa: mantissa < 0n ? -kept : kept, exponent: exponent + drop };
+}
+
+/** size / 2^bits rounded to the nearest, to the even one of two as near. */
+function shiftedToEven(size: bigint, bits: number, more: boolean): bigint {
+  if (bits === 0) return size;
+  const kept = size >> BigInt(bits);
+  const rest = size - (kept << BigInt(bits));
+  const half = 1n << BigInt(bits - 1);
+  const isUp = rest > half || (rest === half && (more || (kept & 1n) === 1n));
+  return isUp ? kept + 1n : kept;
+}
+
+function bitsOf(value: bigint): number {
+  const digits = (value < 0n ? -value : value).toString(16);
+  return 4 * (digits.length - 1) + (32 - Math.clz32(Number.parseInt(digits[0] as string, 16)));
+}
+
+/** "%.17Lf" without trailing zeros. */
+function print({ mantissa, exponent }: LongDouble): string {
+  const size = mantissa < 0n ? -mantissa : mantissa;
+  const units =
+    exponent >= 0 ? (size << BigInt(exponent)) * FRACTION : shiftedToEven(size * FRACTION, -exponent, false);
   if (units === 0n) return "0";
   const digits = String(units).padStart(FRACTION_DIGITS + 1, "0");
   const point = digits.length - FRACTION_DIGITS;
-  return (negative ? "-" : "") + stripZeros(`${digits.slice(0, point)}.${digits.slice(point)}`);
+  return (mantissa < 0n ? "-" : "") + stripZeros(`${digits.slice(0, point)}.${digits.slice(point)}`);
 }
 
 function stripZeros(text: string): string {
