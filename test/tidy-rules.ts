@@ -35,6 +35,10 @@ const bannedModules: Readonly<Record<string, RegExp>> = {
   resp: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster)(\/|$)/,
 };
 
+/** Two packages that know nothing of each other, and the only folders of the server where one file may know both. */
+const strangers = ["@hearthkv/engine", "@hearthkv/durability"];
+const meetingPlaces = /^packages\/server\/src\/(persistence|tools)\//;
+
 const fileLinesMax = 600;
 const usualFileLinesMax = 400;
 
@@ -77,6 +81,12 @@ function checkImports(file: SourceFile, packageName: string): string[] {
       findings.push(`${place} ${name} leads out of the package`);
     }
     if (bannedModules[packageName]?.test(name)) findings.push(`${place} ${packageName} must not import ${name}`);
+  }
+  if (packageName === "server" && !meetingPlaces.test(file.path)) {
+    const names = importsOf(file.text).map(({ name }) => name);
+    if (strangers.every((stranger) => names.includes(stranger))) {
+      findings.push(`${file.path}:1: engine and durability meet only in persistence and tools`);
+    }
   }
   return findings;
 }

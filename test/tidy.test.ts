@@ -62,6 +62,15 @@ describe("the project", () => {
 describe("each rule finds its bad sample", () => {
   const findings = (path: string, text: string) => checkSource({ path, text });
 
+  test("engine and durability in one file of the server", () => {
+    const text = 'import type { Keyspace } from "@hearthkv/engine";\nimport { recover } from "@hearthkv/durability";';
+    expect(findings("packages/server/src/a.ts", text)).toEqual([
+      "packages/server/src/a.ts:1: engine and durability meet only in persistence and tools",
+    ]);
+    for (const folder of ["persistence", "tools"])
+      expect(findings(`packages/server/src/${folder}/a.ts`, text)).toEqual([]);
+  });
+
   test.each([
     [
       "packages/engine/src/a.ts",

@@ -63,8 +63,8 @@ export function doubleArg(ctx: CommandContext, i: number): number {
 }
 
 /**
- * True when every argument from `first` on can be an element of a collection. Elements are V8 strings, whose limit lies a little below
- * that of a bulk, and passing it would throw.
+ * True when every argument from `first` on can be an element of a collection. Elements are bytes; but now and then one is needed as
+ * text (a key to wait for, a float, what the tools print), and V8's strings end a little below the limit of a bulk.
  */
 export function elementsFit(ctx: CommandContext, first: number): boolean {
   const { argc, len } = ctx.request;

@@ -23,7 +23,7 @@ export class Request {
     this.len = new Int32Array(capacity);
   }
 
-  /** A request of its own bytes; strings are taken as latin1. For tests and in-process clients. */
+  /** A request of its own bytes; strings are taken as latin1. For tests, and for tools that run commands without a socket. */
   static of(...args: (string | Uint8Array)[]): Request {
     const parts = args.map((arg) => (typeof arg === "string" ? Buffer.from(arg, "latin1") : arg));
     const request = new Request(parts.length);

@@ -21,7 +21,7 @@ export const HALT_STOPPED = 32;
 /** It has had its share of this turn; the next is soon. */
 export const HALT_RESTING = 64;
 
-/** State of one client; what carries it (a socket, a program in the same process) implements the abstract part. */
+/** State of one client; what carries it (a socket) implements the abstract part. */
 export abstract class ClientState implements Session {
   readonly id: number;
   /** "address:port" of the client, and the one it connected to. */

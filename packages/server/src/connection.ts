@@ -160,6 +160,8 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     } else {
       this.#keepInput();
     }
+    const { stats } = this.#services;
+    if (this.#decoder.bufferedBytes > stats.maxInputBuffer) stats.maxInputBuffer = this.#decoder.bufferedBytes;
     // A full buffer: more of it waits, and libuv would read on.
     if (length === chunk.length || this.#services.ticker.isAccepting) this.#rest();
   };

@@ -1,5 +1,5 @@
 /**
- * The one road a command takes, for sockets and for programs in the same process alike.
+ * The one road a command takes. It knows no socket: a client is what ClientState says.
  *
  *   begin(client)                          the clock is read; what is appended to `reply` from now on is this client's
  *   execute(client, request)  any number   find the row, admit, run, log, serve who waited for it
@@ -45,8 +45,13 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
   "quit",
   "reset",
 ]);
-/** One command in so many is timed, and counts for all of them: a look at the clock costs as much as a small command. */
+/**
+ * A look at the clock costs as much as a small command. So each command's first calls are timed, and all calls of one that takes long; of the others
+ * one call in so many is, and counts for all of them.
+ */
+const TIMED_FIRST = 1024;
 const TIMED_EVERY = 64;
+const TIMED_ABOVE_US = 20;
 const MINUS = 45;
 /** What a transaction's queue may hold. What its commands change must fit a log entry besides, of 1 GB. */
 const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
@@ -319,8 +324,8 @@ export class Dispatcher implements BlockingRunner {
     client.lastRow = row;
     const mark = this.reply.length;
     this.#queueWrites = false;
-    if (++this.#stats.commandsProcessed % TIMED_EVERY === 0) this.#invokeTimed(row);
-    else this.#invoke(row);
+    this.#stats.commandsProcessed++;
+    this.#invoke(row);
     if (this.#effects.count > 0) {
       const sequence = this.#commit(client);
       const writes = (row.bits & WRITE) !== 0 || this.#queueWrites;
@@ -334,7 +339,9 @@ export class Dispatcher implements BlockingRunner {
     const ctx = this.#context;
     const { reply } = ctx;
     const mark = reply.length;
-    row.counters.calls++;
+    const { counters } = row;
+    const timed = timedCalls(++counters.calls, counters.usec);
+    const startMs = timed === 0 ? 0 : this.#clock.monotonicMs();
     try {
       row.run(ctx);
     } catch (error) {
@@ -348,15 +355,10 @@ export class Dispatcher implements BlockingRunner {
       }
     }
     if (reply.length > mark && reply.bytes[mark] === MINUS) {
-      row.counters.failed++;
+      counters.failed++;
       this.#countError(reply, mark);
     }
-  }
-
-  #invokeTimed(row: TableRow): void {
-    const startMs = this.#clock.monotonicMs();
-    this.#invoke(row);
-    row.counters.usec += Math.round((this.#clock.monotonicMs() - startMs) * 1000 * TIMED_EVERY);
+    if (timed !== 0) counters.usec += (this.#clock.monotonicMs() - startMs) * 1000 * timed;
   }
 
   /** Seals what the client's command changed. Returns the entry's sequence; 0 where there is none that the client waits for. */
@@ -396,6 +398,12 @@ export class Dispatcher implements BlockingRunner {
     for (const bytes of this.#pushes) this.reply.raw(bytes);
     this.#pushes.length = 0;
   }
+}
+
+/** For how many calls of a command this one stands when its time is taken; 0 = its time is not taken. */
+function timedCalls(calls: number, usec: number): number {
+  if (calls <= TIMED_FIRST || usec > calls * TIMED_ABOVE_US) return 1;
+  return calls % TIMED_EVERY === 0 ? TIMED_EVERY : 0;
 }
 
 /** Whether the row changes data: EXEC does when something in the queue does. */

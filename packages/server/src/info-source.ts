@@ -9,12 +9,11 @@ import type { InfoSource } from "./info.js";
 /** Version of this package, which is that of HearthKV. */
 export const HEARTHKV_VERSION = readVersion();
 
-/** Figures of one server; `runId` and the memory peak live as long as it does. */
+/** Figures of one server; `runId` lives as long as it does. */
 export class InfoCollector {
   readonly #core: Core;
   readonly #port: () => number;
   readonly #runId = randomBytes(20).toString("hex");
-  #peakRss = 0;
   #memoryUsage: NodeJS.MemoryUsage | null = null;
 
   constructor(core: Core, port: () => number) {
@@ -69,16 +68,16 @@ export class InfoCollector {
   }
 
   #memory(): InfoSource["memory"] {
-    const { keyspace, clients } = this.#core;
+    const { keyspace, clients, stats } = this.#core;
     const { rss, heapUsed } = this.#lookAtMemory();
-    this.#peakRss = Math.max(this.#peakRss, rss);
+    stats.peakRss = Math.max(stats.peakRss, rss);
     let clientBytes = 0;
     for (const client of clients.all()) clientBytes += client.inputBytes + client.queue.bytes + client.outputBytes;
     return {
       used: keyspace.usedBytes() + heapUsed,
       dataset: keyspace.usedBytes(),
       rss,
-      peakRss: this.#peakRss,
+      peakRss: stats.peakRss,
       heapUsed,
       arenas: keyspace.arenaBytes(),
       clients: clientBytes,

@@ -52,6 +52,8 @@ export interface InfoSource {
     readonly connectionsReceived: number;
     readonly connectionsRejected: number;
     readonly commandsProcessed: number;
+    /** How often replies had to wait for the log. */
+    readonly repliesHeld: number;
     readonly opsPerSecond: number;
     readonly netInputBytes: number;
     readonly netOutputBytes: number;
@@ -234,6 +236,7 @@ function stats({ stats: s }: InfoSource): Field[] {
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["total_error_replies", s.errorReplies],
+    ["replies_held", s.repliesHeld],
     ["client_output_buffer_limit_disconnections", s.outputLimitDisconnections],
     ["client_query_buffer_limit_disconnections", s.queryLimitDisconnections],
   ];
@@ -268,7 +271,8 @@ function cpu(): Field[] {
 function commandStats({ commands }: InfoSource): Field[] {
   const fields: Field[] = [];
   for (const { name, counters } of commands.allRows()) {
-    const { calls, usec, rejected, failed } = counters;
+    const { calls, rejected, failed } = counters;
+    const usec = Math.round(counters.usec);
     if (calls === 0 && rejected === 0) continue;
     const each = (usec / Math.max(1, calls)).toFixed(2);
     const value = `calls=${calls},usec=${usec},usec_per_call=${each},rejected_calls=${rejected},failed_calls=${failed}`;

@@ -1,4 +1,4 @@
-/** What CONFIG SET may change while the server runs, as plain values. The parts read them where they act; nothing is cached. */
+/** What CONFIG SET may change while the server runs, as plain values. The parts read them where they act. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type DecoderLimits, defaultLimits } from "@hearthkv/resp";
 

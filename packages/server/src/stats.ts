@@ -19,7 +19,9 @@ export class ServerStats {
   /** Largest amounts seen for one client. */
   maxInputBuffer = 0;
   maxOutputBuffer = 0;
-  /** Replies that had to wait for the log, in ticks and connections. */
+  /** Highest resident memory of the process that INFO or the cron has seen, in bytes; CONFIG RESETSTAT leaves it. */
+  peakRss = 0;
+  /** How often replies had to wait for the log: once for each connection and turn of the event loop. */
   repliesHeld = 0;
   /** Runs of the expiry sweep that stopped at their time limit. */
   expireTimeCapReached = 0;
@@ -62,11 +64,12 @@ export class ServerStats {
 
   /** Everything that INFO shows; the per-second figures are those of about the last 1.6 seconds. */
   figures() {
-    const { connectionsReceived, connectionsRejected, commandsProcessed, errorReplies } = this;
+    const { connectionsReceived, connectionsRejected, commandsProcessed, errorReplies, repliesHeld } = this;
     const { netInputBytes, netOutputBytes, expireTimeCapReached } = this;
     const { outputLimitDisconnections, queryLimitDisconnections } = this;
     return {
-      ...{ connectionsReceived, connectionsRejected, commandsProcessed, errorReplies, netInputBytes, netOutputBytes },
+      ...{ connectionsReceived, connectionsRejected, commandsProcessed, errorReplies, repliesHeld },
+      ...{ netInputBytes, netOutputBytes },
       ...{ expireTimeCapReached, outputLimitDisconnections, queryLimitDisconnections },
       opsPerSecond: Math.round(mean(this.#opsSamples)),
       inputBytesPerSecond: mean(this.#inputSamples),

@@ -27,6 +27,7 @@ const source: InfoSource = {
     connectionsReceived: 1,
     connectionsRejected: 2,
     commandsProcessed: 3,
+    repliesHeld: 16,
     opsPerSecond: 4,
     netInputBytes: 5,
     netOutputBytes: 6,

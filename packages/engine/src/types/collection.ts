@@ -13,10 +13,7 @@ export interface FrozenCollection {
 }
 
 /**
- * What the shard needs to know of a value that is not a string.
- *
- * Elements are latin1 strings, one char per byte. They should be flat strings made from bytes: a slice of a longer
- * string would keep that longer string alive.
+ * What the shard needs to know of a value that is not a string and does not lie in its record. Elements are bytes outside the JavaScript heap.
  */
 export interface Collection {
   /** One of the TYPE_* codes. */

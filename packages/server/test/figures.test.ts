@@ -1,0 +1,67 @@
+/** Figures of INFO that a running server must come by itself. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { releaseBuffer } from "../src/release-buffer.js";
+import { MemoryServer } from "./support/memory-server.js";
+import type { RawClient } from "./support/raw-client.js";
+
+describe("figures", () => {
+  let server: MemoryServer;
+  let client: RawClient;
+  beforeAll(async () => {
+    server = await MemoryServer.start();
+    client = server.connect();
+  });
+  afterAll(() => server.stop());
+
+  async function field(section: string, name: string): Promise<string> {
+    const text = await client.call("INFO", section).call("ECHO", "end").until("end\r\n");
+    return new RegExp(`^${name}:(.*)\r$`, "m").exec(text)?.[1] ?? "";
+  }
+
+  async function timeOf(command: string): Promise<{ calls: number; usec: number }> {
+    const text = await field("commandstats", `cmdstat_${command}`);
+    const [, calls, usec] = /^calls=(\d+),usec=(\d+),/.exec(text) ?? [];
+    return { calls: Number(calls), usec: Number(usec) };
+  }
+
+  it("client_recent_max_input_buffer is the most that waited to be whole", async () => {
+    await client.call("SET", "k", "v".repeat(3_000_000)).until("+OK\r\n");
+    const most = Number(await field("clients", "client_recent_max_input_buffer"));
+    expect(most).toBeGreaterThan(2_000_000);
+    expect(most).toBeLessThan(20_000_000);
+    await client.call("CONFIG", "RESETSTAT").until("+OK\r\n");
+    expect(Number(await field("clients", "client_recent_max_input_buffer"))).toBeLessThan(100_000);
+  });
+
+  it("used_memory_peak remembers what was there between two looks", async () => {
+    const extra = new ArrayBuffer(200_000_000);
+    new Uint8Array(extra).fill(1);
+    // The cron looks ten times a second; nobody asks meanwhile, and the memory is gone when somebody does.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    releaseBuffer(extra);
+    const rss = Number(await field("memory", "used_memory_rss"));
+    expect(Number(await field("memory", "used_memory_peak")) - rss).toBeGreaterThan(100_000_000);
+  });
+
+  it("replies_held is shown", async () => {
+    expect(await field("stats", "replies_held")).toMatch(/^\d+$/);
+  });
+
+  it("rare commands have their own time: not none, and not that of others", async () => {
+    const members = Array.from({ length: 20_000 }, (_, i) => String(i));
+    await client
+      .call("SADD", "set", ...members)
+      .call("RPUSH", "list", ...members)
+      .until(":20000\r\n:20000\r\n");
+    await client.call("CONFIG", "RESETSTAT").until("+OK\r\n");
+    const startMs = performance.now();
+    for (let i = 0; i < 60; i++) client.call("ECHO", "x");
+    client.call("SMEMBERS", "set").call("LRANGE", "list", "0", "-1").call("KEYS", "*");
+    await client.call("ECHO", "end").until("end\r\n");
+    const elapsedUs = (performance.now() - startMs) * 1000;
+    const times = [];
+    for (const name of ["smembers", "lrange", "keys"]) times.push(await timeOf(name));
+    for (const { calls, usec } of times) expect(calls > 0 && usec > 0).toBe(true);
+    expect(times.reduce((sum, { usec }) => sum + usec, 0)).toBeLessThan(elapsedUs);
+  });
+});
