@@ -1,6 +1,7 @@
 /** Writes what COMMAND INFO and COMMAND DOCS tell of a row, in the shapes of Redis 7.2. */
-import type { ReplyWriter } from "@hearthkv/resp";
+import type { ReplyWriter, Request } from "@hearthkv/resp";
 import { deprecations, docsOf } from "./command-docs.js";
+import { historyOf } from "./command-history.js";
 import type { CommandArgument } from "./command-syntax.js";
 import { orderedFlags } from "./command-table.js";
 import type { CommandGroup, CommandRow } from "./context.js";
@@ -87,10 +88,15 @@ export function writeCommandInfo(reply: ReplyWriter, row: CommandRow): void {
   for (const subcommand of row.subcommands) writeCommandInfo(reply, subcommand);
 }
 
-/** Flags of the key specification for each position of GETKEYSANDFLAGS. */
-export function keyUseAt(row: CommandRow, nthKey: number): string[] {
+const VARIABLE = "variable_flags";
+
+/** Flags of the key at each position of GETKEYSANDFLAGS. Where they depend on the options (SET), GET makes the difference. */
+export function keyUseAt(row: CommandRow, nthKey: number, request: Request): string[] {
   const uses = docsOf(row).keyUses;
-  return uses[Math.min(nthKey, uses.length - 1)].split(" ");
+  const use = uses[Math.min(nthKey, uses.length - 1)].split(" ");
+  if (!use.includes(VARIABLE)) return use;
+  for (let i = 3; i < request.argc; i++) if (request.is(i, "get")) return use.filter((flag) => flag !== VARIABLE);
+  return ["OW", "update"];
 }
 
 /** Name and map of one command, as elements of the map that COMMAND DOCS is. */
@@ -114,6 +120,17 @@ export function writeCommandDocs(reply: ReplyWriter, row: CommandRow): void {
     writePair(reply, "deprecated_since", deprecation.since);
     writePair(reply, "replaced_by", deprecation.replacedBy);
     pairs += 3;
+  }
+  const history = historyOf(row.name);
+  if (history.length > 0) {
+    reply.bulkString("history");
+    reply.set(history.length);
+    for (const [version, change] of history) {
+      reply.array(2);
+      reply.bulkString(version);
+      reply.bulkString(change);
+    }
+    pairs++;
   }
   if (docs.args.length > 0) {
     reply.bulkString("arguments");

@@ -9,7 +9,7 @@ import { unknownCommand, unknownSubcommand, wrongArity } from "./errors.js";
 /** What INFO commandstats tells of one command. The dispatcher counts. */
 export interface CommandCounters {
   calls: number;
-  /** Time spent in the command, microseconds. */
+  /** Time spent in the command, microseconds with fractions; EXEC's holds that of its commands, which count it, too. */
   usec: number;
   /** Refused before it ran: arity, authentication, MULTI. */
   rejected: number;

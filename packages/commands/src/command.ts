@@ -69,7 +69,7 @@ function writeKeys(ctx: CommandContext, table: CommandTable, withFlags: boolean)
     if (withFlags) ctx.reply.array(2);
     ctx.reply.bulk(inner.buf, inner.off[position], inner.len[position]);
     if (!withFlags) return;
-    const use = keyUseAt(row, nth);
+    const use = keyUseAt(row, nth, inner);
     ctx.reply.set(use.length);
     for (const flag of use) ctx.reply.simple(flag);
   });
@@ -79,7 +79,7 @@ function list(ctx: CommandContext, table: CommandTable): void {
   const { request, reply } = ctx;
   let names = [...table.allRows()].map((row) => row.name);
   if (request.argc === 2) {
-    names = table.rows().map((row) => row.name);
+    // All of them, subcommands too.
   } else if (request.argc !== 5 || !request.is(2, "filterby")) {
     reply.error(ERR.syntax);
     return;

@@ -41,6 +41,7 @@ function encoding(ctx: CommandContext): void {
   else ctx.reply.bulkString(type === TYPE_STRING ? stringEncoding(ctx) : collectionEncoding(ctx, type));
 }
 
+/** Follows from the bytes alone: a record has no bit left to say that APPEND or SETRANGE made them, which Redis calls "raw" until its next start. */
 function stringEncoding(ctx: CommandContext): string {
   const { valueBuf, valueOff, valueLen } = ctx.db;
   if (parseInt64(valueBuf, valueOff, valueLen) !== null) return "int";

@@ -180,8 +180,8 @@ function append(ctx: CommandContext): void {
   const oldLen = type === TYPE_NONE ? 0 : db.valueLen;
   const addedLen = r.len[2];
   if (!fitsString(ctx, oldLen + addedLen)) return;
-  if (addedLen === 0 && type === TYPE_STRING) reply.int(oldLen);
-  else reply.int(db.append(r.buf, r.off[1], r.len[1], r.buf, r.off[2], addedLen));
+  // Nothing appended is a write all the same, as in Redis: WATCH sees it.
+  reply.int(db.append(r.buf, r.off[1], r.len[1], r.buf, r.off[2], addedLen));
 }
 
 function strlen(ctx: CommandContext): void {

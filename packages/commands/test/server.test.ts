@@ -160,7 +160,11 @@ describe("COMMAND", () => {
     const rows = commandTable.rows().length;
     expect(server.line("COMMAND COUNT")).toBe(`:${rows}`);
     expect(server.run("COMMAND").startsWith(`*${rows}\r\n*10\r\n`)).toBe(true);
-    expect(server.run("COMMAND", "LIST").startsWith(`*${rows}\r\n`)).toBe(true);
+    const all = [...commandTable.allRows()].map(({ name }) => name);
+    expect(all.length).toBeGreaterThan(rows);
+    expect(server.line("COMMAND LIST")).toBe(
+      `*${all.length} ${all.map((name) => `$${name.length} ${name}`).join(" ")}`,
+    );
     expectReplies({
       "COMMAND LIST x": "-ERR syntax error",
       "COMMAND LIST FILTERBY": "-ERR syntax error",
@@ -170,6 +174,19 @@ describe("COMMAND", () => {
       "COMMAND LIST FILTERBY ACLCAT Transaction": "*5 $7 discard $4 exec $5 multi $7 unwatch $5 watch",
       "COMMAND LIST FILTERBY PATTERN getD*": "*1 $6 getdel",
       "COMMAND foo": "-ERR unknown subcommand 'foo'. Try COMMAND HELP.",
+    });
+  });
+
+  it("DOCS has a command's history, each change of a row that there is", () => {
+    expect(server.line("COMMAND DOCS rpop")).toContain("$7 history *1 *2 $5 6.2.0 $13 takes a count $9 arguments");
+    expect(server.line("COMMAND DOCS get")).not.toContain("history");
+  });
+
+  it("GETKEYSANDFLAGS of SET depends on GET", () => {
+    expectReplies({
+      "COMMAND GETKEYSANDFLAGS SET k v": "*1 *2 $1 k *2 +OW +update",
+      "COMMAND GETKEYSANDFLAGS SET k v EX 10 NX": "*1 *2 $1 k *2 +OW +update",
+      "COMMAND GETKEYSANDFLAGS SET k v nx Get": "*1 *2 $1 k *3 +RW +access +update",
     });
   });
 

@@ -2,7 +2,7 @@
  * Parameters of Redis that mean nothing here: tuning of structures that are built otherwise, features that do not exist. They can be read with Redis's
  * defaults, and set within Redis's limits, so that tools which do so go on working; a value set is only remembered.
  */
-import { alias, INT32_MAX, INT64_MAX, integer, kept, memory, type Parameter, yesNo } from "./config-values.js";
+import { alias, clamped, INT32_MAX, INT64_MAX, integer, kept, memory, type Parameter, yesNo } from "./config-values.js";
 
 const MB = 1024n * 1024n;
 const LONG = [0n, INT64_MAX] as const;
@@ -15,7 +15,6 @@ const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, valu
   ["slowlog-log-slower-than", -1n, INT64_MAX, 10_000],
   ["slowlog-max-len", ...LONG, 128],
   ["latency-monitor-threshold", ...LONG, 0],
-  ["hz", ...INT, 10],
   ["active-expire-effort", 1n, 10n, 1],
   ["maxmemory-samples", 1n, INT32_MAX, 5],
   ["lfu-log-factor", ...INT, 10],
@@ -62,10 +61,15 @@ const ALIASES: readonly (readonly [older: string, name: string])[] = [
   ["lua-time-limit", "busy-reply-threshold"],
 ];
 
+/** Redis takes any frequency, and keeps to these. */
+const HZ_MIN = 1;
+const HZ_MAX = 500;
+
 /** All of them, each call with values of its own. */
 export function rememberedParameters(): Parameter[] {
   const parameters = [
     ...INTEGERS.map(([name, min, max, value]) => integer(name, min, max, kept(value))),
+    integer("hz", ...INT, clamped(HZ_MIN, HZ_MAX, kept(10))),
     ...SIZES.map(([name, min, value]) => memory(name, min, INT64_MAX, kept(value))),
     ...SWITCHES.map(([name, value]) => yesNo(name, kept(value))),
   ];

@@ -34,6 +34,11 @@ export function kept<T>(initial: T): Cell<T> {
   };
 }
 
+/** A cell that takes the nearest value within [min, max]. */
+export function clamped(min: number, max: number, cell: Cell<number>): Cell<number> {
+  return { get: cell.get, set: (value) => cell.set(Math.min(max, Math.max(min, value))) };
+}
+
 /** The field of an object as a cell. */
 export function field<T extends object, K extends keyof T>(object: T, key: K): Cell<T[K]> {
   return {

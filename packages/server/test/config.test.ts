@@ -26,6 +26,19 @@ beforeEach(() => {
   });
 });
 
+it("takes any hz, and keeps to what Redis keeps to", () => {
+  for (const [given, kept] of [
+    ["501", "500"],
+    ["0", "1"],
+    ["100", "100"],
+    ["2147483647", "500"],
+  ] as const) {
+    expect(config.set([["hz", given]])).toBe(null);
+    expect(value("hz")).toBe(kept);
+  }
+  expect(config.set([["hz", "-1"]])).toContain("must be between 0 and 2147483647");
+});
+
 function value(name: string): string | undefined {
   return config.get([name])[0]?.[1];
 }

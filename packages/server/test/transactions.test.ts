@@ -80,6 +80,7 @@ describe("transactions", () => {
       ["a delete", ["SET w 1"], ["DEL w"], abort],
       ["a new key", [], ["SET w 1"], abort],
       ["an expiry", ["SET w 1"], ["PEXPIRE w 100000"], abort],
+      ["nothing appended, which Redis counts as a write", ["SET w 1"], ['APPEND w ""'], abort],
       ["a push", ["RPUSH w a"], ["RPUSH w b"], abort],
       ["a rename away", ["SET w 1"], ["RENAME w x"], abort],
       ["a rename onto it", ["SET w 1", "SET x 2"], ["RENAME x w"], abort],
