@@ -1,5 +1,5 @@
 /** The command line as a whole: how the server starts, says where it is, refuses, and ends; and the small client. */
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -66,6 +66,40 @@ describe("serve", () => {
     expect(second.child.stderr).toBe("");
   });
 
+  test("SIGHUP and SIGUSR1 change nothing: no end, no debugger", async () => {
+    const server = await startHearth();
+    const client = await server.connect();
+    for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
+      process.kill(server.pid, signal);
+      expect(await client.ok("SET", "a", signal)).toBe("OK");
+    }
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(server.child.stderr).toBe(""); // Node says there where its debugger listens
+  });
+
+  test("SIGTERM while the data is loaded: exit code 0 at once, and the folder is as it was", async () => {
+    const server = await startHearth({ flags: ["--snapshot-ops", "0"] });
+    const client = await server.connect();
+    const value = "v".repeat(100);
+    for (let i = 0; i < 20; i++) {
+      await Promise.all(Array.from({ length: 10_000 }, (_, j) => client.ok("SET", `${i}:${j}`, value)));
+    }
+    await server.kill();
+    for (;;) {
+      const dataDir = join(temporaryFolder(), "copy");
+      cpSync(server.dataDir, dataDir, { recursive: true });
+      rmSync(join(dataDir, "LOCK"), { force: true });
+      const before = readdirSync(dataDir);
+      const child = startProcess(process.execPath, [launcher, "serve", "--port", "0", "--data-dir", dataDir]);
+      await child.waitFor(/listening on /);
+      const exit = await child.stop("SIGTERM");
+      expect(exit).toEqual({ code: 0, signal: null });
+      if (child.output.includes(" ready on ")) continue; // it was quicker than we were
+      expect(readdirSync(dataDir)).toEqual(before);
+      break;
+    }
+  });
+
   test("SHUTDOWN ends the process with exit code 0", async () => {
     const server = await startHearth();
     const client = await server.connect();
@@ -76,8 +110,10 @@ describe("serve", () => {
   test("a port in use, a folder in use: one line and exit code 1", async () => {
     const server = await startHearth();
     const flags = ["--log-level", "silent", "--data-dir"];
-    const samePort = await hearthkv(["serve", "--port", String(server.port), ...flags, temporaryFolder()]);
+    const unmade = join(temporaryFolder(), "unmade");
+    const samePort = await hearthkv(["serve", "--port", String(server.port), ...flags, unmade]);
     expect(samePort.code).toBe(1);
+    expect(existsSync(unmade)).toBe(false);
     expect(samePort.stderr).toMatch(/^hearthkv: cannot listen on [^\n]+: it is in use already\n$/);
     const sameFolder = await hearthkv(["serve", "--port", "0", ...flags, server.dataDir]);
     expect(sameFolder.code).toBe(1);
@@ -144,7 +180,7 @@ describe("serve", () => {
 
   test("its output may go away", async () => {
     const server = await startHearth({
-      wrapper: ["sh", "-c", '"$@" | head -n 2', "sh"],
+      wrapper: ["sh", "-c", '"$@" | head -n 3', "sh"],
       flags: ["--log-level", "info"],
     });
     const client = await server.connect();

@@ -66,7 +66,7 @@ export const ERR = {
   noSuchClient: "ERR No such client",
   maxClients: "ERR max number of clients reached",
   // server
-  loading: "LOADING HearthKV is loading the dataset in memory",
+  loading: "LOADING Redis is loading the dataset in memory",
   noConfigFile: "ERR The server is running without a config file",
   saveInProgress: "ERR Background save already in progress",
   noShutdown: "ERR No shutdown in progress.",

@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf, ioError } from "./errors.js";
 import { temporaryName } from "./file-names.js";
 
@@ -58,8 +58,25 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
 
 /** The directory at `path`, made (mode 0700) where it is missing. Files are 0600. Errors are those of node:fs. */
 export function realDisk(path: string): Directory {
-  fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  makeDirectory(path);
   return new RealDirectory(path);
+}
+
+/**
+ * Makes the directory (mode 0700) and those above it, where they are missing. Errors are those of node:fs, whose own recursive mkdir never
+ * ends where the system says ENOENT below a directory that is there, as in /proc.
+ */
+export function makeDirectory(path: string): void {
+  try {
+    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && fs.statSync(path).isDirectory()) return;
+    const above = dirname(path);
+    if (code !== "ENOENT" || fs.existsSync(above)) throw error;
+    makeDirectory(above);
+    makeDirectory(path);
+  }
 }
 
 class RealDirectory implements Directory {

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { Directory } from "./disk.js";
+import { type Directory, makeDirectory } from "./disk.js";
 import { errnoOf, ioError, StorageError } from "./errors.js";
 import { LOCK } from "./file-names.js";
 import {
@@ -184,7 +184,7 @@ export class DirectoryLock {
  */
 export async function lockDirectory(path: string, options: LockOptions = {}): Promise<DirectoryLock> {
   try {
-    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     return await new LockTaker(path, options).take();
   } catch (error) {
     throw ioError("cannot lock the data directory", LOCK, error);

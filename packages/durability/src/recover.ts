@@ -13,11 +13,12 @@ import {
   type SnapshotLayout,
   type VerifiedSnapshot,
   verifySnapshot,
+  verifySnapshotAsync,
 } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
 import { parallelVerifier } from "./verifier.js";
 import type { DecodedHeader } from "./wal-format.js";
-import { type EntryVisitor, type ReadOptions, readSegment, type SegmentScan } from "./wal-reader.js";
+import { type EntryVisitor, type ReadOptions, readInSteps, type SegmentScan } from "./wal-reader.js";
 
 /*
  * From a directory to the state it holds. The directory's lock must be held.
@@ -54,14 +55,18 @@ export interface RecoveryOptions {
   readonly onVoid?: () => void;
   /** Before each section of the snapshot. `sequence` is its stamp. */
   readonly beginSection: (sectionId: number, sequence: number, entryCount: number) => void;
-  /** The entries of the section: whole ones, `entryCount` of them. */
+  /**
+   * The entries of the section: whole ones, `entryCount` of them. For a large section the receiver may return steps (a generator): they are
+   * run to their end, with turns of the event loop between them, and the bytes are valid until then.
+   */
   readonly onSnapshotEntries: (
     sectionId: number,
     bytes: Uint8Array,
     off: number,
     len: number,
     entryCount: number,
-  ) => void;
+    // biome-ignore lint/suspicious/noConfusingVoidType: most receivers take a section at once, and return nothing
+  ) => Iterable<undefined> | void;
   /** Each log entry above WalPos, in sequence order. The receiver drops what its section's stamp already contains. */
   readonly onEntry: (
     opType: number,
@@ -71,8 +76,10 @@ export interface RecoveryOptions {
     off: number,
     len: number,
   ) => void;
-  /** Share of the work done, 0 to 1. */
-  readonly onProgress?: (fraction: number) => void;
+  /** Share of the work done, 0 to 1, and all of it in bytes to be read (a snapshot is read twice). */
+  readonly onProgress?: (fraction: number, totalBytes: number) => void;
+  /** Gives up where that still leaves the directory as it was, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   readonly log?: RecoveryLog;
   /** Clock in milliseconds, for the names of `.broken` files. Default Date.now. */
   readonly now?: () => number;
@@ -118,6 +125,9 @@ export async function recover(where: string | Directory, options: RecoveryOption
 /** From this size on a snapshot is checked in a thread of its own, which takes 50 ms to start: SHA-256 takes as long for it. */
 const PARALLEL_FROM_BYTES = 64 * 1024 * 1024;
 
+/** The event loop gets a turn so often (timers, signals, the checking thread, whoever asks how far we are), give or take one step. */
+const TURN_MS = 10;
+
 interface FileRange {
   readonly name: string;
   readonly from: number;
@@ -141,6 +151,7 @@ class Recovery {
   #walEntries = 0;
   /** The delivery of the snapshot that is used, where it began before it was known to be whole. */
   #loading: Promise<void> | null = null;
+  #turnedMs = performance.now();
 
   constructor(where: string | Directory, options: RecoveryOptions) {
     this.#dir = typeof where === "string" ? realDisk(where) : where;
@@ -166,11 +177,13 @@ class Recovery {
     const scans = await this.#scan(segments.slice(first), headers.slice(first));
     const plan = planRecovery(this.#options.mode, snapshot && { walPos, highestStamp: snapshot.highestStamp }, scans);
     await this.#deliverRest(plan, scans);
-    const unproven = this.#unproven(plan, scans);
+    const unproven = await this.#unproven(plan, scans);
+    // From here on the directory is changed, in steps that belong together.
+    this.#options.signal?.throwIfAborted();
     const bytesCut = this.#repair(plan, found);
     for (const { name, from, to } of unproven) rewrite(this.#dir, name, from, to);
     syncParentDirectory(this.#dir);
-    this.#options.onProgress?.(1);
+    this.#options.onProgress?.(1, this.#workBytes);
     const numbers = headers.map((header) => (header.state === "ok" ? header.header.segmentNumber : 0));
     return {
       lastSequence: plan.lastSequence,
@@ -203,18 +216,20 @@ class Recovery {
     if (this.#path !== null && onVoid !== undefined && bytes >= PARALLEL_FROM_BYTES) {
       return await this.#verifyWhileLoading(name, this.#path, onVoid);
     }
-    const snapshot = verifySnapshot(this.#dir, name);
+    const snapshot = await verifySnapshotAsync(this.#dir, name);
+    this.#options.signal?.throwIfAborted();
     this.#progress(bytes);
     return snapshot;
   }
 
   async #verifyWhileLoading(name: string, path: string, onVoid: () => void): Promise<VerifiedSnapshot> {
+    const { signal } = this.#options;
     const doneBytes = this.#doneBytes;
     const loading = this.#loadSnapshot(readSnapshotLayout(this.#dir, name), 2);
     const verifier = parallelVerifier(path, 1);
     try {
-      const verifying = verifier.snapshot(name).catch((error) => {
-        if (error instanceof StorageError) throw error;
+      const verifying = verifier.snapshot(name, signal).catch((error) => {
+        if (error instanceof StorageError || signal?.aborted === true) throw error;
         this.#log("warn", `no other thread could check ${name} (${error}): it is checked in this one`);
         return verifySnapshot(this.#dir, name);
       });
@@ -224,6 +239,7 @@ class Recovery {
         this.#loading = loading;
         return verified.value;
       }
+      signal?.throwIfAborted();
       onVoid();
       this.#doneBytes = doneBytes;
       throw verified.reason;
@@ -234,17 +250,20 @@ class Recovery {
 
   /** @param readings that the bytes delivered count for in the progress */
   async #loadSnapshot(snapshot: SnapshotLayout, readings = 1): Promise<void> {
-    const { onMetadata, beginSection, onSnapshotEntries } = this.#options;
+    const { onMetadata, beginSection, onSnapshotEntries, signal } = this.#options;
     onMetadata(readMetadata(this.#dir, snapshot));
     for (const [section, bytes] of readSections(this.#dir, snapshot)) {
       beginSection(section.id, section.sequence, section.entryCount);
       try {
-        if (section.entryCount > 0) onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount);
+        if (section.entryCount > 0) {
+          const steps = onSnapshotEntries(section.id, bytes, 0, section.bytes, section.entryCount) ?? [];
+          for (const _ of steps) await this.#turnIfDue();
+        }
       } catch (error) {
-        throw error instanceof StorageError ? error.at(snapshot.name) : error;
+        throw error instanceof StorageError && signal?.aborted !== true ? error.at(snapshot.name) : error;
       }
       this.#progress(readings * section.bytes);
-      await nextTurn(); // Timers, signals and the checking thread get their turn between sections.
+      await this.#turnIfDue();
     }
   }
 
@@ -256,9 +275,8 @@ class Recovery {
     const scans: SegmentScan[] = [];
     let sound = true;
     for (const [i, name] of names.entries()) {
-      await nextTurn(); // Timers and signals get their turn between segments.
       this.#doubtful = replacedFrom(headers[i]!, headers[i + 1]);
-      const scan = readSegment(this.#dir, name, sound ? this.#deliver : null, {
+      const scan = await this.#readSegment(name, sound ? this.#deliver : null, {
         afterSequence: this.#delivered,
         locateAfter: this.#doubtful - 1,
         onBytes: (bytes) => this.#progress(bytes),
@@ -281,8 +299,7 @@ class Recovery {
   async #deliverRest(plan: RecoveryPlan, scans: readonly SegmentScan[]): Promise<void> {
     for (const step of plan.steps) {
       if (lastOf(step, scans) <= this.#delivered) continue;
-      await nextTurn();
-      const scan = this.#readAgain(step, {
+      const scan = await this.#readAgain(step, {
         afterSequence: this.#delivered,
         visit: (opType, sequence, timestampMs, bytes, off, len) => {
           this.#walEntries++;
@@ -294,27 +311,45 @@ class Recovery {
   }
 
   /** Where the entries lie that nothing proves to have been synced; and the proof behind those that are, which proves everything but itself. */
-  #unproven(plan: RecoveryPlan, scans: readonly SegmentScan[]): FileRange[] {
+  async #unproven(plan: RecoveryPlan, scans: readonly SegmentScan[]): Promise<FileRange[]> {
     const ranges: FileRange[] = [];
     for (const step of plan.steps) {
       if (lastOf(step, scans) < plan.provenSequence) continue;
       const marks = scans.find((scan) => scan.name === step.name)?.marks ?? [];
       const from = marks.findLast((mark) => mark.sequence <= plan.provenSequence && mark.offset < step.endOffset);
-      const { located } = this.#readAgain(step, { locateAfter: plan.provenSequence, ...(from && { from }) });
+      const { located } = await this.#readAgain(step, { locateAfter: plan.provenSequence, ...(from && { from }) });
       if (located >= 0) ranges.push({ name: step.name, from: located, to: step.endOffset });
     }
     return ranges;
   }
 
-  #readAgain(step: ReplayStep, options: ReadOptions & { readonly visit?: EntryVisitor }): SegmentScan {
+  async #readAgain(step: ReplayStep, options: ReadOptions & { readonly visit?: EntryVisitor }): Promise<SegmentScan> {
     const { name, endOffset, skipBad } = step;
-    const scan = readSegment(this.#dir, name, options.visit ?? null, {
+    const scan = await this.#readSegment(name, options.visit ?? null, {
       ...options,
       endOffset,
       visitAfterHole: skipBad,
     });
     if (scan.header.state !== "ok" || (scan.hole !== null && !skipBad)) throw changed(name, scan);
     return scan;
+  }
+
+  async #readSegment(name: string, visit: EntryVisitor | null, options: ReadOptions): Promise<SegmentScan> {
+    const steps = readInSteps(this.#dir, name, visit, options);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+      // Given up: the reading ends, too, and closes its file.
+      await this.#turnIfDue().catch((error: unknown) => steps.throw(error));
+    }
+  }
+
+  /** Gives up where that was asked for, too. */
+  async #turnIfDue(): Promise<void> {
+    if (performance.now() - this.#turnedMs < TURN_MS) return;
+    await nextTurn();
+    this.#turnedMs = performance.now();
+    this.#options.signal?.throwIfAborted();
   }
 
   #repair(plan: RecoveryPlan, found: Found): number {
@@ -341,7 +376,7 @@ class Recovery {
 
   #progress(bytes: number): void {
     this.#doneBytes += bytes;
-    this.#options.onProgress?.(Math.min(1, this.#doneBytes / Math.max(1, this.#workBytes)));
+    this.#options.onProgress?.(Math.min(1, this.#doneBytes / Math.max(1, this.#workBytes)), this.#workBytes);
   }
 }
 

@@ -9,7 +9,8 @@ import { readSegment, type SegmentScan } from "./wal-reader.js";
 
 /** Checks files, in this thread or in several. Damage of a segment is a result, that of a snapshot is thrown. */
 export interface Verifier {
-  snapshot(name: string): Promise<VerifiedSnapshot>;
+  /** @param signal ends a check in another thread: it then rejects */
+  snapshot(name: string, signal?: AbortSignal): Promise<VerifiedSnapshot>;
   segment(name: string): Promise<SegmentScan>;
   close(): Promise<void>;
 }
@@ -52,16 +53,16 @@ export function parallelVerifier(path: string, files: number): Verifier {
     broken.catch(() => {});
     return { pool, broken };
   };
-  const ask = async (task: VerifyTask): Promise<Exclude<VerifyAnswer, { error: unknown }>> => {
+  const ask = async (task: VerifyTask, signal?: AbortSignal): Promise<Exclude<VerifyAnswer, { error: unknown }>> => {
     starting ??= start();
     const { pool, broken } = await starting;
-    const answer: VerifyAnswer = await Promise.race([pool.run(task), broken]);
+    const answer: VerifyAnswer = await Promise.race([pool.run(task, { signal: signal ?? null }), broken]);
     if ("error" in answer) throw new StorageError(answer.error.code, answer.error.what, answer.error.details);
     return answer;
   };
   return {
-    async snapshot(name) {
-      const answer = await ask({ kind: "snapshot", path, name });
+    async snapshot(name, signal) {
+      const answer = await ask({ kind: "snapshot", path, name }, signal);
       if ("snapshot" in answer) return answer.snapshot;
       throw new Error("a segment was not asked for");
     },

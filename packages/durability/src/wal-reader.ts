@@ -98,6 +98,8 @@ const RESYNC_SEQUENCE_SPAN = 2 ** 32;
 const SEQUENCE_TOP_BYTE = 11;
 /** So often progress is told, and a place noted. */
 const PROGRESS_BYTES = 4 * 1024 * 1024;
+/** Read at once: a few milliseconds of replay. */
+const STEP_BYTES = 256 * 1024;
 
 /** Only the header of a segment. Throws StorageError io. */
 export function readSegmentHeader(dir: Directory, name: string): DecodedHeader {
@@ -119,6 +121,20 @@ export function readSegment(
   visit: EntryVisitor | null,
   options: ReadOptions = {},
 ): SegmentScan {
+  const steps = readInSteps(dir, name, visit, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** As readSegment, in steps of STEP_BYTES (or one entry): between two of them the caller may do what it likes, or give up. */
+export function* readInSteps(
+  dir: Directory,
+  name: string,
+  visit: EntryVisitor | null,
+  options: ReadOptions,
+): Generator<undefined, SegmentScan> {
   const fileBytes = sizeOf(dir, name);
   const fd = openToRead(dir, name);
   try {
@@ -128,11 +144,14 @@ export function readSegment(
     const { generation, firstSequence } = header.header;
     const from = options.from ?? { offset: SEGMENT_HEADER_BYTES, sequence: firstSequence };
     const pass = new Pass(new SegmentWindow(dir, fd, name, end), generation, from, visit, options);
-    try {
-      pass.run();
-    } catch (error) {
-      throw error instanceof StorageError ? error.at(name, pass.visited) : error;
-    }
+    const step = () => {
+      try {
+        return pass.step(STEP_BYTES);
+      } catch (error) {
+        throw error instanceof StorageError ? error.at(name, pass.visited) : error;
+      }
+    };
+    while (step()) yield;
     return { name, fileBytes, header, ...pass.result() };
   } finally {
     dir.close(fd);
@@ -180,13 +199,14 @@ class Pass {
   #located = -1;
   /** Offset of the entry that was visited last. */
   visited = 0;
-  readonly #from: Mark;
+  #at: number;
+  #reported: number;
   readonly #marks: Mark[] = [];
 
   constructor(window: SegmentWindow, generation: number, from: Mark, visit: EntryVisitor | null, options: ReadOptions) {
     this.#window = window;
     this.#generation = generation;
-    this.#from = from;
+    this.#at = this.#reported = from.offset;
     this.#expected = from.sequence;
     this.#validEnd = from.offset;
     this.#validLast = from.sequence - 1;
@@ -195,26 +215,31 @@ class Pass {
     this.#locateAfter = options.locateAfter ?? Number.POSITIVE_INFINITY;
   }
 
-  run(): void {
-    let at = this.#from.offset;
-    let reported = at;
-    while (at < this.#window.end) {
+  /** Goes on until `bytes` more were passed, with the entry that lies there. False: this was the rest. */
+  step(bytes: number): boolean {
+    const end = this.#window.end;
+    const until = Math.min(end, this.#at + bytes);
+    let at = this.#at;
+    let ended = false;
+    while (at < until && !ended) {
       const length = this.#validLength(at, this.#expected, this.#expected);
       if (length > 0) {
         this.#take(at, length);
         at += length;
       } else {
         this.#hole ??= this.#describe(at);
-        if (this.#options.untilHole === true) break;
-        at = this.#nextValid(at);
+        if (this.#options.untilHole === true) ended = true;
+        else at = this.#nextValid(at, until);
       }
-      if (at - reported >= PROGRESS_BYTES) {
+      if (at - this.#reported >= PROGRESS_BYTES) {
         if (this.#hole === null) this.#marks.push({ offset: at, sequence: this.#expected });
-        this.#options.onBytes?.(at - reported);
-        reported = at;
+        this.#report(at);
       }
     }
-    this.#options.onBytes?.(at - reported);
+    this.#at = at;
+    if (!ended && at < end) return true;
+    this.#report(at);
+    return false;
   }
 
   result(): Omit<SegmentScan, "name" | "fileBytes" | "header"> {
@@ -231,6 +256,11 @@ class Pass {
       located: this.#located,
       marks: this.#marks,
     };
+  }
+
+  #report(at: number): void {
+    this.#options.onBytes?.(at - this.#reported);
+    this.#reported = at;
   }
 
   #take(at: number, length: number): void {
@@ -280,17 +310,20 @@ class Pass {
     return crc32(this.#generation, window.bytes, p, crcAt) === getU32(window.bytes, crcAt) ? length : 0;
   }
 
-  /** Offset of the next valid entry, or proof, at or after `from` with a sequence still to come; the end where there is none. */
-  #nextValid(from: number): number {
+  /**
+   * Offset of the next valid entry, or proof, in [from, until) with a sequence still to come; `until`, or the file's end, where there is none.
+   */
+  #nextValid(from: number, until: number): number {
     const window = this.#window;
     const highest = this.#expected + RESYNC_SEQUENCE_SPAN;
-    for (let at = from; at + ENTRY_OVERHEAD_BYTES <= window.end; at++) {
+    for (let at = from; at < until; at++) {
+      if (at + ENTRY_OVERHEAD_BYTES > window.end) return window.end;
       if (this.#validLength(at, this.#expected, highest) === 0) continue;
       const p = window.index(at, ENTRY_OVERHEAD_BYTES);
       this.#goTo(entryPosition(window.bytes, p));
       return at;
     }
-    return window.end;
+    return until;
   }
 
   #describe(at: number): Hole {

@@ -1,8 +1,11 @@
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   atomicRenameDurable,
   atomicWriteDurable,
   type Directory,
+  makeDirectory,
   readFile,
   realDisk,
   syncFile,
@@ -86,4 +89,16 @@ test("what the durable steps have done, no power loss takes back; what was not s
   for (const action of [synced, renamed, written]) expect(remains(action)).toEqual(new Set(["text"]));
   expect(remains(unsynced).size).toBeGreaterThan(3);
   expect(remains(unnamed)).toEqual(new Set(["no file", "text"]));
+});
+
+test("a directory is made with those above it; where the system makes none, its error comes", () => {
+  const path = join(temporaryDirectory(), "a", "b", "c");
+  makeDirectory(path);
+  makeDirectory(path);
+  expect(statSync(path).mode & 0o777).toBe(0o700);
+  writeFileSync(join(path, "file"), "");
+  expect(() => makeDirectory(join(path, "file"))).toThrow("EEXIST");
+  expect(() => makeDirectory(join(path, "file", "d"))).toThrow("ENOTDIR");
+  // With mkdir's own `recursive` this never ended.
+  if (process.platform === "linux") expect(() => makeDirectory("/proc/none/d")).toThrow("ENOENT");
 });

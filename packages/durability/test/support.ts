@@ -111,7 +111,9 @@ export async function recovered(where: string | Directory, options: Partial<Reco
       metadata = document;
     },
     beginSection: () => {},
-    onSnapshotEntries: (_id, bytes, off, len) => sections.push(Buffer.from(bytes.slice(off, off + len)).toString()),
+    onSnapshotEntries: (_id, bytes, off, len) => {
+      sections.push(Buffer.from(bytes.slice(off, off + len)).toString());
+    },
     onEntry: (opType, sequence, timestampMs, bytes, off, len) => {
       const payload = Buffer.from(bytes.buffer, bytes.byteOffset + off, len).toString("latin1");
       if (payload !== payloadOf(sequence) || opType !== 1 + (sequence % 10)) throw new Error(`wrong value ${sequence}`);

@@ -24,7 +24,7 @@ export {
 } from "./keyspace.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
-export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture } from "./snapshot.js";
+export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";
 export type { SnapshotFront } from "./snapshot-front.js";
 export * from "./types/index.js";
 export { ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "./zset-store.js";

@@ -186,6 +186,17 @@ export function readSnapshotEntries(bytes: Uint8Array, off: number, len: number,
   return entries;
 }
 
+/** Where the last of the whole entries from `off` on ends that lie within about `bytesMax`: behind one at least, within the bytes at most. */
+export function snapshotEntriesEnd(bytes: Uint8Array, off: number, bytesMax: number): number {
+  let at = off;
+  while (at - off < bytesMax && at + ENTRY_HEADER_BYTES <= bytes.length) {
+    const expiryBytes = (bytes[at + 1] & ENTRY_EXPIRES) === 0 ? 0 : 8;
+    at += ENTRY_HEADER_BYTES + expiryBytes + u32(bytes, at + 2) + u32(bytes, at + 6);
+  }
+  // What is cut short is the reader's to refuse.
+  return at - off < bytesMax ? bytes.length : Math.min(at, bytes.length);
+}
+
 function u32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }

@@ -49,10 +49,9 @@ export function field<T extends object, K extends keyof T>(object: T, key: K): C
   };
 }
 
-/** Can be read only. `get` may be computed. */
-export function fixed(name: string, value: string | (() => string)): Parameter {
-  const get = typeof value === "string" ? () => value : value;
-  return { name, get, refusal: "can't set immutable config" };
+/** Can be read only. */
+export function fixed(name: string, value: string): Parameter {
+  return { name, get: () => value, refusal: "can't set immutable config" };
 }
 
 /** Can be read only because a client that could set it could write files where it likes. */

@@ -41,7 +41,7 @@ export interface ConfigParts {
   readonly options: ResolvedOptions;
   readonly persistence: PersistenceKnobs;
   /** Port that is really listened on. */
-  readonly port: () => number;
+  readonly port: number;
   readonly databases: number;
   readonly packedLimits: PackedLimits;
   /** Most clients that the limit of open files allows. */
@@ -139,7 +139,7 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
   const logLevel = kept<LogLevel>(nearestLogLevel(options.logLevel));
   return [
     fixed("bind", options.host),
-    fixed("port", () => String(port())),
+    fixed("port", String(port)),
     fixed("tcp-backlog", "511"),
     fixed("databases", String(parts.databases)),
     fixed("enable-debug-command", options.enableDebugCommand ? "yes" : "no"),

@@ -40,10 +40,12 @@ export class Cron {
   #turn(): void {
     const core = this.#core;
     core.stats.sample(core.clock.tick());
-    core.keyspace.nowMs = core.clock.wallMs();
-    if (this.#expireTimer === null) this.#expire();
-    this.#evacuate();
-    this.#giveBack();
+    if (core.persistence.loading === null) {
+      core.keyspace.nowMs = core.clock.wallMs();
+      if (this.#expireTimer === null) this.#expire();
+      this.#evacuate();
+      this.#giveBack();
+    }
     this.#lookAtMemory();
     // Not after each turn: where replies are large one after the other, the buffer would be made anew for each.
     core.dispatcher.reply.trim();

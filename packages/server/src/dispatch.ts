@@ -33,6 +33,7 @@ import type { WriteMarks } from "./write-marks.js";
 const WRITE = flagBit("write");
 const NO_AUTH = flagBit("no_auth");
 const NO_MULTI = flagBit("no_multi");
+const LOADING = flagBit("loading");
 /** In a transaction these run at once; everything else is queued. */
 const RUN_INSIDE_MULTI: ReadonlySet<string> = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 /** Allowed while a RESP2 connection is subscribed. */
@@ -127,7 +128,8 @@ export class Dispatcher implements BlockingRunner {
   /** Opens a batch of commands of one client. All of them see the same time. */
   begin(client: ClientState): void {
     this.#current = client;
-    this.#keyspace.nowMs = this.#clock.wallMs();
+    // While the data is loaded the keyspace's clock stands still, so that nothing expires.
+    if (this.#persistence.loading === null) this.#keyspace.nowMs = this.#clock.wallMs();
   }
 
   /** Closes the batch; what comes for the client from now on goes to its deliver(). */
@@ -261,6 +263,7 @@ export class Dispatcher implements BlockingRunner {
       !client.inMulti &&
       client.subscriptions === 0 &&
       this.#persistence.writeError === null &&
+      this.#persistence.loading === null &&
       !this.#ticker.congested
     );
   }
@@ -296,6 +299,7 @@ export class Dispatcher implements BlockingRunner {
     const writeError = this.#persistence.writeError;
     if (writeError !== null && wouldWrite(client, row)) return writeError;
     if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
+    if (this.#persistence.loading !== null && (row.bits & LOADING) === 0) return ERR.loading;
     return null;
   }
 

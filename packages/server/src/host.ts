@@ -103,6 +103,10 @@ export class Host implements ServerHost {
 
   reload(ctx: CommandContext): void {
     const { keyspace, persistence, persistenceEnabled } = this.#parts;
+    if (persistence.loading !== null) {
+      ctx.reply.error(ERR.loading);
+      return;
+    }
     // In a transaction it cannot wait for the snapshot that may be copying a shard just now.
     if (ctx.denyBlocking && persistence.snapshotRunning) {
       ctx.reply.error(ERR.saveInProgress);

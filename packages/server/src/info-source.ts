@@ -12,11 +12,11 @@ export const HEARTHKV_VERSION = readVersion();
 /** Figures of one server; `runId` lives as long as it does. */
 export class InfoCollector {
   readonly #core: Core;
-  readonly #port: () => number;
+  readonly #port: number;
   readonly #runId = randomBytes(20).toString("hex");
   #memoryUsage: NodeJS.MemoryUsage | null = null;
 
-  constructor(core: Core, port: () => number) {
+  constructor(core: Core, port: number) {
     this.#core = core;
     this.#port = port;
   }
@@ -28,7 +28,7 @@ export class InfoCollector {
       server: {
         hearthkvVersion: HEARTHKV_VERSION,
         runId: this.#runId,
-        port: this.#port(),
+        port: this.#port,
         uptimeMs: clock.monotonicMs() - stats.startedMs,
         nowMs: clock.wallMs(),
         configFile: "",
@@ -96,9 +96,10 @@ export class InfoCollector {
 
   #persistence(): InfoSource["persistence"] {
     const { persistence, options } = this.#core;
+    const { loading } = persistence;
     return {
       enabled: !options.disablePersistence,
-      loading: false,
+      loading: loading && { ...loading, elapsedMs: performance.now() - loading.startedMs },
       changesSinceSave: persistence.changesSinceSave,
       snapshotRunning: persistence.snapshotRunning,
       lastSaveSeconds: persistence.lastSaveSeconds,

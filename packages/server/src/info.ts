@@ -1,6 +1,7 @@
 /** INFO: the text of its sections, made from plain figures that the server collects. Names are Redis's; those it does not have stand behind them. */
 import { arch, platform, release, totalmem } from "node:os";
 import { type CommandTable, REDIS_VERSION } from "@hearthkv/commands";
+import type { LoadingProgress } from "./persistence/index.js";
 
 /** What INFO tells, as it is at this moment. Sizes in bytes. */
 export interface InfoSource {
@@ -38,7 +39,8 @@ export interface InfoSource {
   };
   readonly persistence: {
     readonly enabled: boolean;
-    readonly loading: boolean;
+    /** null once the data is there. */
+    readonly loading: (LoadingProgress & { readonly elapsedMs: number }) | null;
     readonly changesSinceSave: number;
     readonly snapshotRunning: boolean;
     readonly lastSaveSeconds: number;
@@ -196,7 +198,7 @@ function memory({ memory: m }: InfoSource): Field[] {
 
 function persistence({ persistence: p }: InfoSource): Field[] {
   return [
-    ["loading", p.loading ? 1 : 0],
+    ["loading", p.loading === null ? 0 : 1],
     ["async_loading", 0],
     ["rdb_changes_since_last_save", p.changesSinceSave],
     ["rdb_bgsave_in_progress", p.snapshotRunning ? 1 : 0],
@@ -208,6 +210,20 @@ function persistence({ persistence: p }: InfoSource): Field[] {
     ["aof_last_bgrewrite_status", "ok"],
     ["aof_last_write_status", p.writeError === null ? "ok" : "err"],
     ...Object.entries(p.fields),
+    ...(p.loading === null ? [] : loading(p.loading)),
+  ];
+}
+
+/** As Redis: while nothing is loaded yet the estimate is a second. */
+function loading(p: NonNullable<InfoSource["persistence"]["loading"]>): Field[] {
+  const { startedAtMs, elapsedMs, totalBytes, loadedBytes } = p;
+  const leftS = (elapsedMs / 1000) * ((totalBytes - loadedBytes) / loadedBytes);
+  return [
+    ["loading_start_time", Math.floor(startedAtMs / 1000)],
+    ["loading_total_bytes", totalBytes],
+    ["loading_loaded_bytes", Math.floor(loadedBytes)],
+    ["loading_loaded_perc", ((loadedBytes / Math.max(1, totalBytes)) * 100).toFixed(2)],
+    ["loading_eta_seconds", loadedBytes === 0 ? 1 : Math.floor(leftS)],
   ];
 }
 

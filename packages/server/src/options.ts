@@ -44,10 +44,12 @@ export interface ServerOptions {
   /** Where log lines go, instead of JSON lines on standard output. */
   logger?: Logger | undefined;
   /**
-   * SHUTDOWN was called, or persistence can no longer work (`error` is set then). The owner closes the server, with or without a
+   * SHUTDOWN was called (also while the data is loaded), or persistence can no longer work (`error` is set then). The owner closes the server, with or without a
    * final snapshot, and ends the process if that is its wish. Without it the server closes itself.
    */
   onShutdownRequested?: ((request: ShutdownRequest) => void) | undefined;
+  /** Gives up the start: startServer then rejects with the signal's reason. Once the server runs, close() ends it. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Why and how the server wants to end. */
@@ -58,7 +60,9 @@ export interface ShutdownRequest {
   readonly error?: Error;
 }
 
-type Optional = "logger" | "onShutdownRequested";
+/** Options that have no default, and that only a program can give. */
+type Optional = "logger" | "onShutdownRequested" | "signal";
+const optional: readonly string[] = ["logger", "onShutdownRequested", "signal"] satisfies Optional[];
 /** Options after defaults and checks. */
 export type ResolvedOptions = { [K in Exclude<keyof ServerOptions, Optional>]-?: NonNullable<ServerOptions[K]> } & Pick<
   ServerOptions,
@@ -126,7 +130,7 @@ const checks: { readonly [K in keyof Omit<ResolvedOptions, Optional>]: (value: u
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name, value] of given) {
-    if (name === "logger" || name === "onShutdownRequested") continue;
+    if (optional.includes(name)) continue;
     if (!Object.hasOwn(checks, name)) throw new OptionsError(name, "no such option");
     const problem = checks[name as keyof typeof checks](value);
     if (problem !== null) throw new OptionsError(name, `${problem}, not ${JSON.stringify(value)}`);

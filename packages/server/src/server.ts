@@ -1,6 +1,7 @@
 /** Listening sockets: who may connect, and how a connection begins. */
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { Logger } from "pino";
 import { Connection, type ConnectionServices } from "./connection.js";
 import type { Core } from "./core.js";
 import { receive } from "./receive.js";
@@ -9,6 +10,9 @@ const READ_BUFFER_BYTES = 64 * 1024;
 const BACKLOG = 511;
 /** File descriptors that are not clients: log, snapshots, worker, listening sockets; the first number is Redis's reserve. */
 const RESERVED_DESCRIPTORS = 32 + 32;
+
+/** Connections kept until the directory is ours, which takes a moment (but up to ten seconds where nothing tells whether its owner lives). */
+const EARLY_MAX = 1000;
 
 const TOO_MANY_CLIENTS = "-ERR max number of clients reached\r\n";
 const PROTECTED =
@@ -27,15 +31,23 @@ interface BindAddress {
   readonly optional: boolean;
 }
 
-/** Accepts connections for a core. */
+/** Accepts connections for a core. It listens before there is one: who connects meanwhile waits. */
 export class TcpServer {
-  readonly #core: Core;
-  readonly #services: ConnectionServices;
+  readonly #logger: Logger;
+  #core: Core | null = null;
+  #services: ConnectionServices | null = null;
+  /** Connections that came before serve(). */
+  #early: Socket[] = [];
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #servers: Server[] = [];
   #lastId = 0;
 
-  constructor(core: Core) {
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** From now on connections are the core's clients. */
+  serve(core: Core): void {
     this.#core = core;
     this.#services = {
       dispatcher: core.dispatcher,
@@ -48,6 +60,7 @@ export class TcpServer {
       forget: (connection) => core.clients.remove(connection),
       unblock: (connection) => core.blocking.remove(connection),
     };
+    for (const socket of this.#early.splice(0)) this.#accept(socket);
   }
 
   /**
@@ -83,6 +96,7 @@ export class TcpServer {
   stopAccepting(): void {
     for (const server of this.#servers) server.close();
     this.#servers.length = 0;
+    for (const socket of this.#early.splice(0)) socket.destroy();
   }
 
   #listenOn(host: string, port: number): Promise<number> {
@@ -96,7 +110,7 @@ export class TcpServer {
       server.once("error", reject);
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: true }, () => {
         server.off("error", reject);
-        server.on("error", (error) => this.#core.logger.error({ err: error }, "accepting connections failed"));
+        server.on("error", (error) => this.#logger.error({ err: error }, "accepting connections failed"));
         this.#servers.push(server);
         const bound = server.address();
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
@@ -105,11 +119,16 @@ export class TcpServer {
   }
 
   #accept(accepted: Socket): void {
+    if (this.#core === null || this.#services === null) {
+      if (this.#early.length < EARLY_MAX) this.#early.push(accepted);
+      else refuse(accepted, TOO_MANY_CLIENTS);
+      return;
+    }
     const { stats, clients, settings, keyspace, ticker } = this.#core;
     ticker.accepted();
     stats.connectionsReceived++;
     const remoteAddress = plainAddress(accepted.remoteAddress ?? "?");
-    const refusal = this.#refusal(remoteAddress);
+    const refusal = refusalOf(this.#core, remoteAddress);
     if (refusal !== null) {
       stats.connectionsRejected++;
       refuse(accepted, refusal);
@@ -127,13 +146,13 @@ export class TcpServer {
     clients.add(connection);
     connection.attach(receive(accepted, this.#readBuffer, connection.receive));
   }
+}
 
-  #refusal(remoteAddress: string): string | null {
-    const { clients, settings } = this.#core;
-    if (clients.size >= settings.maxclients) return TOO_MANY_CLIENTS;
-    const isOpen = settings.requirepass === "" && settings.protectedMode;
-    return isOpen && !isLoopback(remoteAddress) ? PROTECTED : null;
-  }
+/** What a connection is turned away with; null = it is welcome. */
+function refusalOf({ clients, settings }: Core, remoteAddress: string): string | null {
+  if (clients.size >= settings.maxclients) return TOO_MANY_CLIENTS;
+  const isOpen = settings.requirepass === "" && settings.protectedMode;
+  return isOpen && !isLoopback(remoteAddress) ? PROTECTED : null;
 }
 
 /** The most clients that the process's limit of open files allows. */

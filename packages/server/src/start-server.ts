@@ -5,7 +5,7 @@ import { Keyspace } from "@hearthkv/engine";
 import { type Logger, pino } from "pino";
 import { Clock } from "./clock.js";
 import { Config } from "./config.js";
-import { Core, type CoreServices } from "./core.js";
+import { Core, type CoreParts, type CoreServices } from "./core.js";
 import { Cron } from "./cron.js";
 import { infoText } from "./info.js";
 import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
@@ -41,45 +41,69 @@ export interface RunningServer {
 }
 
 /**
- * Starts a server. No signal handlers are installed: the owner calls close().
- * @throws OptionsError for bad options, StorageError when the data cannot be recovered, the system's error when it cannot listen
+ * Starts a server. It listens first: a port that is taken is known before the data directory is touched, and clients that come while the
+ * data is loaded are told LOADING, as by Redis. No signal handlers are installed: the owner calls close().
+ * @throws OptionsError for bad options, the system's error when it cannot listen, StorageError when the data cannot be recovered, and the
+ * reason of `signal`
  */
 export async function startServer(given: ServerOptions = {}): Promise<RunningServer> {
   const clock = new Clock();
   const startedMs = clock.monotonicMs();
   const options = resolveOptions(given);
+  const { signal } = options;
+  signal?.throwIfAborted();
   const logger = options.logger ?? pino({ level: options.logLevel });
-  const lifetime = new Lifetime(options, logger);
-  const { keyspace, persistence } = await openData(options, logger, lifetime);
-  const core = new Core(
-    {
-      options,
-      keyspace,
-      persistence,
-      settings: makeSettings(options, logger),
-      stats: new ServerStats(clock.monotonicMs()),
-      logger,
-      clock,
-    },
-    (made) => makeServices(made, lifetime, () => port),
-  );
-  let port = options.port;
-  let keysLoaded = 0;
-  for (const db of keyspace.databases()) keysLoaded += db.size;
-  const tcp = new TcpServer(core);
-  const cron = new Cron(core);
-  lifetime.begin(core, tcp, cron);
+  const tcp = new TcpServer(logger);
+  const port = await tcp.listen(options.host, options.port);
+  const lifetime = new Lifetime(options, logger, tcp);
+  const giveUp = () => void lifetime.close(false);
+  signal?.addEventListener("abort", giveUp);
   try {
-    port = await tcp.listen(options.host, options.port);
+    signal?.throwIfAborted();
+    const core = await openCore({ options, logger, clock }, lifetime, port);
+    lifetime.begin(core);
+    tcp.serve(core);
+    logger.info({ addresses: tcp.addresses }, `listening on ${tcp.addresses.join(" and ")}`);
+    await core.persistence.load();
+    signal?.throwIfAborted();
+    let keysLoaded = 0;
+    for (const db of core.keyspace.databases()) keysLoaded += db.size;
     const startMs = clock.monotonicMs() - startedMs;
     return {
       version: HEARTHKV_VERSION,
       ...{ port, addresses: tcp.addresses, keysLoaded, startMs },
-      digest: () => keyspace.digest(),
+      digest: () => core.keyspace.digest(),
       close: ({ snapshot = true } = {}) => lifetime.close(snapshot),
     };
   } catch (error) {
     await lifetime.close(false);
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Locks the data directory and puts the server together; nothing is loaded yet. */
+async function openCore(
+  given: Pick<CoreParts, "options" | "logger" | "clock">,
+  lifetime: Lifetime,
+  port: number,
+): Promise<Core> {
+  const { options, logger, clock } = given;
+  const { keyspace, persistence } = await openData(options, logger, lifetime);
+  try {
+    options.signal?.throwIfAborted();
+    return new Core(
+      {
+        ...{ ...given, keyspace, persistence },
+        settings: makeSettings(options, logger),
+        stats: new ServerStats(clock.monotonicMs()),
+      },
+      (made) => makeServices(made, lifetime, port),
+    );
+  } catch (error) {
+    await persistence.close({ snapshot: false });
     throw error;
   }
 }
@@ -96,7 +120,7 @@ async function openData(
   const directory = await openDataDirectory(options.dataDir, (message) => logger.warn({}, message));
   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, release: releaseBuffer });
   const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery } = options;
-  const persistence = await openPersistence(
+  const persistence = openPersistence(
     directory,
     {
       ...{ fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery },
@@ -123,7 +147,7 @@ function makeSettings(options: ResolvedOptions, logger: Logger): Settings {
   return settings;
 }
 
-function makeServices(core: Core, lifetime: Lifetime, port: () => number): CoreServices {
+function makeServices(core: Core, lifetime: Lifetime, port: number): CoreServices {
   const { settings, options, persistence, keyspace, stats, logger } = core;
   const collector = new InfoCollector(core, port);
   const config = new Config({
@@ -154,16 +178,18 @@ function makeServices(core: Core, lifetime: Lifetime, port: () => number): CoreS
 class Lifetime {
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
-  #parts: { core: Core; tcp: TcpServer; cron: Cron } | null = null;
+  readonly #tcp: TcpServer;
+  #parts: { core: Core; cron: Cron } | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(options: ResolvedOptions, logger: Logger) {
+  constructor(options: ResolvedOptions, logger: Logger, tcp: TcpServer) {
     this.#options = options;
     this.#logger = logger;
+    this.#tcp = tcp;
   }
 
-  begin(core: Core, tcp: TcpServer, cron: Cron): void {
-    this.#parts = { core, tcp, cron };
+  begin(core: Core): void {
+    this.#parts = { core, cron: new Cron(core) };
   }
 
   /** Somebody inside wants the end: the owner decides, or the server closes itself. */
@@ -183,9 +209,9 @@ class Lifetime {
   }
 
   async #close(snapshot: boolean): Promise<void> {
+    this.#tcp.stopAccepting();
     if (this.#parts === null) return;
-    const { core, tcp, cron } = this.#parts;
-    tcp.stopAccepting();
+    const { core, cron } = this.#parts;
     cron.stop();
     core.stop();
     core.ticker.finish();

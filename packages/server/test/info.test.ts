@@ -15,7 +15,7 @@ const source: InfoSource = {
   memory: { used: 3072, dataset: 1000, rss: 6000, peakRss: 5000, heapUsed: 2000, arenas: 1072, clients: 10 },
   persistence: {
     enabled: true,
-    loading: false,
+    loading: null,
     changesSinceSave: 4,
     snapshotRunning: false,
     lastSaveSeconds: 1_700_000_000,
@@ -116,6 +116,21 @@ it("has the fields that clients read", () => {
     expect(lines).toContain(line);
   }
   for (const line of lines) expect(line).toMatch(/^$|^# \w+$|^[\w|-]+:.*$/);
+});
+
+it("tells how far the loading is, a second while nothing is known", () => {
+  const tell = (totalBytes: number, loadedBytes: number) => {
+    const loading = { startedAtMs: 1_700_000_000_900, startedMs: 5, totalBytes, loadedBytes, elapsedMs: 3000 };
+    const persistence = { ...source.persistence, loading };
+    return infoText(["persistence"], { ...source, persistence })
+      .split("\r\n")
+      .filter((line) => line.includes("loading"));
+  };
+  expect(tell(4000, 1000)).toEqual([
+    ...["loading:1", "async_loading:0", "loading_start_time:1700000000"],
+    ...["loading_total_bytes:4000", "loading_loaded_bytes:1000", "loading_loaded_perc:25.00", "loading_eta_seconds:9"],
+  ]);
+  expect(tell(0, 0).slice(-2)).toEqual(["loading_loaded_perc:0.00", "loading_eta_seconds:1"]);
 });
 
 it("tells when writing fails", () => {

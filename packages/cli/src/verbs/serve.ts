@@ -39,20 +39,33 @@ const SAME_SIGNAL_MS = 300;
 /** Serves until the process is asked to end; the exit code is 0 after an orderly stop. */
 async function serve(settings: ServeSettings, version: string): Promise<void> {
   const startedAt = performance.now();
-  let stop: (request: ShutdownRequest) => void = () => {};
-  const server = await start({ ...settings, onShutdownRequested: (request: ShutdownRequest) => stop(request) });
+  const giveUp = new AbortController();
+  let server: RunningServer | null = null;
   let stoppingSince = 0;
-  stop = ({ save, error }) => {
+  let exitCode = 0;
+  const stop = ({ save, error }: ShutdownRequest) => {
     if (stoppingSince !== 0) return;
     stoppingSince = performance.now();
-    if (error !== undefined) process.stderr.write(`hearthkv: ${error.message}\n`);
-    end(server, save, error === undefined ? 0 : 1);
+    if (error !== undefined) {
+      exitCode = 1;
+      process.stderr.write(`hearthkv: ${error.message}\n`);
+    }
+    if (server === null) giveUp.abort();
+    else end(server, save, exitCode);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (stoppingSince === 0) stop({ save: true });
       else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) endAtOnce(signal);
     });
+  }
+  process.on("SIGHUP", () => {}); // as Redis: a terminal that is closed does not end a server
+  try {
+    server = await start({ ...settings, onShutdownRequested: stop, signal: giveUp.signal });
+  } catch (error) {
+    // While the data is loaded nothing has changed that would have to be saved.
+    if (giveUp.signal.aborted) process.exit(exitCode);
+    throw error;
   }
   process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
 }

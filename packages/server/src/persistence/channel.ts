@@ -35,8 +35,6 @@ export interface ChannelOptions {
   readonly effects: EffectLog;
   readonly generation: number;
   readonly walMaxBytes: number;
-  /** Last sequence recovered. */
-  readonly lastSequence: number;
   /** Sends a message to the worker, without waking it. */
   readonly post: (message: slot.ToWorker, transfer: ArrayBuffer[]) => void;
   /** Whether the directory is still this process's at `nowMs`: nothing may be written otherwise. */
@@ -60,13 +58,13 @@ export class LogChannel {
   readonly #aside = new AsideQueue();
   #level = slot.ACK_WRITTEN;
   /** Sequence of the last committed entry, of the last one in the ring (or in flight beside it), of the last published one. */
-  #last: number;
-  #placed: number;
-  #published: number;
-  #head: number;
-  #publishedHead: number;
+  #last = 0;
+  #placed = 0;
+  #published = 0;
+  #head = 0;
+  #publishedHead = 0;
   /** Highest synced sequence, as of the first entry of this turn: entries carry it. */
-  #synced: number;
+  #synced = 0;
   /** Offset behind the region lent to the effects. */
   #regionEnd = 0;
   #congested = false;
@@ -89,9 +87,13 @@ export class LogChannel {
     this.#oversizeAbove = ringBytes * slot.OVERSIZE_SHARE;
     this.#rewindAbove = ringBytes * REWIND_SHARE;
     this.#lapRest = Math.min(LAP_REST_BYTES_MAX, ringBytes * LAP_REST_SHARE);
-    this.#last = this.#placed = this.#published = options.lastSequence;
+  }
+
+  /** The first commit may come: `lastSequence` was recovered, and the control slots say where the log stands. */
+  begin(lastSequence: number): void {
+    this.#last = this.#placed = this.#published = lastSequence;
     this.#synced = this.syncedSequence();
-    this.#head = this.#publishedHead = Atomics.load(options.control, slot.HEAD);
+    this.#head = this.#publishedHead = Atomics.load(this.#control, slot.HEAD);
     this.#lend();
   }
 

@@ -14,6 +14,7 @@ import {
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: "It, and all in it, must belong to the user that runs the server",
   EPERM: "It, and all in it, must belong to the user that runs the server",
+  ENOENT: "The system makes no directory there: choose another one",
   EROFS: "It must be on a file system that can be written",
   ENOSPC: "The disk has no room for another file: make some",
 };

@@ -3,7 +3,8 @@
  *
  *   const directory = openDataDirectory(path);                    // lock, manifest
  *   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, ... });
- *   const persistence = await openPersistence(directory, options, keyspace, logger);   // recovered, running
+ *   const persistence = openPersistence(directory, options, keyspace, logger);
+ *   await persistence.load();                                     // recovered, running
  */
 
 export { type DataDirectory, openDataDirectory } from "./data-directory.js";
@@ -11,6 +12,7 @@ export { NullPersistence } from "./null-persistence.js";
 export { openPersistence } from "./open-persistence.js";
 export type {
   AckLevel,
+  LoadingProgress,
   PersistedKeyspace,
   Persistence,
   PersistenceInfo,

@@ -1,21 +1,23 @@
 /** Persistence as the server core sees it: the log channel, the worker, the snapshots, and what happens when one of them fails. */
 import { setTimeout as delay } from "node:timers/promises";
-import { LogChannel } from "./channel.js";
+import { type ChannelOptions, LogChannel } from "./channel.js";
 import type { DataDirectory } from "./data-directory.js";
 import { LOOK_MS } from "./hang-watch.js";
 import type {
   AckLevel,
+  LoadingProgress,
   PersistedKeyspace,
   Persistence,
   PersistenceInfo,
   PersistenceLogger,
   PersistenceOptions,
 } from "./persistence.js";
-import type { RecoveredState } from "./recovery.js";
+import { type RecoveredState, recoverDirectory } from "./recovery.js";
 import * as slot from "./slots.js";
 import { SnapshotKeeper } from "./snapshot-keeper.js";
 import { SyncWaiters } from "./sync-waiters.js";
-import type { WorkerHandle } from "./worker-handle.js";
+import { noteOwned } from "./worker-disk.js";
+import { WorkerHandle } from "./worker-handle.js";
 
 const ERROR_PREFIX = "MISCONF Errors writing to the AOF file: ";
 /** Unsynced for so much longer than the interval: the disk is slow, which is told. */
@@ -25,17 +27,22 @@ const NOTHING_ACKED = -1;
 const CLOSE_LOOK_MS = 5;
 /** After a failure, closing gives the disk so long to recover before it does without a snapshot. */
 const CLOSE_PATIENCE_MS = 2000;
+const SNAPSHOT_KEEP_DEFAULT = 3;
 
-/** What openPersistence has put together. */
+/** What there is before the data was loaded. */
 export interface LogPersistenceParts {
   readonly directory: DataDirectory;
   readonly options: PersistenceOptions;
   readonly keyspace: PersistedKeyspace;
   readonly logger: PersistenceLogger;
-  readonly recovered: RecoveredState;
   readonly control: Int32Array;
   readonly ring: SharedArrayBuffer;
   readonly walMaxBytes: number;
+}
+
+/** What there is once the data was loaded. */
+interface RunningLog {
+  readonly recovered: RecoveredState;
   readonly worker: WorkerHandle;
 }
 
@@ -48,7 +55,15 @@ export class LogPersistence implements Persistence {
   readonly #channel: LogChannel;
   readonly #snapshots: SnapshotKeeper;
   readonly #waiters = new SyncWaiters();
-  readonly #watch: NodeJS.Timeout;
+  /** Ends the loading. */
+  readonly #giveUp = new AbortController();
+  #loading: LoadingProgress | null = {
+    ...{ startedAtMs: Date.now(), startedMs: performance.now() },
+    ...{ totalBytes: 0, loadedBytes: 0 },
+  };
+  #loaded: Promise<void> | null = null;
+  #log: RunningLog | null = null;
+  #watch: NodeJS.Timeout | undefined;
   #writeError: string | null = null;
   #diskFailure: string | null = null;
   /** What stands still, in words; null = nothing does. */
@@ -60,28 +75,24 @@ export class LogPersistence implements Persistence {
   #lost = false;
   /** The server was told that it is congested, and not yet that this ended. */
   #toldCongested = false;
-  #reportedAcked: number;
+  #reportedAcked = 0;
   #segments = 1;
   #finishedSegmentBytes = 0;
   #closing: Promise<void> | null = null;
   #closed: (error: string | null) => void = () => {};
 
   constructor(parts: LogPersistenceParts) {
-    const { control, keyspace, options, ring, worker, walMaxBytes, directory, recovered } = parts;
+    const { control, keyspace, options, ring, walMaxBytes, directory } = parts;
     this.#parts = parts;
     this.#control = control;
+    const post: ChannelOptions["post"] = (message, transfer) => this.#log?.worker.post(message, transfer);
     this.#channel = new LogChannel({
-      control,
-      ring,
+      ...{ control, ring, walMaxBytes, post },
       effects: keyspace.effects,
       generation: directory.generation,
-      walMaxBytes,
-      lastSequence: recovered.lastSequence,
-      post: (message, transfer) => worker.post(message, transfer),
       mayWrite: (nowMs) => directory.lock.confirm(nowMs),
     });
     this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(options.ackLevel ?? "written");
-    this.#reportedAcked = recovered.lastSequence;
     this.#snapshots = new SnapshotKeeper(
       {
         keyspace,
@@ -91,16 +102,78 @@ export class LogPersistence implements Persistence {
         send: (message, transfer) => {
           // What a stamp refers to must be on its way to the disk, or the snapshot would wait for it in vain.
           this.#channel.turn();
-          worker.post(message, transfer);
+          post(message, transfer);
           this.#channel.wake(true);
         },
       },
-      { options, recovered, logger: parts.logger, committedBytes: () => this.#channel.committedBytes },
+      { options, logger: parts.logger, committedBytes: () => this.#channel.committedBytes },
     );
+    keyspace.effects.enabled = false;
+    directory.lock.onLost = (error) => this.#giveUp.abort(error);
+  }
+
+  get loading(): LoadingProgress | null {
+    return this.#loading;
+  }
+
+  load(): Promise<void> {
+    this.#loaded ??= this.#load();
+    return this.#loaded;
+  }
+
+  async #load(): Promise<void> {
+    const { keyspace, directory, options, logger } = this.#parts;
+    const { signal } = this.#giveUp;
+    for (const warning of directory.warnings) logger.warn({}, warning);
+    try {
+      const recovered = await recoverDirectory(keyspace, directory, options.recovery ?? "torn-tail", logger, {
+        signal,
+        onProgress: (fraction, totalBytes) => {
+          if (this.#loading !== null) Object.assign(this.#loading, { totalBytes, loadedBytes: fraction * totalBytes });
+        },
+      });
+      await this.#begin(recovered);
+    } catch (error) {
+      directory.release();
+      throw error;
+    }
+  }
+
+  /** Everything was recovered: a segment is begun, and effects are logged from now on. */
+  async #begin(recovered: RecoveredState): Promise<void> {
+    const { control, ring, walMaxBytes, directory, options, keyspace } = this.#parts;
+    fillControl(control, options, recovered);
+    this.#channel.begin(recovered.lastSequence);
+    this.#reportedAcked = recovered.lastSequence;
+    directory.lock.onBeat = () => noteOwned(control);
+    noteOwned(control);
+    const worker = new WorkerHandle({
+      ...{ ring, walMaxBytes },
+      control: control.buffer as SharedArrayBuffer,
+      directory: directory.path,
+      lock: directory.lock.record,
+      generation: directory.generation,
+      lastSequence: recovered.lastSequence,
+      syncedSequence: recovered.syncedSequence,
+      segmentNumber: recovered.nextSegmentNumber,
+      snapshotKeep: Math.max(1, options.snapshotKeep ?? SNAPSHOT_KEEP_DEFAULT),
+    });
+    try {
+      await worker.ready();
+      this.#giveUp.signal.throwIfAborted();
+      // It may have been lost while the data was loaded.
+      if (!directory.lock.isHeld()) throw directory.lock.lost;
+    } catch (error) {
+      await worker.end();
+      throw error;
+    }
+    this.#log = { recovered, worker };
     worker.onMessage = (message) => this.#receive(message);
     worker.onDeath = (error) => this.#fail(error);
     directory.lock.onLost = (error) => this.#lose(error);
+    this.#snapshots.begin(recovered);
     this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#loading = null;
     keyspace.effects.enabled = true;
   }
 
@@ -195,7 +268,7 @@ export class LogPersistence implements Persistence {
   }
 
   info(): PersistenceInfo {
-    const { control, ring, recovered } = this.#parts;
+    const { control, ring } = this.#parts;
     return {
       wal_sequence: this.lastSequence,
       wal_written_sequence: this.#channel.writtenSequence(),
@@ -210,10 +283,7 @@ export class LogPersistence implements Persistence {
       ring_bytes: this.#channel.waitingBytes,
       ring_capacity_bytes: ring.byteLength,
       ...this.#snapshots.info(),
-      recovery_ms: Math.round(recovered.durationMs),
-      recovery_snapshot_entries: recovered.snapshotEntries,
-      recovery_wal_entries: recovered.walEntries,
-      recovery_corrupted_entries: recovered.corruptedEntries,
+      ...(this.#log === null ? {} : recoveryInfo(this.#log.recovered)),
     };
   }
 
@@ -262,7 +332,7 @@ export class LogPersistence implements Persistence {
         this.#parts.logger.warn({}, message.message);
         break;
       case "closed":
-        this.#parts.worker.expectEnd();
+        this.#log?.worker.expectEnd();
         this.#closed(message.error);
         break;
       case "ready":
@@ -318,7 +388,7 @@ export class LogPersistence implements Persistence {
 
   #look(): void {
     this.#tellLag();
-    const hanging = this.#parts.worker.standsStill();
+    const hanging = this.#log?.worker.standsStill() ?? null;
     if (hanging === this.#hanging) return;
     this.#hanging = hanging;
     this.#updateWriteError();
@@ -361,7 +431,11 @@ export class LogPersistence implements Persistence {
   }
 
   async #close(snapshot: boolean): Promise<void> {
-    const { keyspace, worker, directory, logger } = this.#parts;
+    const { keyspace, directory, logger } = this.#parts;
+    if (this.#log === null) {
+      await this.#stopLoading();
+      return;
+    }
     this.#snapshots.stop();
     this.#currentSequence();
     if (snapshot && !this.#dead) await this.#lastSnapshot();
@@ -370,7 +444,7 @@ export class LogPersistence implements Persistence {
     this.#channel.turn();
     const error = await this.#closeWorker();
     clearInterval(this.#watch);
-    await worker.end();
+    await this.#log.worker.end();
     this.#waiters.settle(this.syncedSequence());
     directory.release();
     if (error !== null) {
@@ -378,6 +452,12 @@ export class LogPersistence implements Persistence {
       logger.error({ reason: error }, `closed, but not everything could be made durable: ${error}`);
       throw new Error(`not everything could be made durable: ${error}`);
     }
+  }
+
+  async #stopLoading(): Promise<void> {
+    this.#giveUp.abort(new Error("the server was closed while it loaded the data"));
+    if (this.#loaded === null) this.#parts.directory.release();
+    else await this.#loaded.catch(() => {});
   }
 
   /** A snapshot waits for the log, and so would have no end where the disk fails for good. */
@@ -403,10 +483,32 @@ export class LogPersistence implements Persistence {
     const closed = new Promise<string | null>((resolve) => {
       this.#closed = resolve;
     });
-    this.#parts.worker.post({ type: "close" }, []);
+    this.#log?.worker.post({ type: "close" }, []);
     this.#channel.wake(true);
     const error = await closed;
     if (error === null && this.#channel.hasAside) return this.#diskFailure ?? "entries were left in memory";
     return error;
   }
+}
+
+/** Before the worker runs: it finds everything that was recovered published and written. */
+function fillControl(control: Int32Array, options: PersistenceOptions, recovered: RecoveredState): void {
+  const { lastSequence: sequence, syncedSequence } = recovered;
+  const position = options.ringStartPosition ?? 0;
+  control[slot.HEAD] = position;
+  control[slot.TAIL] = position;
+  control[slot.WRAP_AT] = position;
+  control[slot.HEAD_SEQUENCE_BEFORE] = sequence;
+  control[slot.HEAD_SEQUENCE_AFTER] = sequence;
+  control[slot.WRITTEN_SEQUENCE] = sequence;
+  control[slot.SYNCED_SEQUENCE] = syncedSequence;
+}
+
+function recoveryInfo(recovered: RecoveredState): PersistenceInfo {
+  return {
+    recovery_ms: Math.round(recovered.durationMs),
+    recovery_snapshot_entries: recovered.snapshotEntries,
+    recovery_wal_entries: recovered.walEntries,
+    recovery_corrupted_entries: recovered.corruptedEntries,
+  };
 }

@@ -8,6 +8,7 @@ export class NullPersistence implements Persistence {
   ackLevel: AckLevel = "memory";
   snapshotIntervalS = 0;
   snapshotOps = 0;
+  readonly loading = null;
   readonly lastSequence = 0;
   readonly congested = false;
   readonly writeError = null;
@@ -18,6 +19,10 @@ export class NullPersistence implements Persistence {
 
   constructor(keyspace: Pick<PersistedKeyspace, "effects">) {
     keyspace.effects.enabled = false;
+  }
+
+  load(): Promise<void> {
+    return Promise.resolve();
   }
 
   commit(): void {}

@@ -43,8 +43,26 @@ export interface PersistenceOptions {
   readonly ringStartPosition?: number;
 }
 
+/** How far the start is. */
+export interface LoadingProgress {
+  /** Milliseconds since 1970, and by the clock that only goes forward. */
+  readonly startedAtMs: number;
+  readonly startedMs: number;
+  /** To be read, 0 = not known yet; and read so far. */
+  totalBytes: number;
+  loadedBytes: number;
+}
+
 /** Keeps the keyspace's mutations on disk. Everything here belongs to the serving thread; nothing here waits for the disk. */
 export interface Persistence {
+  /**
+   * Brings the data into the keyspace; everything else of this interface may be called meanwhile, except commit(), snapshotNow() and
+   * waitSynced(). Rejects with durability's StorageError (recovery refused, or no segment could be begun), and when close() was called;
+   * the directory is released then.
+   */
+  load(): Promise<void>;
+  /** null once the data is there. Until then the keyspace must not be read or changed by clients, and its clock must stand still. */
+  readonly loading: LoadingProgress | null;
   /**
    * Call after each command (or EXEC) when `keyspace.effects.count > 0`: frames and seals the mutations as one log entry.
    * Never fails and never waits; what has no room in the ring is kept aside and `congested` becomes true.
@@ -97,7 +115,8 @@ export interface Persistence {
   snapshotOps: number;
   /**
    * Writes and syncs everything committed, takes a final snapshot if asked (a failed one is logged, not thrown: the log has
-   * everything), ends the worker and releases the directory. Commit nothing any more once it is called.
+   * everything), ends the worker and releases the directory. Commit nothing any more once it is called. While the data is loaded it ends
+   * that and leaves the directory as it was.
    */
   close(options: { snapshot: boolean }): Promise<void>;
 }

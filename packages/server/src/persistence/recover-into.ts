@@ -7,7 +7,7 @@ import {
   recover,
   StorageError,
 } from "@hearthkv/durability";
-import { type Keyspace, UnknownCodeError } from "@hearthkv/engine";
+import { type Keyspace, snapshotEntriesEnd, UnknownCodeError } from "@hearthkv/engine";
 import { Binary, type Document } from "bson";
 
 /** The part of a keyspace that recovery works with. */
@@ -24,13 +24,17 @@ export type RecoveredKeyspace = Pick<
   | "flush"
 >;
 
+/** A section above this size, which is one with large collections, is loaded in parts of this size, so that the event loop has its turns. */
+const PART_BYTES = 8 * 1024 * 1024;
+
 export interface RecoverIntoOptions {
   readonly mode: RecoveryMode;
   /** The directory's; the keyspace was made with it. */
   readonly hashSeed: Uint8Array;
-  /** Share of the work done, 0 to 1. */
-  readonly onProgress?: (fraction: number) => void;
+  /** As for `recover`. */
+  readonly onProgress?: (fraction: number, totalBytes: number) => void;
   readonly log?: RecoveryLog;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -60,19 +64,8 @@ export async function recoverInto(
       lastFence = 0;
     },
     beginSection: (id, sequence) => keyspace.setStamp(id, sequence),
-    onSnapshotEntries: (id, bytes, off, len, entryCount) => {
-      let found = 0;
-      try {
-        found = keyspace.loadEntries(id, bytes, off, len, entryCount);
-      } catch (error) {
-        throw unreadable(error, "corrupt-snapshot", `section ${id} of the snapshot`, undefined);
-      }
-      if (found === entryCount) return;
-      throw new StorageError("corrupt-snapshot", `section ${id} of the snapshot holds another number of entries`, {
-        expected: `${entryCount} entries`,
-        found: String(found),
-      });
-    },
+    onSnapshotEntries: (id, bytes, off, len, entryCount) =>
+      loadSection(keyspace, id, bytes.subarray(off, off + len), entryCount),
     onEntry: (opType, sequence, _timestampMs, bytes, off, len) => {
       try {
         keyspace.replay(opType, sequence, bytes, off, len);
@@ -87,6 +80,31 @@ export async function recoverInto(
   }
   keyspace.lastFence = Math.max(keyspace.lastFence, lastFence);
   return result;
+}
+
+/** In steps of PART_BYTES. */
+function* loadSection(
+  keyspace: RecoveredKeyspace,
+  id: number,
+  bytes: Uint8Array,
+  entryCount: number,
+): Generator<undefined> {
+  let found = 0;
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const end = bytes.length - at <= PART_BYTES ? bytes.length : snapshotEntriesEnd(bytes, at, PART_BYTES);
+      found += keyspace.loadEntries(id, bytes, at, end - at, entryCount - found);
+      at = end;
+      yield;
+    }
+  } catch (error) {
+    throw unreadable(error, "corrupt-snapshot", `section ${id} of the snapshot`, undefined);
+  }
+  if (found === entryCount) return;
+  throw new StorageError("corrupt-snapshot", `section ${id} of the snapshot holds another number of entries`, {
+    expected: `${entryCount} entries`,
+    found: String(found),
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Recovery at the start of a server: tells how far it is, and what the log needs to go on. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import type { RecoveryOptions } from "@hearthkv/durability";
 import type { DataDirectory } from "./data-directory.js";
 import type { PersistenceLogger, RecoveryMode } from "./persistence.js";
 import { type RecoveredKeyspace, recoverInto } from "./recover-into.js";
@@ -31,13 +32,16 @@ export async function recoverDirectory(
   directory: Pick<DataDirectory, "path" | "disk" | "lock" | "hashSeed">,
   mode: RecoveryMode,
   logger: PersistenceLogger,
+  { onProgress, ...options }: Pick<RecoveryOptions, "signal" | "onProgress">,
 ): Promise<RecoveredState> {
   const { path, disk, lock, hashSeed } = directory;
   let told = performance.now();
   const result = await recoverInto(keyspace, disk, {
     mode,
     hashSeed,
-    onProgress: (fraction) => {
+    ...options,
+    onProgress: (fraction, totalBytes) => {
+      onProgress?.(fraction, totalBytes);
       lock.keepAlive();
       const nowMs = performance.now();
       if (nowMs - told < PROGRESS_EVERY_MS) return;

@@ -16,7 +16,6 @@ const OPS_DEFAULT = 100_000;
 
 export interface SnapshotKeeperContext {
   readonly options: PersistenceOptions;
-  readonly recovered: RecoveredState;
   readonly logger: PersistenceLogger;
   /** Bytes of log entries since the start. */
   readonly committedBytes: () => number;
@@ -31,34 +30,38 @@ export class SnapshotKeeper {
   readonly #snapshotter: Snapshotter;
   readonly #currentSequence: () => number;
   readonly #context: SnapshotKeeperContext;
-  #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
   #queued: Promise<void> | null = null;
   /** Sequence, bytes of log and time at the beginning of the last published one. */
-  #lastSequence: number;
-  #lastLogBytes: number;
+  #lastSequence = 0;
+  #lastLogBytes = 0;
   #lastStartMs = performance.now();
-  #lastBytes: number;
+  #lastBytes = 0;
   #failedMs = Number.NEGATIVE_INFINITY;
   #failedDurationMs = 0;
   #count = 0;
   #failures = 0;
   #lastDurationMs = 0;
   /** A snapshot is needed whatever the schedule says: it mends a failed fdatasync, or the damage that recovery met. */
-  #mending: boolean;
+  #mending = false;
   /** Only one that contains everything up to here mends. */
   #mendsFrom = 0;
 
   constructor(options: SnapshotterOptions, context: SnapshotKeeperContext) {
-    const { recovered } = context;
     this.#snapshotter = new Snapshotter(options);
     this.#currentSequence = options.currentSequence;
     this.#context = context;
     this.intervalS = context.options.snapshotIntervalS ?? INTERVAL_S_DEFAULT;
     this.ops = context.options.snapshotOps ?? OPS_DEFAULT;
+  }
+
+  /** The data is there: from now on snapshots become due. */
+  begin(recovered: RecoveredState): void {
     this.#lastSequence = recovered.snapshotSequence;
     this.#lastBytes = recovered.snapshotBytes;
     this.#lastLogBytes = -recovered.logBytes;
+    this.#lastStartMs = performance.now();
     this.#mending = recovered.corruptedEntries > 0 || recovered.bytesCut > 0;
     this.#timer = this.#lookLater();
   }

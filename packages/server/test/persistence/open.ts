@@ -38,7 +38,7 @@ export async function openAt(path: string, options: Partial<PersistenceOptions> 
   };
   const directory = await openDataDirectory(path);
   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
-  const persistence = await openPersistence(
+  const persistence = openPersistence(
     directory,
     {
       snapshotIntervalS: 0,
@@ -51,6 +51,7 @@ export async function openAt(path: string, options: Partial<PersistenceOptions> 
     keyspace,
     { info: note, warn: note, error: note },
   );
+  await persistence.load();
   return { path, keyspace, persistence, messages };
 }
 

@@ -23,11 +23,11 @@ test("a snapshot that began before the failed fdatasync does not mend it", async
     },
     {
       options: { snapshotIntervalS: 0, snapshotOps: 0, onFatal: () => {} },
-      recovered: NOTHING_RECOVERED,
       logger: quiet,
       committedBytes: () => 0,
     },
   );
+  keeper.begin(NOTHING_RECOVERED);
   const begun = () => sent.filter((message) => message.type === "snapshotBegin").length;
   const publish = async (id: number) => {
     await until(() => sent.some((message) => message.type === "snapshotFinish" && message.id === id));

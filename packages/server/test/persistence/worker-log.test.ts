@@ -51,10 +51,11 @@ beforeEach(() => {
   effects = new EffectLog();
   effects.enabled = true;
   channel = new LogChannel({
-    ...{ control, ring, effects, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES, lastSequence: 0 },
+    ...{ control, ring, effects, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
     post: () => {},
     mayWrite: () => true,
   });
+  channel.begin(0);
 });
 
 function commit(entries: number): void {

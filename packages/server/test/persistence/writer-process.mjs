@@ -24,7 +24,7 @@ const log = (_fields, message) => say(`log ${message}`);
 
 const directory = await openDataDirectory(path);
 const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
-const persistence = await openPersistence(
+const persistence = openPersistence(
   directory,
   {
     ...options,
@@ -36,6 +36,7 @@ const persistence = await openPersistence(
   keyspace,
   { info: log, warn: log, error: log },
 );
+await persistence.load();
 let closing = false;
 let acked = persistence.lastSequence;
 const tell = () => {

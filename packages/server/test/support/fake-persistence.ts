@@ -22,6 +22,7 @@ export class FakePersistence implements Persistence {
   lastSequence = 0;
   congested = false;
   writeError: string | null = null;
+  readonly loading = null;
   readonly snapshotRunning = false;
   readonly lastSaveSeconds = 0;
   readonly lastSaveOk = true;
@@ -41,6 +42,10 @@ export class FakePersistence implements Persistence {
     this.#keyspace = keyspace;
     keyspace.effects.enabled = true;
     this.#lend();
+  }
+
+  load(): Promise<void> {
+    return Promise.resolve();
   }
 
   commit(): void {
@@ -141,8 +146,9 @@ export async function serveFake(
       shutdown: () => null,
     }),
   );
-  const tcp = new TcpServer(core);
+  const tcp = new TcpServer(logger);
   const port = await tcp.listen(options.host, 0);
+  tcp.serve(core);
   const stop = () => {
     tcp.stopAccepting();
     for (const client of [...core.clients.all()]) client.kill();
