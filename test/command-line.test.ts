@@ -1,6 +1,6 @@
 /** The command line as a whole: how the server starts, says where it is, refuses, and ends; and the small client. */
-import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -27,7 +27,9 @@ describe("serve", () => {
     [["serve", "--port", "x"], '--port must be a whole number from 0 to 65535, not "x"'],
     [["serve", "--port"], "option '--port <number>' argument missing"],
     [["serve", "--ack", "later"], '--ack must be one of memory, written, synced, not "later"'],
-    [["serve", "more"], "too many arguments for 'serve'. Expected 0 arguments but got 1."],
+    [["serve", "more", "again"], "too many arguments for 'serve'. Expected 1 argument but got 2."],
+    [["serve", "/none"], "the configuration file cannot be read: ENOENT"],
+    [["serve", "/none", "--config", "/none"], "--config and a file are two files"],
     [["serve", "--config", "/none"], "the configuration file cannot be read: ENOENT"],
     [["swerve"], "unknown command 'swerve' (did you mean serve?)"],
   ])("hearthkv %j: one line and exit code 2", async (args, message) => {
@@ -35,6 +37,58 @@ describe("serve", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^hearthkv: [^\n]+\n$/);
     expect(stderr).toContain(message);
+  });
+
+  test("Debian's redis.conf starts it, and what has no meaning here is one line", async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, "redis.conf");
+    const lines = readFileSync(join(projectRoot, "test/fixtures/debian-redis.conf"), "utf8");
+    writeFileSync(config, `${lines}\nport 0\nsave 900 1\nsave 300 10\ndir ${join(folder, "data")}\ntimeout 77\n`);
+    const child = startProcess(process.execPath, [launcher, "serve", config, "--log-format", "text"], { stdin: "" });
+    const [, port] = await child.waitFor(/^HearthKV \S+ ready on \S+:(\d+)/m);
+    const remembered = child.stdout.split("\n").filter((line) => line.includes("only remembered"));
+    expect(remembered).toEqual([
+      expect.stringContaining("here: daemonize, pidfile, logfile, appendonly no (every write is logged all the same)"),
+    ]);
+    const client = await RespClient.connect(Number(port));
+    expect(await client.ok("CONFIG", "GET", "save")).toEqual(["save", "900 1 300 10"]);
+    expect(await client.ok("CONFIG", "GET", "timeout")).toEqual(["timeout", "77"]);
+    child.kill("SIGINT");
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+    expect(child.stdout).toMatch(/SIGINT: stopping\n(.*\n)*.*goodbye\n$/);
+
+    writeFileSync(config, "port x\nfoo 1\nmaxmemory 1gb\n");
+    const { code, stderr } = await hearthkv(["serve", config]);
+    expect(code).toBe(2);
+    const starts = stderr.trimEnd().split("\n");
+    expect(starts.sort().map((line) => line.slice(0, `hearthkv: ${config}:1: `.length))).toEqual(
+      [1, 2, 3].map((number) => `hearthkv: ${config}:${number}: `),
+    );
+  });
+
+  test("help, version and their flags answer", async () => {
+    const { stdout: version } = await hearthkv(["version"]);
+    expect(version).toMatch(/^\d+\.\d+\.\d+\n$/);
+    for (const flag of ["-v", "--version"]) expect((await hearthkv([flag])).stdout).toBe(version);
+    expect((await hearthkv(["help"])).stdout).toContain("Usage: hearthkv");
+    expect((await hearthkv(["help", "serve"])).stdout).toContain("--snapshot-ops");
+    expect((await hearthkv(["cli", "help"])).stdout).toContain("Usage: hearthkv cli");
+  });
+
+  test("at a terminal the log is for people, elsewhere JSON", async (context) => {
+    requirePeer(context, "script");
+    const start = `${process.execPath} ${launcher} serve --port 0 --data-dir ${temporaryFolder()}`;
+    const terminal = startProcess("script", ["-qec", start, "/dev/null"], { env: { TERM: "xterm" } });
+    await terminal.waitFor(/ ready on /);
+    expect(terminal.output).toMatch(/^\d\d:\d\d:\d\d\.\d{3} listening on /m);
+    terminal.input.write("\x03");
+    await terminal.waitFor(/SIGINT: stopping\r?\n(.*\n)*.*goodbye/);
+    await terminal.exited;
+
+    const piped = startProcess(process.execPath, [launcher, ...start.split(" ").slice(2)], { stdin: "" });
+    await piped.waitFor(/ ready on /);
+    expect(JSON.parse(piped.stdout.split("\n")[0] ?? "")).toMatchObject({ level: 30, addresses: expect.anything() });
+    await piped.stop();
   });
 
   test("--help names every setting with its default and its variable", async () => {
@@ -87,8 +141,7 @@ describe("serve", () => {
     await server.kill();
     for (;;) {
       const dataDir = join(temporaryFolder(), "copy");
-      cpSync(server.dataDir, dataDir, { recursive: true });
-      rmSync(join(dataDir, "LOCK"), { force: true });
+      cpSync(server.dataDir, dataDir, { recursive: true, filter: (path) => !basename(path).startsWith("LOCK") });
       const before = readdirSync(dataDir);
       const child = startProcess(process.execPath, [launcher, "serve", "--port", "0", "--data-dir", dataDir]);
       await child.waitFor(/listening on /);

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
 import {
   compared,
+  helpIfAsked,
   number,
   outOption,
   printSetting,
@@ -24,6 +25,7 @@ import {
 } from "./report.mjs";
 import { contenders, cpuSeconds, infoField, isAtRest, residentBytes, until } from "./servers.mjs";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     keys: { type: "string", default: "1000000" },

@@ -23,7 +23,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { keyName, sendAll, sendElements } from "./pipeline.mjs";
 import { probeKeys, startProbe } from "./probe.mjs";
-import { compared, names, number, outOption, printSetting, printTable, progress, save, sideBySide } from "./report.mjs";
+import {
+  compared,
+  helpIfAsked,
+  names,
+  number,
+  outOption,
+  printSetting,
+  printTable,
+  progress,
+  save,
+  sideBySide,
+} from "./report.mjs";
 import { contenders, infoField, order, until } from "./servers.mjs";
 
 const KEYS_PER_MSET = 10;
@@ -52,6 +63,7 @@ const caseNames = [
   "expire",
   ...Object.keys(bulky).flatMap((kind) => [`delete-${kind}`, `rename-${kind}`]),
 ];
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: [...caseNames, "slow-disk"].join(",") },

@@ -1,5 +1,5 @@
 /** What every bench prints and keeps: where it ran, a table, a file. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,14 @@ export function names(values, name, known) {
   const list = values[name].split(",");
   const unknown = list.find((each) => !known.includes(each));
   return unknown === undefined ? list : refuse(`--${name}: there is no ${unknown}, only ${known.join(", ")}`);
+}
+
+/** With --help: prints the head of the script, which says what it does and takes, and ends the program. */
+export function helpIfAsked(scriptUrl) {
+  if (!process.argv.slice(2).includes("--help")) return;
+  const head = readFileSync(new URL(scriptUrl), "utf8").match(/\/\*\*\n((?: \*.*\n)*) \*\//)?.[1] ?? "";
+  console.log(head.replace(/^ \* ?/gm, ""));
+  process.exit(0);
 }
 
 /** Ends the program with a message about how it was called. */

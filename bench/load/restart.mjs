@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { keyName, sendAll, valueText } from "./pipeline.mjs";
 import {
   compared,
+  helpIfAsked,
   median,
   names,
   number,
@@ -27,6 +28,7 @@ import {
 } from "./report.mjs";
 import { contenders, folder, infoField, isAtRest, order, until } from "./servers.mjs";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     keys: { type: "string", default: "1000000,10000000" },

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { throughputChart } from "./chart.mjs";
 import {
   compared,
+  helpIfAsked,
   median,
   names,
   number,
@@ -43,6 +44,7 @@ const SETTLE_MS = 1000;
 /** redis-benchmark's own event loop takes no more. */
 const IDLE_MAX = 10_000;
 
+helpIfAsked(import.meta.url);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -11,8 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median, number, printTable, refuse, rounded } from "../load/report.mjs";
+import { helpIfAsked, median, number, printTable, refuse, rounded } from "../load/report.mjs";
 
+helpIfAsked(import.meta.url);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -6,9 +6,10 @@
  * --only: parts whose name begins so. --ms: time for each part. --scale: of the data. A part that this revision does not have is named, with the reason.
  */
 import { parseArgs } from "node:util";
-import { number, refuse } from "../load/report.mjs";
+import { helpIfAsked, number, refuse } from "../load/report.mjs";
 import { setScale } from "./requests.mjs";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },

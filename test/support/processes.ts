@@ -42,7 +42,7 @@ export class Child {
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
     this.#process = spawn(command, args, {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...ownEnvironment(), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     running.add(this);
@@ -108,6 +108,11 @@ export class Child {
       await sleep(5);
     }
   }
+}
+
+/** Without our own variables (seeds, rounds), which a server takes for settings. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HEARTHKV_")));
 }
 
 /** Starts a process. */

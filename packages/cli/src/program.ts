@@ -17,7 +17,7 @@ export const version: string = JSON.parse(readFileSync(new URL("../package.json"
 
 /**
  * Runs `hearthkv` with the arguments after the program's name and sets process.exitCode:
- * 0 done, 1 it could not be done, 2 it was asked wrongly. Each failure is one line on stderr.
+ * 0 done, 1 it could not be done, 2 it was asked wrongly. Each failure is one line on stderr, and so is each problem of a settings file.
  */
 export async function main(args: readonly string[]): Promise<void> {
   // Whoever read our output may go away (`hearthkv … | head`); that ends neither a server nor a client with a stack.
@@ -33,7 +33,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     const failure = describeFailure(error);
-    if (failure.line !== "") process.stderr.write(`hearthkv: ${failure.line}\n`);
+    for (const line of failure.line.split("\n")) if (line !== "") process.stderr.write(`hearthkv: ${line}\n`);
     process.exitCode = failure.exitCode;
   }
 }
@@ -41,7 +41,7 @@ export async function main(args: readonly string[]): Promise<void> {
 function buildProgram(): Command {
   const program = new Command("hearthkv")
     .description("HearthKV: a Redis-compatible in-memory server that is still warm after a crash")
-    .version(version)
+    .version(version, "-v, --version", "print the version")
     .enablePositionalOptions();
   const verbs = [
     serveCommand(version),
@@ -55,13 +55,19 @@ function buildProgram(): Command {
     importCommand(),
   ];
   for (const command of verbs) program.addCommand(command);
+  program
+    .command("version")
+    .description("print the version")
+    .action(() => {
+      process.stdout.write(`${version}\n`);
+    });
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("--help", "print this help") // -h is the client's host, as in redis-cli
       .exitOverride()
       .configureOutput({ outputError: () => {} }); // `main` prints the one line
   }
-  return program.helpCommand(false);
+  return program.helpCommand("help [verb]", "print this help, or that of a verb");
 }
 
 function describeFailure(error: unknown): { line: string; exitCode: number } {

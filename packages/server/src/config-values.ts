@@ -12,6 +12,12 @@ export interface Parameter {
   /** Reads a new value (latin1). Absent: the parameter is fixed while the server runs; `refusal` says why. */
   readonly read?: (text: string) => Change;
   readonly refusal?: string;
+  /** Reads the value that a file gives at the start. Absent: `read` does; where that is absent, only the present value is taken. */
+  readonly atStart?: (text: string) => Change;
+  /** The value has no effect: it is only remembered. */
+  readonly remembered?: true;
+  /** A line of a file may give it several words. */
+  readonly severalWords?: true;
 }
 
 /** A place that holds a value. */
@@ -107,6 +113,13 @@ export function text(name: string, cell: Cell<string>): Parameter {
 /** The same parameter under its other name. */
 export function alias(name: string, parameter: Parameter): Parameter {
   return { ...parameter, name };
+}
+
+/** A value that a file gives at the start: what `read` makes of it, or nothing to do where it is the present one. */
+export function changeAtStart({ get, read, atStart, refusal = "" }: Parameter, text: string): Change {
+  const reader = atStart ?? read;
+  if (reader !== undefined) return reader(text);
+  return lowerAscii(text) === lowerAscii(get()) ? { apply: () => {} } : { error: `${refusal}: it is '${get()}'` };
 }
 
 /** Bytes that a text such as "100", "64k", "1gb" means (k = 1000, kb = 1024); null when it means none. */

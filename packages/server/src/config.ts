@@ -3,11 +3,12 @@
  * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, keyspace events) refuses other values.
  */
 import { type ConfigHost, Glob, lowerAscii } from "@hearthkv/commands";
-import type { PackedLimits } from "@hearthkv/engine";
+import { PackedLimits } from "@hearthkv/engine";
 import { rememberedParameters } from "./config-remembered.js";
 import {
   alias,
   type Change,
+  changeAtStart,
   choice,
   field,
   fixed,
@@ -23,14 +24,15 @@ import {
   text,
   yesNo,
 } from "./config-values.js";
-import type { Ack, LogLevel, ResolvedOptions } from "./options.js";
-import type { OutputLimit, Settings } from "./settings.js";
+import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "./options.js";
+import type { SavePoint } from "./persistence/index.js";
+import { type OutputLimit, Settings } from "./settings.js";
 
 /** The part of persistence that can be set while it runs. */
 export interface PersistenceKnobs {
   ackLevel: Ack;
-  /** 0 = no snapshots by time. */
-  snapshotIntervalS: number;
+  /** None = no snapshots by time. */
+  savePoints: readonly SavePoint[];
   /** 0 = no snapshots by count. */
   snapshotOps: number;
 }
@@ -49,6 +51,8 @@ export interface ConfigParts {
   readonly setLogLevel: (level: LogLevel) => void;
 }
 
+/** Databases of a keyspace that nobody has made. */
+const DATABASES = 16;
 const MB = 1024n * 1024n;
 const GB = 1024n * MB;
 const UINT32_MAX = 2n ** 32n - 1n;
@@ -73,6 +77,26 @@ const ACK = [
   ["written", "written"],
   ["synced", "synced"],
 ] as const satisfies readonly (readonly [string, Ack])[];
+
+/** What a file of Redis may ask for that would change what clients see, or who may come: it is not to be passed over. */
+const ABSENT: ReadonlyMap<string, string> = new Map([
+  ["rename-command", "is not there: commands keep their names. Give a password to those who may use them"],
+  ["user", "is not there: this version has one user, whose password is requirepass"],
+  ["loadmodule", "is not there: this version has no modules"],
+]);
+/** The same, with the value that asks for nothing. */
+const ONLY: readonly (readonly [name: string, value: string, problem: string])[] = [
+  ["aclfile", "", "this version has one user, whose password is requirepass"],
+  ["cluster-enabled", "no", "this version has no cluster"],
+  ["maxmemory", "0", "this version has no memory limit, only 0 is supported"],
+  ["maxmemory-clients", "0", "this version has no memory limit, only 0 is supported"],
+  ["maxmemory-policy", "noeviction", "this version evicts nothing, only noeviction is supported"],
+  ["notify-keyspace-events", "", "this version has no keyspace notifications"],
+  ["replicaof", "", "this version has no replication"],
+  ["slaveof", "", "this version has no replication"],
+  ["tls-port", "0", "this version has no TLS"],
+  ["unixsocket", "", "this version listens on TCP only"],
+];
 
 /** One per server. */
 export class Config implements ConfigHost {
@@ -102,6 +126,7 @@ export class Config implements ConfigHost {
       const parameter = this.#parameters.get(lowerAscii(name));
       if (parameter === undefined) return `Unknown option or number of arguments for CONFIG SET - '${name}'`;
       if (parameter.refusal !== undefined) return failed(name, parameter.refusal);
+      // A parameter and its older name are two, as in Redis: the last one holds.
       if (parameters.has(parameter)) return failed(name, "duplicate parameter");
       parameters.add(parameter);
     }
@@ -115,6 +140,39 @@ export class Config implements ConfigHost {
     return null;
   }
 
+  /** What is wrong with a line of a file: `words` are those behind the name. null = startup() can take it. */
+  problem(name: string, words: readonly string[]): string | null {
+    const absent = ABSENT.get(lowerAscii(name));
+    if (absent !== undefined) return absent;
+    const parameter = this.#parameters.get(lowerAscii(name));
+    if (parameter === undefined) return "no such setting";
+    if (words.length === 0 || (words.length > 1 && parameter.severalWords !== true)) return "needs exactly one value";
+    const change = changeAtStart(parameter, words.join(" "));
+    return "error" in change ? change.error : null;
+  }
+
+  /**
+   * Puts the lines of a file in force, each a name and its words, in their order. The lines of `save` add up, as in Redis.
+   * @returns the names of those that are only remembered, and differ from the default
+   * @throws OptionsError
+   */
+  startup(lines: readonly (readonly string[])[]): string[] {
+    const remembered = new Set<string>();
+    for (const [name = "", ...words] of joinedSaves(lines)) {
+      const problem = this.problem(name, words);
+      if (problem !== null) throw new OptionsError("config", `${name} ${problem}`);
+      const parameter = this.#parameters.get(lowerAscii(name)) as Parameter;
+      const before = parameter.get();
+      const change = changeAtStart(parameter, words.join(" "));
+      if ("apply" in change) change.apply();
+      if (parameter.remembered === true && parameter.get() !== before) remembered.add(parameter.name);
+      if (parameter.name === "appendonly" && lowerAscii(words[0] ?? "") !== parameter.get()) {
+        remembered.add("appendonly no (every write is logged all the same)");
+      }
+    }
+    return [...remembered];
+  }
+
   #matching(pattern: string): Parameter[] {
     if (isGlob(pattern)) {
       const glob = new Glob(pattern, true);
@@ -123,6 +181,26 @@ export class Config implements ConfigHost {
     const parameter = this.#parameters.get(lowerAscii(pattern));
     return parameter === undefined ? [] : [parameter];
   }
+}
+
+/** The line of a file that cannot be used, or null: as `Config.problem`, where there is no server yet. */
+export function configProblem(name: string, words: readonly string[]): string | null {
+  return new Config({
+    ...{ settings: new Settings(), options: defaultOptions, port: defaultOptions.port, databases: DATABASES },
+    persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0 },
+    packedLimits: new PackedLimits(),
+    maxclientsLimit: Number.MAX_SAFE_INTEGER,
+    setLogLevel: () => {},
+  }).problem(name, words);
+}
+
+/** The lines of `save` as one, in the place of the first: an empty one forgets those before it. */
+function joinedSaves(lines: readonly (readonly string[])[]): (readonly string[])[] {
+  const isSave = ([name = ""]: readonly string[]) => lowerAscii(name) === "save";
+  let points: string[] = [];
+  for (const [, ...words] of lines.filter(isSave)) points = words.join("") === "" ? [] : [...points, ...words];
+  const others = lines.filter((line) => !isSave(line));
+  return lines.some(isSave) ? [["save", points.join(" ")], ...others] : others;
 }
 
 function isGlob(pattern: string): boolean {
@@ -140,13 +218,10 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
   return [
     fixed("bind", options.host),
     fixed("port", String(port)),
-    fixed("tcp-backlog", "511"),
     fixed("databases", String(parts.databases)),
     fixed("enable-debug-command", options.enableDebugCommand ? "yes" : "no"),
     fixed("enable-protected-configs", "no"),
-    fixed("appendfilename", "wal-current.log"),
     protectedText("dir", options.dataDir),
-    protectedText("dbfilename", "snapshot.snap"),
     text("requirepass", field(settings, "requirepass")),
     maxclients(parts.maxclientsLimit, settings),
     integer("timeout", 0n, INT32_MAX, field(settings, "timeoutSeconds")),
@@ -163,17 +238,10 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
         parts.setLogLevel(level);
       },
     }),
-    only(
-      "appendonly",
-      options.disablePersistence ? "no" : "yes",
-      ["yes", "no"],
-      "the log cannot be switched while the server runs",
-    ),
+    appendOnly(options.disablePersistence ? "no" : "yes"),
     choice("appendfsync", APPENDFSYNC, field(persistence, "ackLevel")),
     save(persistence),
-    only("maxmemory", "0", null, "this version has no memory limit, only 0 is supported"),
-    only("maxmemory-policy", "noeviction", null, "this version evicts nothing, only noeviction is supported"),
-    only("notify-keyspace-events", "", null, "this version has no keyspace notifications"),
+    ...ONLY.map(([name, value, problem]) => only(name, value, problem)),
   ];
 }
 
@@ -206,7 +274,7 @@ function ownParameters({ options, persistence }: ConfigParts): Parameter[] {
   return [
     choice("ack", ACK, field(persistence, "ackLevel")),
     fixed("fsync-interval-ms", String(options.fsyncIntervalMs)),
-    integer("snapshot-interval-s", 0n, INT32_MAX, field(persistence, "snapshotIntervalS")),
+    snapshotInterval(persistence),
     integer("snapshot-ops", 0n, BigInt(Number.MAX_SAFE_INTEGER), field(persistence, "snapshotOps")),
     fixed("snapshot-keep", String(options.snapshotKeep)),
     fixed("wal-max-bytes", String(options.walMaxBytes)),
@@ -230,35 +298,64 @@ function maxclients(limit: number, settings: Settings): Parameter {
 }
 
 /** A parameter whose present value is the only one that the server can do. */
-function only(name: string, value: string, allowed: readonly string[] | null, problem: string): Parameter {
-  const read = (given: string): Change => {
-    if (allowed !== null && !allowed.includes(lowerAscii(given))) return { error: "argument must be 'yes' or 'no'" };
-    return lowerAscii(given) === value ? { apply: () => {} } : { error: problem };
-  };
+function only(name: string, value: string, problem: string): Parameter {
+  const read = (given: string): Change => (lowerAscii(given) === value ? { apply: () => {} } : { error: problem });
   return { name, get: () => value, read };
 }
 
+/** The log is there or not for as long as the server runs; a file may say "no", as Redis's own does, and gets a log all the same. */
+function appendOnly(value: "yes" | "no"): Parameter {
+  const change = (given: string, error: string | null): Change => {
+    if (lowerAscii(given) !== "yes" && lowerAscii(given) !== "no") return { error: "argument must be 'yes' or 'no'" };
+    return error === null || lowerAscii(given) === value ? { apply: () => {} } : { error };
+  };
+  return {
+    name: "appendonly",
+    get: () => value,
+    read: (given) => change(given, "the log cannot be switched while the server runs"),
+    atStart: (given) => change(given, null),
+  };
+}
+
 /**
- * "save" has pairs of seconds and changes. Here a snapshot is due after some time when anything changed, so the shortest of the times counts; "" turns
- * snapshots by time and by count off.
+ * "save" has pairs of seconds and changes: a snapshot is due when one of them holds. "" turns snapshots by time and by count off, and the next
+ * pairs bring back those by count.
  */
 function save(persistence: PersistenceKnobs): Parameter {
-  const get = () => (persistence.snapshotIntervalS > 0 ? `${persistence.snapshotIntervalS} 1` : "");
+  let opsBefore = 0;
+  const get = () => persistence.savePoints.map(({ seconds, changes }) => `${seconds} ${changes}`).join(" ");
   const read = (value: string): Change => {
     const words = value.split(" ").filter((word) => word !== "");
     const numbers = words.map((word) => (/^\d{1,9}$/.test(word) ? Number(word) : Number.NaN));
-    const seconds = numbers.filter((_, i) => i % 2 === 0);
-    if (words.length % 2 !== 0 || numbers.some(Number.isNaN) || seconds.includes(0)) {
+    const points = numbers.flatMap((seconds, i) => (i % 2 === 0 ? [{ seconds, changes: numbers[i + 1] ?? 0 }] : []));
+    if (words.length % 2 !== 0 || numbers.some(Number.isNaN) || points.some(({ seconds }) => seconds === 0)) {
       return { error: "Invalid save parameters" };
     }
     return {
       apply: () => {
-        persistence.snapshotIntervalS = seconds.length === 0 ? 0 : Math.min(...seconds);
-        if (seconds.length === 0) persistence.snapshotOps = 0;
+        persistence.savePoints = points;
+        const wasOff = persistence.snapshotOps === 0;
+        if (points.length > 0) {
+          if (wasOff) persistence.snapshotOps = opsBefore;
+          opsBefore = 0;
+        } else if (!wasOff) {
+          opsBefore = persistence.snapshotOps;
+          persistence.snapshotOps = 0;
+        }
       },
     };
   };
-  return { name: "save", get, read };
+  return { name: "save", get, read, severalWords: true };
+}
+
+/** The same in one number: so many seconds after any change. */
+function snapshotInterval(persistence: PersistenceKnobs): Parameter {
+  return integer("snapshot-interval-s", 0n, INT32_MAX, {
+    get: () => (persistence.savePoints.length === 0 ? 0 : Math.min(...persistence.savePoints.map((p) => p.seconds))),
+    set: (seconds) => {
+      persistence.savePoints = seconds === 0 ? [] : [{ seconds, changes: 1 }];
+    },
+  });
 }
 
 /** Groups of four: class, hard limit, soft limit, seconds. Classes that are not named keep their limits. */
@@ -290,7 +387,7 @@ function outputLimits(settings: Settings): Parameter {
       },
     };
   };
-  return { name: "client-output-buffer-limit", get, read };
+  return { name: "client-output-buffer-limit", get, read, severalWords: true };
 }
 
 function shown(limit: OutputLimit): string {

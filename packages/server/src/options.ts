@@ -41,7 +41,12 @@ export interface ServerOptions {
   logLevel?: LogLevel | undefined;
   /** Allow DEBUG. Default false. */
   enableDebugCommand?: boolean | undefined;
-  /** Where log lines go, instead of JSON lines on standard output. */
+  /**
+   * Lines as of redis.conf, each a name and its words, such as ["timeout", "300"] or ["save", "900", "1"]: what CONFIG SET can set, and what
+   * Redis has and has no meaning here. Options are not among them.
+   */
+  config?: readonly (readonly string[])[] | undefined;
+  /** Where log lines go, instead of JSON lines on standard error. */
   logger?: Logger | undefined;
   /**
    * SHUTDOWN was called (also while the data is loaded), or persistence can no longer work (`error` is set then). The owner closes the server, with or without a
@@ -87,6 +92,7 @@ export const defaultOptions: Readonly<Omit<ResolvedOptions, Optional>> = {
   protectedMode: true,
   logLevel: "info",
   enableDebugCommand: false,
+  config: [],
 };
 
 /** A value that cannot be used; the message is one line for the user. */
@@ -121,6 +127,7 @@ const checks: { readonly [K in keyof Omit<ResolvedOptions, Optional>]: (value: u
   protectedMode: flag,
   logLevel: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
   enableDebugCommand: flag,
+  config: lines,
 };
 
 /**
@@ -159,4 +166,9 @@ function oneOf(...values: string[]): (value: unknown) => string | null {
 
 function flag(value: unknown): string | null {
   return typeof value === "boolean" ? null : "must be true or false";
+}
+
+function lines(value: unknown): string | null {
+  const isLine = (line: unknown) => Array.isArray(line) && line.every((word) => typeof word === "string");
+  return Array.isArray(value) && value.every(isLine) ? null : "must be lists of a name and its words";
 }

@@ -2,13 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { commandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { Clock } from "./clock.js";
 import { Config } from "./config.js";
 import { Core, type CoreParts, type CoreServices } from "./core.js";
 import { Cron } from "./cron.js";
 import { infoText } from "./info.js";
 import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
+import { createLogger } from "./log.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
 import { NullPersistence, openDataDirectory, openPersistence, type Persistence } from "./persistence/index.js";
 import { releaseBuffer } from "./release-buffer.js";
@@ -52,7 +53,7 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
   const options = resolveOptions(given);
   const { signal } = options;
   signal?.throwIfAborted();
-  const logger = options.logger ?? pino({ level: options.logLevel });
+  const logger = options.logger ?? createLogger(options.logLevel, "json", 2);
   const tcp = new TcpServer(logger);
   const port = await tcp.listen(options.host, options.port);
   const lifetime = new Lifetime(options, logger, tcp);
@@ -159,6 +160,10 @@ function makeServices(core: Core, lifetime: Lifetime, port: number): CoreService
       logger.level = level;
     },
   });
+  const remembered = config.startup(options.config);
+  if (remembered.length > 0) {
+    logger.info({ remembered }, `only remembered, without effect here: ${remembered.join(", ")}`);
+  }
   return {
     config,
     info: (sections) => infoText(sections, collector.collect()),

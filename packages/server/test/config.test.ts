@@ -1,6 +1,6 @@
 import { PackedLimits } from "@hearthkv/engine";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Config, type PersistenceKnobs } from "../src/config.js";
+import { Config, configProblem, type PersistenceKnobs } from "../src/config.js";
 import { parseMemory } from "../src/config-values.js";
 import { defaultOptions, type LogLevel } from "../src/options.js";
 import { Settings } from "../src/settings.js";
@@ -12,7 +12,7 @@ let config: Config;
 
 beforeEach(() => {
   settings = new Settings();
-  persistence = { ackLevel: "written", snapshotIntervalS: 300, snapshotOps: 100_000 };
+  persistence = { ackLevel: "written", savePoints: [{ seconds: 300, changes: 1 }], snapshotOps: 100_000 };
   logLevels = [];
   config = new Config({
     settings,
@@ -60,6 +60,7 @@ describe("CONFIG GET", () => {
       timeout: "0",
       "tcp-keepalive": "300",
       "tcp-backlog": "511",
+      dbfilename: "dump.rdb",
       databases: "16",
       "proto-max-bulk-len": "536870912",
       "client-query-buffer-limit": "1073741824",
@@ -193,13 +194,90 @@ describe("CONFIG SET", () => {
     expect([value("ack"), value("loglevel"), value("hash-max-ziplist-value")]).toEqual(["synced", "warning", "1024"]);
   });
 
-  it("maps save onto the time between snapshots", () => {
+  it("save means what it says; an empty one turns snapshots off, by count as well, and the next brings those back", () => {
     expect(config.set([["save", "3600 1 300 100 60 10000"]])).toBeNull();
-    expect(persistence).toMatchObject({ snapshotIntervalS: 60, snapshotOps: 100_000 });
-    expect(value("save")).toBe("60 1");
-    expect(config.set([["save", ""]])).toBeNull();
-    expect(persistence).toMatchObject({ snapshotIntervalS: 0, snapshotOps: 0 });
-    expect(value("save")).toBe("");
+    expect(persistence.savePoints).toEqual([
+      { seconds: 3600, changes: 1 },
+      { seconds: 300, changes: 100 },
+      { seconds: 60, changes: 10_000 },
+    ]);
+    expect([value("save"), value("snapshot-interval-s")]).toEqual(["3600 1 300 100 60 10000", "60"]);
+    expect(persistence.snapshotOps).toBe(100_000);
+    for (let i = 0; i < 2; i++) {
+      expect(config.set([["save", ""]])).toBeNull();
+      expect(persistence).toMatchObject({ savePoints: [], snapshotOps: 0 });
+      expect(value("save")).toBe("");
+    }
+    expect(config.set([["save", "60 1"]])).toBeNull();
+    expect(persistence).toMatchObject({ savePoints: [{ seconds: 60, changes: 1 }], snapshotOps: 100_000 });
+    // What was set to 0 by its own name stays.
+    expect(config.set([["snapshot-ops", "0"]])).toBeNull();
+    expect(config.set([["save", "30 1"]])).toBeNull();
+    expect(persistence.snapshotOps).toBe(0);
+    expect(config.set([["snapshot-interval-s", "7"]])).toBeNull();
+    expect(value("save")).toBe("7 1");
+  });
+
+  it("takes a parameter and its older name as two, the last one holds: as Redis 7 and Valkey 9", () => {
+    const pairs: [string, string][] = [
+      ["hash-max-ziplist-entries", "1"],
+      ["hash-max-listpack-entries", "2"],
+    ];
+    expect(config.set(pairs)).toBeNull();
+    expect(value("hash-max-ziplist-entries")).toBe("2");
+  });
+});
+
+describe("lines of a file", () => {
+  it("are judged: what is known is right or wrong, what would pass over a wish is refused", () => {
+    const expected: [line: string[], problem: string | null][] = [
+      [["timeout", "10"], null],
+      [["TIMEOUT", "x"], "argument couldn't be parsed into an integer"],
+      [["timeout", "1", "2"], "needs exactly one value"],
+      [["timeout"], "needs exactly one value"],
+      [["tiemout", "1"], "no such setting"],
+      [["save", "900", "1"], null],
+      [["save", "900"], "Invalid save parameters"],
+      [["daemonize", "yes"], null],
+      [["daemonize", "maybe"], "argument must be one of yes, no"],
+      [["databases", "16"], null],
+      [["databases", "32"], "can't set immutable config: it is '16'"],
+      [["appendonly", "no"], null],
+      [["appendonly", "maybe"], "argument must be 'yes' or 'no'"],
+      [["maxmemory", "1gb"], "this version has no memory limit, only 0 is supported"],
+      [["unixsocket", "/run/redis.sock"], "this version listens on TCP only"],
+      [["replicaof", "other", "6379"], "needs exactly one value"],
+      [["rename-command", "FLUSHALL", ""], expect.stringContaining("commands keep their names")],
+      [["oom-score-adj-values", "0", "200", "800"], null],
+    ];
+    for (const [[name = "", ...words], problem] of expected) {
+      expect(configProblem(name, words), `${name} ${words}`).toEqual(problem);
+    }
+  });
+
+  it("are put in force, those of save together; what is only remembered is named", () => {
+    const lines = [
+      ["save", "900", "1"],
+      ["client-output-buffer-limit", "replica", "1mb", "0", "0"],
+      ["client-output-buffer-limit", "pubsub", "2mb", "0", "0"],
+      ["daemonize", "yes"],
+      ["always-show-logo", "no"],
+      ["appendonly", "no"],
+      ["save", "60", "100"],
+      ["timeout", "7"],
+    ];
+    expect(config.startup(lines)).toEqual(["daemonize", "appendonly no (every write is logged all the same)"]);
+    expect(value("save")).toBe("900 1 60 100");
+    expect(value("client-output-buffer-limit")).toContain("slave 1048576 0 0 pubsub 2097152 0 0");
+    expect([value("daemonize"), value("appendonly"), settings.timeoutSeconds]).toEqual(["yes", "yes", 7]);
+    expect(problem("daemonize", "no")).toBe("can't set immutable config");
+    config.startup([
+      ["save", "900", "1"],
+      ["save", ""],
+      ["save", "30", "5"],
+    ]);
+    expect(value("save")).toBe("30 5");
+    expect(() => config.startup([["timeout", "x"]])).toThrow("config: timeout argument couldn't be parsed");
   });
 });
 

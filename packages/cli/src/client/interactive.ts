@@ -3,6 +3,10 @@ import readline from "node:readline";
 import { type ClientSession, expectedMessage } from "./session.js";
 import { splitLine } from "./split-line.js";
 
+const HELP = `A command and its arguments, such as: SET key "a value"
+COMMAND LIST names the commands, COMMAND DOCS NAME tells about one; quit ends.
+`;
+
 /**
  * Runs until the input ends, `quit`, `exit` or Ctrl-C. A terminal gets a prompt; piped input is run line by line in silence.
  * @returns the exit code: 1 when piped input met a lost or missing server, otherwise 0
@@ -26,7 +30,8 @@ export async function runInteractive(session: ClientSession): Promise<number> {
       const verb = args[0]!.toString("latin1").toLowerCase();
       if (verb === "quit" || verb === "exit") break;
       try {
-        await session.run(args);
+        if (verb === "help" && args.length === 1) process.stdout.write(HELP);
+        else await session.run(args);
       } catch (error) {
         process.stderr.write(`Error: ${expectedMessage(error)}\n`);
         if (!terminal) {

@@ -1,16 +1,19 @@
 /**
- * Reads a configuration file into text values. Two forms, told apart by the first character:
+ * Reads a configuration file. Two forms, told apart by the first character:
  *
  *     { "port": 7000, "dataDir": "/var/lib/hearthkv", "ack": "synced" }     JSON: names in camelCase or as the flags
  *
- *     # Redis style: one setting a line, a name and a value; quotes where the value has spaces
+ *     # Redis style: a name and its words on each line, quoted as redis.conf has it ("a \x41", 'it is'); the last one holds
  *     port 7000
  *     dir "/var/lib/hearthkv"
  *     appendfsync always
+ *     include /etc/hearthkv/more.conf
  *
- * Valid: every name is a setting (or its name in redis.conf), stands once, and has exactly one value.
+ * Valid: every name is a setting (or its name in redis.conf) or a parameter of CONFIG SET or of redis.conf, and has words that it can have. All that
+ * is wrong is told at once.
  */
-import { UsageError } from "../errors.js";
+import { readFileSync } from "node:fs";
+import { splitLine } from "../client/split-line.js";
 import { type Setting, type SettingKey, settings } from "./settings.js";
 
 /** A value as text and where it stands, for the error that its reader may throw. */
@@ -20,59 +23,122 @@ export interface PlacedValue {
   readonly place: string;
 }
 
-/** Values by setting; settings that the file does not name are absent. */
-export type FileValues = ReadonlyMap<SettingKey, PlacedValue>;
+/** What files say. */
+export interface FileContent {
+  /** Values by setting; settings that are not named are absent. */
+  readonly values: Map<SettingKey, PlacedValue>;
+  /** Lines that are the server's: a name and its words. */
+  readonly config: (readonly string[])[];
+  /** Lines for the user. */
+  readonly problems: string[];
+}
+
+/** What the server thinks of a line: its problem, or null. */
+export type ConfigProblem = (name: string, words: readonly string[]) => string | null;
+
+/** Files that include each other would go on for ever. */
+const INCLUDE_DEPTH_MAX = 16;
 
 const keysByName = new Map<string, SettingKey>();
 for (const [key, setting] of Object.entries(settings) as [SettingKey, Setting<unknown>][]) {
   for (const name of [key, setting.name, ...(setting.fileNames ?? [])]) keysByName.set(name, key);
 }
 
-/**
- * Parses the content of a configuration file.
- * @param path only for error messages
- * @throws UsageError with path, line (Redis style) and name
- */
-export function parseConfigFile(content: string, path: string): FileValues {
-  return content.trimStart().startsWith("{") ? parseJson(content, path) : parseLines(content, path);
+/** Reads a file, and those that it includes. Problems are part of the result. */
+export function readConfigFile(path: string, configProblem: ConfigProblem): FileContent {
+  const reader = new Reader(configProblem);
+  reader.read(path, "the configuration file", 0);
+  return reader.content;
 }
 
-function parseJson(content: string, path: string): FileValues {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(content);
-  } catch (error) {
-    throw new UsageError(`${path}: not valid JSON: ${(error as Error).message}`);
+class Reader {
+  readonly content: FileContent = { values: new Map(), config: [], problems: [] };
+  readonly #configProblem: ConfigProblem;
+
+  constructor(configProblem: ConfigProblem) {
+    this.#configProblem = configProblem;
   }
-  const values = new Map<SettingKey, PlacedValue>();
-  for (const [name, value] of Object.entries(parsed as object)) {
-    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-      throw new UsageError(`${path}: ${name} must be a string, a number, true or false`);
+
+  read(path: string, what: string, depth: number): void {
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      this.content.problems.push(`${what} cannot be read: ${(error as Error).message}`);
+      return;
     }
-    place(values, name, String(value), `${path}: ${name}`);
+    const text = utf8(bytes);
+    if (text === null) this.content.problems.push(`${path}: not UTF-8`);
+    else if (text.trimStart().startsWith("{")) this.#readJson(text, path);
+    else this.#readLines(text, path, depth);
   }
-  return values;
+
+  #readJson(text: string, path: string): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch (error) {
+      this.content.problems.push(`${path}: not valid JSON: ${(error as Error).message}`);
+      return;
+    }
+    for (const [name, value] of Object.entries(parsed as object)) {
+      const place = `${path}: ${name}`;
+      const key = keysByName.get(name);
+      const isText = key !== undefined && typeof settings[key].fallback === "string";
+      if (typeof value === "string") this.#place(name, [value], place);
+      else if (isText) this.content.problems.push(`${place} must be a string in quotes`);
+      else if (typeof value === "boolean") this.#place(name, [value ? "yes" : "no"], place);
+      else if (typeof value === "number" && isExact(value)) this.#place(name, [String(value)], place);
+      else this.content.problems.push(`${place} must be a string, a number, true or false`);
+    }
+  }
+
+  #readLines(text: string, path: string, depth: number): void {
+    for (const [index, line] of text.split("\n").entries()) {
+      const trimmed = line.trim();
+      if (trimmed === "" || trimmed.startsWith("#")) continue;
+      const place = `${path}:${index + 1}:`;
+      const words = splitLine(trimmed)?.map(utf8);
+      if (words === undefined) {
+        this.content.problems.push(`${place} quotes that do not match: ${trimmed}`);
+      } else if (words.includes(null)) {
+        this.content.problems.push(`${place} not UTF-8: ${trimmed}`);
+      } else {
+        const [name = "", ...rest] = words as string[];
+        this.#takeLine(name.toLowerCase(), rest, `${place} ${name}`, depth);
+      }
+    }
+  }
+
+  #takeLine(name: string, words: readonly string[], place: string, depth: number): void {
+    if (name !== "include") this.#place(name, words, place);
+    else if (words.length === 0) this.content.problems.push(`${place} needs the name of a file`);
+    else if (depth === INCLUDE_DEPTH_MAX) this.content.problems.push(`${place} is more than ${depth} files deep`);
+    else for (const path of words) this.read(path, place, depth + 1);
+  }
+
+  #place(name: string, words: readonly string[], place: string): void {
+    const { values, config, problems } = this.content;
+    const key = keysByName.get(name);
+    if (key === undefined) {
+      const problem = this.#configProblem(name, words);
+      if (problem === null) config.push([name, ...words]);
+      else problems.push(`${place}: ${problem}`);
+      return;
+    }
+    const several = (settings[key] as Setting<unknown>).severalWords === true;
+    if (words.length === 0 || (words.length > 1 && !several)) problems.push(`${place} needs exactly one value`);
+    else values.set(key, { text: words.join(" "), place });
+  }
 }
 
-function parseLines(content: string, path: string): FileValues {
-  const values = new Map<SettingKey, PlacedValue>();
-  for (const [index, line] of content.split("\n").entries()) {
-    const trimmed = line.trim();
-    if (trimmed === "" || trimmed.startsWith("#")) continue;
-    const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(trimmed) ?? [];
-    const where = `${path}:${index + 1}: ${name}`;
-    const words = rest.match(/"[^"\\]*"|'[^'\\]*'|[^\s"']+/g) ?? [];
-    const key = keysByName.get(name.toLowerCase());
-    const several = key !== undefined && (settings[key] as Setting<unknown>).severalWords === true;
-    if (words.length === 0 || (words.length > 1 && !several)) throw new UsageError(`${where} needs exactly one value`);
-    place(values, name.toLowerCase(), words.map((word) => word.replace(/^["']|["']$/g, "")).join(" "), where);
-  }
-  return values;
+/** Whether the number is the one that was written: beyond 2^53 others are rounded to it. */
+function isExact(value: number): boolean {
+  return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-function place(values: Map<SettingKey, PlacedValue>, name: string, text: string, where: string): void {
-  const key = keysByName.get(name);
-  if (key === undefined) throw new UsageError(`${where}: no such setting`);
-  if (values.has(key)) throw new UsageError(`${where}: set twice`);
-  values.set(key, { text, place: where });
+/** null where bytes are no UTF-8: they would be replaced without a word, in passwords as well. */
+function utf8(bytes: Buffer): string | null {
+  const text = bytes.toString("utf8");
+  return Buffer.from(text, "utf8").equals(bytes) ? text : null;
 }

@@ -34,7 +34,7 @@ function row<T>(setting: Setting<T>): Setting<T> {
   return setting;
 }
 
-/** The table, by the name that `startServer` knows. */
+/** The table, by the name that `startServer` knows (logFormat is our own). */
 export const settings = {
   host: row<string>({
     name: "host",
@@ -151,6 +151,13 @@ export const settings = {
     fallback: "info",
     help: "least important kind of log line to print: trace, debug, info, warn, error, fatal, silent",
   }),
+  logFormat: row<"auto" | "text" | "json">({
+    name: "log-format",
+    value: "<format>",
+    read: oneOf(["auto", "text", "json"]),
+    fallback: "auto",
+    help: "how log lines are printed: text (for people), json, auto (text at a terminal, else json)",
+  }),
   enableDebugCommand: row<boolean>({
     name: "enable-debug-command",
     read: yesOrNo,
@@ -162,7 +169,7 @@ export const settings = {
 /** Names of the settings, as `startServer` knows them. */
 export type SettingKey = keyof typeof settings;
 
-/** A full set of values, ready for `startServer`. */
+/** A full set of values. */
 export type ServeSettings = { [K in SettingKey]: (typeof settings)[K]["fallback"] };
 
 /** The environment variable of a setting. */

@@ -14,7 +14,7 @@ interface CliFlags {
 
 /** The verb, to be added to the program. */
 export function cliCommand(): Command {
-  return new Command("cli")
+  const command: Command = new Command("cli")
     .description("talk to a server: one command, or a prompt when none is given")
     .argument("[command...]", "command and its arguments, such as: SET key value")
     .option("-h, --host <address>", "server's address", "127.0.0.1")
@@ -25,8 +25,11 @@ export function cliCommand(): Command {
     .option("--no-raw", "print replies for people, whatever the output is")
     .passThroughOptions() // what follows the command's name belongs to the command: SET key -1
     .action(async (words: string[], flags: CliFlags) => {
-      process.exitCode = await runClient(words, flags);
+      // As redis-cli: HELP is no command of the server.
+      if (words.length === 1 && words[0]?.toLowerCase() === "help") command.outputHelp();
+      else process.exitCode = await runClient(words, flags);
     });
+  return command;
 }
 
 async function runClient(words: readonly string[], flags: CliFlags): Promise<number> {

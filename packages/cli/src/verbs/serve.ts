@@ -1,16 +1,20 @@
 /** `hearthkv serve`: starts the server, says where it is, and ends it in order when it is asked to. */
 import { writeSync } from "node:fs";
 import { resolve } from "node:path";
-import type { RunningServer, ServerOptions, ShutdownRequest } from "@hearthkv/server";
+import type { createLogger, RunningServer, ServerOptions, ShutdownRequest } from "@hearthkv/server";
 import { Command, Option } from "commander";
-import { RunError } from "../errors.js";
+import { RunError, UsageError } from "../errors.js";
 import { configVariable, type Flags, resolveSettings } from "../serve/resolve.js";
 import { type ServeSettings, type Setting, settings, variableName } from "../serve/settings.js";
+
+type Logger = ReturnType<typeof createLogger>;
+type Served = Pick<ServeSettings, "disablePersistence" | "dataDir">;
 
 /** The verb, to be added to the program. */
 export function serveCommand(version: string): Command {
   const command = new Command("serve")
     .description("run the server until SIGTERM, SIGINT or SHUTDOWN")
+    .argument("[file]", "the same as --config FILE, as for redis-server")
     .addOption(new Option("--config <file>", `settings file, JSON or in the style of redis.conf [${configVariable}]`));
   for (const setting of Object.values(settings) as Setting<unknown>[]) command.addOption(toOption(setting));
   return command
@@ -18,7 +22,7 @@ export function serveCommand(version: string): Command {
       "after",
       "\nA flag goes before its environment variable [in brackets], that before the settings file, that before the default.",
     )
-    .action((flags: Flags) => serve(resolveSettings(flags, process.env), version));
+    .action((file: string | undefined, flags: Flags) => serve(file, flags, version));
 }
 
 function toOption(setting: Setting<unknown>): Option {
@@ -37,8 +41,18 @@ function yesNo(value: boolean): string {
 const SAME_SIGNAL_MS = 300;
 
 /** Serves until the process is asked to end; the exit code is 0 after an orderly stop. */
-async function serve(settings: ServeSettings, version: string): Promise<void> {
+async function serve(file: string | undefined, flags: Flags, version: string): Promise<void> {
   const startedAt = performance.now();
+  if (file !== undefined && flags.config !== undefined)
+    throw new UsageError("--config and a file are two files: give one");
+  const { configProblem, createLogger } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
+  const { logFormat, ...settings } = resolveSettings(
+    { ...flags, config: file ?? flags.config },
+    process.env,
+    configProblem,
+  );
+  const format = logFormat === "auto" ? (process.stdout.isTTY ? "text" : "json") : logFormat;
+  const logger = createLogger(settings.logLevel, format, 1);
   const giveUp = new AbortController();
   let server: RunningServer | null = null;
   let stoppingSince = 0;
@@ -51,20 +65,25 @@ async function serve(settings: ServeSettings, version: string): Promise<void> {
       process.stderr.write(`hearthkv: ${error.message}\n`);
     }
     if (server === null) giveUp.abort();
-    else end(server, save, exitCode);
+    else end(server, save, exitCode, logger);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (stoppingSince === 0) stop({ save: true });
-      else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) endAtOnce(signal);
+      if (stoppingSince === 0) {
+        logger.info(`${signal}: stopping`);
+        stop({ save: true });
+      } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) endAtOnce(signal);
     });
   }
   process.on("SIGHUP", () => {}); // as Redis: a terminal that is closed does not end a server
   try {
-    server = await start({ ...settings, onShutdownRequested: stop, signal: giveUp.signal });
+    server = await start({ ...settings, logger, onShutdownRequested: stop, signal: giveUp.signal });
   } catch (error) {
     // While the data is loaded nothing has changed that would have to be saved.
-    if (giveUp.signal.aborted) process.exit(exitCode);
+    if (giveUp.signal.aborted) {
+      logger.info("goodbye");
+      process.exit(exitCode);
+    }
     throw error;
   }
   process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
@@ -78,7 +97,7 @@ function repairAdvice(dataDir = ""): string {
 }
 
 async function start(options: ServerOptions): Promise<RunningServer> {
-  const { startServer } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
+  const { startServer } = await import("@hearthkv/server");
   try {
     return await startServer(options);
   } catch (error) {
@@ -96,9 +115,12 @@ function endAtOnce(signal: NodeJS.Signals): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-function end(server: RunningServer, snapshot: boolean, exitCode: number): void {
+function end(server: RunningServer, snapshot: boolean, exitCode: number, logger: Logger): void {
   server.close({ snapshot }).then(
-    () => process.exit(exitCode),
+    () => {
+      logger.info("goodbye");
+      process.exit(exitCode);
+    },
     (error: Error) => {
       process.stderr.write(`hearthkv: the stop failed: ${error.message}\n`);
       process.exit(1);
@@ -107,7 +129,7 @@ function end(server: RunningServer, snapshot: boolean, exitCode: number): void {
 }
 
 /** One line: version, address, data directory, keys, time. Programs that start us wait for it. */
-function banner(settings: ServeSettings, version: string, server: RunningServer, elapsedMs: number): string {
+function banner(settings: Served, version: string, server: RunningServer, elapsedMs: number): string {
   const where = server.addresses.join(" and ");
   const data = settings.disablePersistence ? "in memory only" : `data in ${resolve(settings.dataDir)}`;
   const loaded = `${server.keysLoaded} keys loaded in ${elapsedMs.toFixed(0)} ms`;

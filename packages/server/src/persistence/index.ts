@@ -19,4 +19,5 @@ export type {
   PersistenceLogger,
   PersistenceOptions,
   RecoveryMode,
+  SavePoint,
 } from "./persistence.js";

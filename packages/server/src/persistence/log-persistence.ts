@@ -11,6 +11,7 @@ import type {
   PersistenceInfo,
   PersistenceLogger,
   PersistenceOptions,
+  SavePoint,
 } from "./persistence.js";
 import { type RecoveredState, recoverDirectory } from "./recovery.js";
 import * as slot from "./slots.js";
@@ -28,6 +29,8 @@ const CLOSE_LOOK_MS = 5;
 /** After a failure, closing gives the disk so long to recover before it does without a snapshot. */
 const CLOSE_PATIENCE_MS = 2000;
 const SNAPSHOT_KEEP_DEFAULT = 3;
+/** How far the last snapshot is, is told so often. */
+const TELL_MS = 1000;
 
 /** What there is before the data was loaded. */
 export interface LogPersistenceParts {
@@ -217,12 +220,12 @@ export class LogPersistence implements Persistence {
     setImmediate(() => this.#progress());
   }
 
-  get snapshotIntervalS(): number {
-    return this.#snapshots.intervalS;
+  get savePoints(): readonly SavePoint[] {
+    return this.#snapshots.points;
   }
 
-  set snapshotIntervalS(seconds: number) {
-    this.#snapshots.intervalS = seconds;
+  set savePoints(points: readonly SavePoint[]) {
+    this.#snapshots.points = points;
   }
 
   get snapshotOps(): number {
@@ -463,8 +466,13 @@ export class LogPersistence implements Persistence {
   /** A snapshot waits for the log, and so would have no end where the disk fails for good. */
   async #lastSnapshot(): Promise<void> {
     let worksMs = performance.now();
+    let toldMs = worksMs;
     const watch = setInterval(() => {
       const nowMs = performance.now();
+      if (nowMs - toldMs >= TELL_MS) {
+        toldMs = nowMs;
+        this.#parts.logger.info({}, `writing the last snapshot: ${Math.floor(this.#snapshots.fraction * 100)} %`);
+      }
       if (this.#writeError === null) worksMs = nowMs;
       else if (nowMs - worksMs > CLOSE_PATIENCE_MS) this.#snapshots.abort("the log cannot be written");
     }, CLOSE_LOOK_MS);

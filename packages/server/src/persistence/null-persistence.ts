@@ -1,4 +1,4 @@
-import type { AckLevel, PersistedKeyspace, Persistence, PersistenceInfo } from "./persistence.js";
+import type { AckLevel, PersistedKeyspace, Persistence, PersistenceInfo, SavePoint } from "./persistence.js";
 
 /** Persistence that keeps nothing (`--disable-persistence`): every level is reached at once, snapshots are refused. */
 export class NullPersistence implements Persistence {
@@ -6,7 +6,7 @@ export class NullPersistence implements Persistence {
   onDrained: () => void = () => {};
   onWriteError: (text: string | null) => void = () => {};
   ackLevel: AckLevel = "memory";
-  snapshotIntervalS = 0;
+  savePoints: readonly SavePoint[] = [];
   snapshotOps = 0;
   readonly loading = null;
   readonly lastSequence = 0;

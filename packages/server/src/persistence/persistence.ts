@@ -43,6 +43,12 @@ export interface PersistenceOptions {
   readonly ringStartPosition?: number;
 }
 
+/** A snapshot is due when so many seconds have passed (fractions allowed) since the last, and so many log entries were written. */
+export interface SavePoint {
+  readonly seconds: number;
+  readonly changes: number;
+}
+
 /** How far the start is. */
 export interface LoadingProgress {
   /** Milliseconds since 1970, and by the clock that only goes forward. */
@@ -109,8 +115,8 @@ export interface Persistence {
   info(): PersistenceInfo;
   /** May be changed at any time; replies already waiting follow the new level. */
   ackLevel: AckLevel;
-  /** Seconds, 0 = never by time; may be changed at any time. */
-  snapshotIntervalS: number;
+  /** Any of them makes one due, none = never by time; may be changed at any time. */
+  savePoints: readonly SavePoint[];
   /** Entries, 0 = never by count; may be changed at any time. */
   snapshotOps: number;
   /**

@@ -1,6 +1,6 @@
 /** Decides when snapshots are made, makes them one at a time, and keeps their figures. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { PersistenceInfo, PersistenceLogger, PersistenceOptions } from "./persistence.js";
+import type { PersistenceInfo, PersistenceLogger, PersistenceOptions, SavePoint } from "./persistence.js";
 import type { RecoveredState } from "./recovery.js";
 import { snapshotDue } from "./snapshot-schedule.js";
 import { type SnapshotMessage, Snapshotter, type SnapshotterOptions } from "./snapshotter.js";
@@ -22,8 +22,9 @@ export interface SnapshotKeeperContext {
 }
 
 export class SnapshotKeeper {
-  /** Seconds and entries between automatic snapshots; 0 = never. */
-  intervalS: number;
+  /** When one is due by time: none = never. */
+  points: readonly SavePoint[];
+  /** Entries between automatic snapshots; 0 = never. */
   ops: number;
   lastSaveSeconds = Math.floor(Date.now() / 1000);
   lastOk = true;
@@ -52,7 +53,8 @@ export class SnapshotKeeper {
     this.#snapshotter = new Snapshotter(options);
     this.#currentSequence = options.currentSequence;
     this.#context = context;
-    this.intervalS = context.options.snapshotIntervalS ?? INTERVAL_S_DEFAULT;
+    const seconds = context.options.snapshotIntervalS ?? INTERVAL_S_DEFAULT;
+    this.points = seconds === 0 ? [] : [{ seconds, changes: 1 }];
     this.ops = context.options.snapshotOps ?? OPS_DEFAULT;
   }
 
@@ -73,6 +75,11 @@ export class SnapshotKeeper {
   /** See {@link Snapshotter.crowded}. */
   get crowded(): boolean {
     return this.#snapshotter.crowded;
+  }
+
+  /** How much of the running one was copied, 0 to 1. */
+  get fraction(): number {
+    return this.#snapshotter.fraction;
   }
 
   changesSince(sequence: number): number {
@@ -111,6 +118,7 @@ export class SnapshotKeeper {
   async last(): Promise<void> {
     await this.#running?.catch(() => {});
     if (this.changesSince(this.#currentSequence()) === 0 && !this.#mending) return;
+    this.#context.logger.info({}, "writing the last snapshot");
     await this.now().catch(() => {});
   }
 
@@ -131,7 +139,7 @@ export class SnapshotKeeper {
   }
 
   #lookLater(): NodeJS.Timeout {
-    const intervalMs = this.intervalS > 0 ? this.intervalS * 1000 : LOOK_MS_MAX * LOOKS_PER_INTERVAL;
+    const intervalMs = Math.min(LOOK_MS_MAX * LOOKS_PER_INTERVAL, ...this.points.map((point) => point.seconds * 1000));
     const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, intervalMs / LOOKS_PER_INTERVAL));
     return setTimeout(() => {
       this.#timer = this.#lookLater();
@@ -146,7 +154,7 @@ export class SnapshotKeeper {
     const due = this.#mending
       ? msSinceFailure >= MEND_RETRY_MS
       : snapshotDue({
-          intervalS: this.intervalS,
+          points: this.points,
           ops: this.ops,
           changes: this.changesSince(this.#currentSequence()),
           changedBytes: this.#context.committedBytes() - this.#lastLogBytes,

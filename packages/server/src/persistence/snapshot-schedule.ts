@@ -1,7 +1,9 @@
 /** When the next automatic snapshot is due. */
+import type { SavePoint } from "./persistence.js";
+
 export interface SnapshotState {
-  /** Seconds, 0 = never by time. */
-  readonly intervalS: number;
+  /** None = never by time. */
+  readonly points: readonly SavePoint[];
   /** Entries, 0 = never by count. */
   readonly ops: number;
   /** Log entries, and their bytes, since the last snapshot began. */
@@ -40,5 +42,5 @@ export function snapshotDue(s: SnapshotState): boolean {
   if (s.changes === 0 || s.msSinceFailure < retryMs) return false;
   if (s.snapshotBytes > SMALL_SNAPSHOT_BYTES && s.changedBytes < s.snapshotBytes) return false;
   if (s.ops > 0 && s.changes >= s.ops && s.lastDurationMs <= s.msSinceSnapshot * TIME_SHARE_MAX) return true;
-  return s.intervalS > 0 && s.msSinceSnapshot >= s.intervalS * 1000;
+  return s.points.some(({ seconds, changes }) => s.changes >= changes && s.msSinceSnapshot >= seconds * 1000);
 }

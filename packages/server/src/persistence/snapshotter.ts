@@ -68,6 +68,11 @@ export class Snapshotter {
     return this.#run?.crowded === true;
   }
 
+  /** How much of the running one was copied, 0 to 1. */
+  get fraction(): number {
+    return this.#run?.fraction ?? 0;
+  }
+
   /** Makes and publishes a snapshot. Rejects when it failed. Not while one is running. */
   async make(): Promise<SnapshotResult> {
     const run = new SnapshotRun(this.#options, ++this.#id, this.#sink);
@@ -167,6 +172,10 @@ class SnapshotRun implements SnapshotFront {
     this.#crossed = true;
     // Sent at the end of this turn, when the entry is committed.
     this.#scheduleTurn();
+  }
+
+  get fraction(): number {
+    return this.#next / Math.max(1, this.#sections.length);
   }
 
   receive(message: SnapshotMessage): void {

@@ -3,9 +3,21 @@ import { type SnapshotState, snapshotDue } from "../../src/persistence/snapshot-
 
 const MB = 1024 * 1024;
 
+/** save 900 1 60 100 */
+const POINTS = [
+  { seconds: 900, changes: 1 },
+  { seconds: 60, changes: 100 },
+];
+
 /** A minute after a snapshot of 10 MB that took a second; twice as many writes as ask for one. */
 const busy: SnapshotState = {
-  ...{ intervalS: 300, ops: 1000, changes: 2000, changedBytes: 20 * MB, snapshotBytes: 10 * MB },
+  ...{
+    points: [{ seconds: 300, changes: 1 }],
+    ops: 1000,
+    changes: 2000,
+    changedBytes: 20 * MB,
+    snapshotBytes: 10 * MB,
+  },
   ...{ msSinceSnapshot: 60_000, lastDurationMs: 1000, msSinceFailure: Number.POSITIVE_INFINITY, failedDurationMs: 0 },
 };
 
@@ -15,7 +27,10 @@ test.for<[string, Partial<SnapshotState>, boolean]>([
   ["fewer writes, but the interval is over", { changes: 1, msSinceSnapshot: 300_000 }, true],
   ["no writes", { changes: 0, msSinceSnapshot: 300_000 }, false],
   ["not by count", { ops: 0 }, false],
-  ["not by time", { intervalS: 0, changes: 1, msSinceSnapshot: 1e9 }, false],
+  ["not by time", { points: [], changes: 1, msSinceSnapshot: 1e9 }, false],
+  ["enough writes for the second point", { points: POINTS, changes: 100, msSinceSnapshot: 60_000 }, true],
+  ["too few for it", { points: POINTS, changes: 99, msSinceSnapshot: 899_999 }, false],
+  ["the first point's time is over", { points: POINTS, changes: 1, msSinceSnapshot: 900_000 }, true],
   ["less log than the last snapshot has bytes", { changedBytes: 9 * MB }, false],
   ["less log than a small snapshot has bytes", { changedBytes: 1, snapshotBytes: MB }, true],
   ["so soon that snapshots would take more than a twentieth of the time", { msSinceSnapshot: 19_000 }, false],

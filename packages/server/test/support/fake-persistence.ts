@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { Clock } from "../../src/clock.js";
 import { Core } from "../../src/core.js";
 import { resolveOptions } from "../../src/options.js";
-import type { AckLevel, Persistence, PersistenceInfo } from "../../src/persistence/index.js";
+import type { AckLevel, Persistence, PersistenceInfo, SavePoint } from "../../src/persistence/index.js";
 import { TcpServer } from "../../src/server.js";
 import { Settings } from "../../src/settings.js";
 import { ServerStats } from "../../src/stats.js";
@@ -17,7 +17,7 @@ export class FakePersistence implements Persistence {
   onDrained: () => void = () => {};
   onWriteError: (text: string | null) => void = () => {};
   ackLevel: AckLevel = "written";
-  snapshotIntervalS = 0;
+  savePoints: readonly SavePoint[] = [];
   snapshotOps = 0;
   lastSequence = 0;
   congested = false;
