@@ -5,7 +5,7 @@
  * Seen red with a limit that is looked at behind the change, in mutators that change first (SETRANGE), and with a limit that is not looked at
  * when a second mutation begins.
  */
-import { commandTable } from "@hearthkv/commands";
+import { makeCommandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, it } from "vitest";
@@ -134,11 +134,11 @@ it("prop: a write that the entry has no room for changes nothing, whatever it is
     if (persistence.payloads.length > logged) digest = "";
     if (!reply.startsWith(REFUSED)) return;
     expect([args, keyspace.digest()]).toEqual([args, digest]);
-    const row = commandTable.resolve(Request.of(...args));
+    const row = makeCommandTable().resolve(Request.of(...args));
     if (row !== undefined) refused.add(row.name);
   };
 
-  const writes = [...commandTable.allRows()].filter((row) => row.flags.includes("write")).map(({ name }) => name);
+  const writes = [...makeCommandTable().allRows()].filter((row) => row.flags.includes("write")).map(({ name }) => name);
   const missing = (): string[] => writes.filter((name) => !refused.has(name) && !NEED_A_STATE.includes(name));
   for (let done = 0; done < COMMANDS || (done < COMMANDS_MAX && missing().length > 0); ) {
     const limit = random.pick([0, 0, 0, 30, 100, 400, NO_LIMIT, NO_LIMIT, NO_LIMIT]);

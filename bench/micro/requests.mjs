@@ -1,7 +1,9 @@
 /** Requests for the parts, and what stands in for the server around a command: the log's ring and the reply. */
-import { commandTable } from "@hearthkv/commands";
+import { makeCommandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
+
+const commandTable = makeCommandTable();
 
 const RING_BYTES = 1 << 20;
 const ENTRY_HEAD_BYTES = 64;

@@ -33,5 +33,5 @@ export {
   wrongArity,
 } from "./errors.js";
 export { Glob } from "./glob.js";
-export { commandTable } from "./table.js";
+export { makeCommandTable } from "./table.js";
 export { REDIS_VERSION } from "./version.js";

@@ -13,18 +13,21 @@ import { stringRows } from "./strings.js";
 import { transactionRows } from "./transactions.js";
 import { zsetRows } from "./zsets.js";
 
-/** The one table. Its rows never change; their counters do. */
-export const commandTable: CommandTable = new CommandTable([
-  ...connectionRows,
-  ...serverRows,
-  ...commandRows(() => commandTable),
-  ...keyRows,
-  ...stringRows,
-  ...hashRows,
-  ...listRows,
-  ...setRows,
-  ...zsetRows,
-  ...lockRows,
-  ...transactionRows,
-  ...pubsubRows,
-]);
+/** A table of its own for each server: the rows are the same, the counters are not. */
+export function makeCommandTable(): CommandTable {
+  const table: CommandTable = new CommandTable([
+    ...connectionRows,
+    ...serverRows,
+    ...commandRows(() => table),
+    ...keyRows,
+    ...stringRows,
+    ...hashRows,
+    ...listRows,
+    ...setRows,
+    ...zsetRows,
+    ...lockRows,
+    ...transactionRows,
+    ...pubsubRows,
+  ]);
+  return table;
+}

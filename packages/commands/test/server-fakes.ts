@@ -3,7 +3,9 @@ import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import { arityError, arityHolds } from "../src/command-table.js";
 import type { ClientFilter, CommandContext, ServerHost, Session } from "../src/context.js";
-import { commandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/table.js";
+
+const commandTable = makeCommandTable();
 
 /** Knobs of the fake. */
 export interface FakeState {

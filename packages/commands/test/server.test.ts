@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { commandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/table.js";
 import { FakeServer } from "./server-fakes.js";
+
+const commandTable = makeCommandTable();
 
 let server: FakeServer;
 beforeEach(() => {

@@ -4,7 +4,9 @@ import { deprecations, docsOf, documentedNames } from "../src/command-docs.js";
 import { parseArguments } from "../src/command-syntax.js";
 import { arityHolds, CommandTable, flagBit } from "../src/command-table.js";
 import type { CommandRow } from "../src/context.js";
-import { commandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/table.js";
+
+const commandTable = makeCommandTable();
 
 function lookup(name: string): string | undefined {
   const bytes = Buffer.from(`xx${name}yy`, "latin1");

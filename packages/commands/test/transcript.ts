@@ -17,7 +17,9 @@ import { ReplyWriter, Request } from "@hearthkv/resp";
 import { expect, test } from "vitest";
 import { arityError, arityHolds } from "../src/command-table.js";
 import type { CommandContext, ServerHost, Session } from "../src/context.js";
-import { commandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/table.js";
+
+const commandTable = makeCommandTable();
 
 export interface TranscriptStep {
   line: number;

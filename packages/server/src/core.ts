@@ -1,5 +1,5 @@
 /** The server without sockets: data, log, commands and everything that clients share, put together. */
-import type { ConfigHost } from "@hearthkv/commands";
+import { type CommandTable, type ConfigHost, makeCommandTable } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter } from "@hearthkv/resp";
 import type { Logger } from "pino";
@@ -49,6 +49,7 @@ export class Core {
   readonly stats: ServerStats;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly commands: CommandTable = makeCommandTable();
   readonly clients: Clients;
   readonly pubsub: PubSub;
   readonly watches: Watches;
@@ -88,7 +89,7 @@ export class Core {
       debugEnabled: options.enableDebugCommand,
     });
     const { ticker } = this;
-    this.dispatcher = new Dispatcher({ ...parts, reply, writes, ticker }, host, {
+    this.dispatcher = new Dispatcher({ ...parts, commands: this.commands, reply, writes, ticker }, host, {
       blocking: this.blocking,
       transactions,
     });

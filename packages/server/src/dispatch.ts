@@ -11,7 +11,7 @@ import {
   arityError,
   arityHolds,
   type CommandContext,
-  commandTable,
+  type CommandTable,
   ERR,
   flagBit,
   type ServerHost,
@@ -60,6 +60,7 @@ const ERROR_WORD_BYTES_MAX = 40;
 
 /** What the dispatcher works with. */
 export interface DispatcherParts {
+  readonly commands: CommandTable;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;
   readonly stats: ServerStats;
@@ -79,6 +80,7 @@ export class Dispatcher implements BlockingRunner {
   /** Which of them are replies to writes. */
   readonly writes: WriteMarks;
 
+  readonly #commands: CommandTable;
   readonly #keyspace: Keyspace;
   readonly #effects: EffectLog;
   readonly #persistence: Persistence;
@@ -104,6 +106,7 @@ export class Dispatcher implements BlockingRunner {
   constructor(parts: DispatcherParts, host: ServerHost, waiting: { blocking: Blocking; transactions: Transactions }) {
     this.reply = parts.reply;
     this.writes = parts.writes;
+    this.#commands = parts.commands;
     this.#keyspace = parts.keyspace;
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
@@ -120,7 +123,7 @@ export class Dispatcher implements BlockingRunner {
       db: parts.keyspace.db(0),
       session: new Nobody(parts.keyspace.db(0)),
       host,
-      row: commandTable.rows()[0] as TableRow,
+      row: parts.commands.rows()[0] as TableRow,
       denyBlocking: false,
     };
   }
@@ -140,8 +143,8 @@ export class Dispatcher implements BlockingRunner {
   /** Runs one request of the client that begin() named. Its reply is appended to `reply`, unless the client now waits. */
   execute(client: ClientState, request: Request): void {
     this.reply.proto = client.proto;
-    const row = commandTable.resolve(request);
-    if (row === undefined) this.#refuse(client, commandTable.unknown(request));
+    const row = this.#commands.resolve(request);
+    if (row === undefined) this.#refuse(client, this.#commands.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
     else if (isLarge(request) && largeProblem(row, request) !== "")
       this.#refuse(client, largeProblem(row, request), row);
@@ -165,7 +168,7 @@ export class Dispatcher implements BlockingRunner {
   /** Runs a request inside another command's turn (EXEC): nothing is logged until that command has ended. May be called by it. */
   runQueued(request: Request): void {
     // What was queued was found.
-    const row = commandTable.resolve(request) as TableRow;
+    const row = this.#commands.resolve(request) as TableRow;
     const ctx = this.#context;
     const outer = { row: ctx.row, request: ctx.request };
     if (((row as TableRow).bits & WRITE) !== 0) this.#queueWrites = true;

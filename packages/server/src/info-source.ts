@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
-import { commandTable } from "@hearthkv/commands";
 import type { Core } from "./core.js";
 import type { InfoSource } from "./info.js";
 
@@ -43,7 +42,7 @@ export class InfoCollector {
         pubsubPatterns: pubsub.patternCount(),
       },
       errors: stats.errors,
-      commands: commandTable,
+      commands: this.#core.commands,
       databases: keyspace.databases().map((db) => ({
         index: db.index,
         keys: db.size,

@@ -1,6 +1,5 @@
 /** Starts a server: options, data directory, recovery, then the sockets. */
 import { randomBytes } from "node:crypto";
-import { commandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import type { Logger } from "pino";
 import { Clock } from "./clock.js";
@@ -169,7 +168,7 @@ function makeServices(core: Core, lifetime: Lifetime, port: number): CoreService
     info: (sections) => infoText(sections, collector.collect()),
     resetStats: () => {
       stats.reset();
-      commandTable.resetCounters();
+      core.commands.resetCounters();
       Object.assign(keyspace.stats, { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 });
     },
     shutdown: (save) => {

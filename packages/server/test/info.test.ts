@@ -1,6 +1,8 @@
-import { commandTable } from "@hearthkv/commands";
+import { makeCommandTable } from "@hearthkv/commands";
 import { expect, it } from "vitest";
 import { humanBytes, type InfoSource, infoText } from "../src/info.js";
+
+const commandTable = makeCommandTable();
 
 const source: InfoSource = {
   server: {

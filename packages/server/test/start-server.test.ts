@@ -94,6 +94,18 @@ describe("without one", () => {
     await server.stop();
   });
 
+  it("counts commands for itself, not for another server of the process", async () => {
+    const [one, other] = [await MemoryServer.start(), await MemoryServer.start()];
+    await one.connect().call("TIME").until("\r\n");
+    const stats = async (server: MemoryServer) => server.connect().call("INFO", "commandstats").until("\r\n\r\n");
+    expect(await stats(one)).toContain("cmdstat_time:calls=1,");
+    expect(await stats(other)).not.toContain("cmdstat_time");
+    await other.connect().call("CONFIG", "RESETSTAT").expect("+OK\r\n");
+    expect(await stats(one)).toContain("cmdstat_time:calls=1,");
+    await one.stop();
+    await other.stop();
+  });
+
   it("applies CONFIG SET requirepass to those who come later", async () => {
     const server = await MemoryServer.start();
     const old = server.connect().call("CONFIG", "SET", "requirepass", "p");

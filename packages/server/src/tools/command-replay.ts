@@ -1,4 +1,4 @@
-import { type CommandContext, commandTable, type ServerHost, type Session } from "@hearthkv/commands";
+import { type CommandContext, makeCommandTable, type ServerHost, type Session } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import { largeProblem } from "../dispatch.js";
@@ -11,6 +11,7 @@ const ERROR_BYTE = "-".charCodeAt(0);
  * nothing expires meanwhile and times in the past are kept as they are; relative times count from `nowMs`.
  */
 export class CommandReplay {
+  readonly #table = makeCommandTable();
   readonly #context: CommandContext;
 
   constructor(keyspace: Keyspace, nowMs: number) {
@@ -26,7 +27,7 @@ export class CommandReplay {
       ...{ request, reply: new ReplyWriter(), keyspace, db: keyspace.db(0), session },
       // Commands that write ask nothing else of their server; no other ones are run.
       host: host as ServerHost,
-      row: commandTable.resolve(request)!,
+      row: this.#table.resolve(request)!,
       denyBlocking: true,
       relativeToMs: nowMs,
     };
@@ -35,8 +36,8 @@ export class CommandReplay {
   /** Runs one command. Throws DataError where it is none that can be replayed, or fails. */
   run(args: readonly Buffer[]): void {
     const request = Request.of(...args);
-    const row = commandTable.resolve(request);
-    if (row === undefined) throw failure(request, commandTable.unknown(request));
+    const row = this.#table.resolve(request);
+    if (row === undefined) throw failure(request, this.#table.unknown(request));
     if (!row.flags.includes("write") && row.name !== "select") throw failure(request, "it changes no data");
     const context = this.#context;
     context.request = request;
