@@ -300,7 +300,7 @@ function maxclients(limit: number, settings: Settings): Parameter {
 /** A parameter whose present value is the only one that the server can do. */
 function only(name: string, value: string, problem: string): Parameter {
   const read = (given: string): Change => (lowerAscii(given) === value ? { apply: () => {} } : { error: problem });
-  return { name, get: () => value, read };
+  return { name, get: () => value, read, severalWords: true };
 }
 
 /** The log is there or not for as long as the server runs; a file may say "no", as Redis's own does, and gets a log all the same. */

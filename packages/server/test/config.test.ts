@@ -246,7 +246,7 @@ describe("lines of a file", () => {
       [["appendonly", "maybe"], "argument must be 'yes' or 'no'"],
       [["maxmemory", "1gb"], "this version has no memory limit, only 0 is supported"],
       [["unixsocket", "/run/redis.sock"], "this version listens on TCP only"],
-      [["replicaof", "other", "6379"], "needs exactly one value"],
+      [["replicaof", "other", "6379"], "this version has no replication"],
       [["rename-command", "FLUSHALL", ""], expect.stringContaining("commands keep their names")],
       [["oom-score-adj-values", "0", "200", "800"], null],
     ];
