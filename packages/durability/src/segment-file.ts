@@ -125,7 +125,7 @@ export class SegmentFile {
   /** Closes the descriptor; does not sync. */
   close(): void {
     if (this.#syncing) throw new Error("close while a sync is under way");
-    this.dir.close(this.fd);
+    if (this.fd >= 0) this.dir.close(this.fd);
   }
 
   #refusePoisoned(): void {

@@ -48,7 +48,16 @@ export class WalWriter extends SegmentFile {
 
   /** Starts a new segment in the safe order. Errors: StorageError io; the directory is then as before or one step on, and create may be tried again. */
   static create(dir: Directory, options: WalWriterOptions): WalWriter {
-    return new WalWriter(dir, options);
+    const writer = new WalWriter(dir, options);
+    writer.fd = writer.#openSegment(options.segmentNumber, options.firstSequence, options.syncedSequence);
+    return writer;
+  }
+
+  /** For a disk that has no room for a segment yet: as one that is poisoned, nothing can be written to it before `rotate` has made the segment. */
+  static createLater(dir: Directory, options: WalWriterOptions): WalWriter {
+    const writer = new WalWriter(dir, { ...options, segmentNumber: options.segmentNumber - 1 });
+    writer.poisoned = true;
+    return writer;
   }
 
   private constructor(dir: Directory, options: WalWriterOptions) {
@@ -58,7 +67,6 @@ export class WalWriter extends SegmentFile {
     this.maxBytes = options.maxBytes ?? WAL_MAX_BYTES_DEFAULT;
     this.firstSequence = options.firstSequence;
     this.segmentNumber = options.segmentNumber;
-    this.fd = this.#openSegment(this.segmentNumber, this.firstSequence, options.syncedSequence);
   }
 
   /** Time to rotate. */
@@ -88,7 +96,7 @@ export class WalWriter extends SegmentFile {
     this.segmentNumber++;
     this.firstSequence = nextSequence;
     this.poisoned = false;
-    this.dir.close(old);
+    if (old >= 0) this.dir.close(old);
   }
 
   #openSegment(segmentNumber: number, firstSequence: number, syncedSequence = firstSequence - 1): number {

@@ -19,7 +19,7 @@ import {
   StorageError,
   WalWriter,
 } from "@hearthkv/durability";
-import { errnoText } from "./errno-text.js";
+import { errnoText, isNoRoom } from "./errno-text.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
 import { SyncWaiters } from "./sync-waiters.js";
@@ -67,7 +67,7 @@ export class WorkerLog implements DrainTarget {
   #told: string | null = null;
   #retryAtMs = 0;
 
-  /** Begins a segment. `now`: milliseconds of a monotonic clock. Throws StorageError. */
+  /** Begins a segment, or, where the disk is full, will do so once there is room. `now`: milliseconds of a monotonic clock. Throws StorageError. */
   constructor(
     start: slot.WorkerStart,
     dir: Directory,
@@ -83,13 +83,7 @@ export class WorkerLog implements DrainTarget {
     this.#post = post;
     this.#fileSynced = start.lastSequence;
     this.#durable = start.syncedSequence;
-    this.#writer = WalWriter.create(dir, {
-      generation: start.generation,
-      firstSequence: start.lastSequence + 1,
-      segmentNumber: start.segmentNumber,
-      maxBytes: start.walMaxBytes,
-      syncedSequence: start.syncedSequence,
-    });
+    this.#writer = this.#firstSegment();
     this.#tellSegment();
     if (start.syncedSequence < start.lastSequence) this.#snapshotNeeded = start.lastSequence;
   }
@@ -289,6 +283,21 @@ export class WorkerLog implements DrainTarget {
     return true;
   }
 
+  /** What was recovered can be read without a log, on a full disk too: only writes wait for the segment. */
+  #firstSegment(): WalWriter {
+    const { generation, lastSequence, segmentNumber, walMaxBytes: maxBytes, syncedSequence } = this.#start;
+    const options = { generation, firstSequence: lastSequence + 1, segmentNumber, maxBytes, syncedSequence };
+    try {
+      return WalWriter.create(this.#dir, options);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      Atomics.store(this.#control, slot.FAILED, 1);
+      Atomics.add(this.#control, slot.ERRORS, 1);
+      this.#writeFailure = describe(error);
+      return WalWriter.createLater(this.#dir, options);
+    }
+  }
+
   #tellSegment(): void {
     Atomics.store(this.#control, slot.SEGMENT_FD, this.#writer.fd);
     Atomics.store(this.#control, slot.SEGMENT_BYTES, this.#writer.bytes);
@@ -425,7 +434,10 @@ export class WorkerLog implements DrainTarget {
     this.#retryAtMs = this.#now() + RETRY_MS;
   }
 
-  /** Begins a segment in place of one whose fdatasync failed, and asks for the snapshot that makes it superfluous. */
+  /**
+   * Begins a segment in place of one whose fdatasync failed, and asks for the snapshot that makes it superfluous; or the first one, which the
+   * disk had no room for.
+   */
   #replacePoisoned(): void {
     try {
       const nextSequence = this.#locked(() => this.#beginAfterPoisoned());
@@ -433,8 +445,10 @@ export class WorkerLog implements DrainTarget {
       this.#fileSynced = nextSequence - 1;
       this.#proofUnsynced = false;
       this.#proofs.proven(this.#durable);
-      this.#snapshotNeeded = nextSequence - 1;
-      this.#post({ type: "snapshotNeeded", sequence: nextSequence - 1 });
+      if (this.#syncFailure !== null) {
+        this.#snapshotNeeded = nextSequence - 1;
+        this.#post({ type: "snapshotNeeded", sequence: nextSequence - 1 });
+      }
       this.tellSegments();
     } catch (error) {
       Atomics.add(this.#control, slot.ERRORS, 1);

@@ -41,13 +41,7 @@ beforeEach(() => {
   control[slot.FSYNC_INTERVAL_MS] = 10;
   messages = [];
   nowMs = 1_000_000;
-  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3, lock: NO_LOCK };
-  log = new WorkerLog(
-    { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
-    dir,
-    (message) => messages.push(message),
-    () => nowMs,
-  );
+  log = newLog(ring);
   effects = new EffectLog();
   effects.enabled = true;
   channel = new LogChannel({
@@ -57,6 +51,16 @@ beforeEach(() => {
   });
   channel.begin(0);
 });
+
+function newLog(ring: SharedArrayBuffer): WorkerLog {
+  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3, lock: NO_LOCK };
+  return new WorkerLog(
+    { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
+    dir,
+    (message) => messages.push(message),
+    () => nowMs,
+  );
+}
 
 function commit(entries: number): void {
   for (let i = 0; i < entries; i++) {
@@ -379,4 +383,37 @@ test("listing the directory, which others may have filled, does not count as sta
   log.begin();
   expect(inLongCall).toBe(1);
   expect(Atomics.load(control, slot.IN_LONG_CALL)).toBe(0);
+});
+
+// Control: with a constructor that throws (WalWriter.create alone) a full disk forbade the start.
+test("a disk that is full at the start is refused writes until there is room for the first segment; no snapshot is asked for", async () => {
+  log.close();
+  const { open } = dir;
+  dir.open = () => {
+    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  };
+  const ring = new SharedArrayBuffer(65536);
+  log = newLog(ring);
+  expect(log.failure).toBe("No space left on device");
+  await steps(3);
+  expect(Atomics.load(control, slot.FAILED)).toBe(1);
+  expect(Atomics.load(control, slot.SEGMENT_FD)).toBe(-1);
+  await expect(log.synced(1)).rejects.toThrow("No space left on device");
+
+  dir.open = open;
+  await steps(1);
+  expect(log.failure).toBeNull();
+  expect(Atomics.load(control, slot.FAILED)).toBe(0);
+  const header = readSegmentHeader(dir, "wal-current.log");
+  expect(header).toMatchObject({ state: "ok", header: { segmentNumber: 1, firstSequence: 1, syncedSequence: 0 } });
+  expect(messages.filter(({ type }) => type === "snapshotNeeded")).toEqual([]);
+  log.close();
+});
+
+test("a start that fails for another reason than room is refused", () => {
+  log.close();
+  dir.open = () => {
+    throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+  };
+  expect(() => newLog(new SharedArrayBuffer(65536))).toThrow("EACCES");
 });
