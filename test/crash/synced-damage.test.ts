@@ -1,18 +1,26 @@
 /**
  * Damage to what had been synced for a second makes the start refuse, on directories as real servers leave them: bursts and trickles with pauses
- * between them, kill -9 at any moment. A bit of an entry is flipped, a sector of 512 bytes is all zeros, a finished segment is cut short: each refuses,
- * every time. (The segment being written, cut short, is a shorter log: what is left of it must be a prefix. DURABILITY.md says so.)
+ * between them, kill -9 at any moment. A bit of an entry is flipped, a sector of 512 bytes is all zeros, a segment is cut short, the one being written,
+ * too: each refuses, every time. The latter is cut in its place, for the file `synced` speaks of no other.
  *
  * What had been synced is what INFO said; a second counts by its answers, of which one that was long in coming counts for little: a machine
  * that stood still has given the server no second.
  *
- * HEARTHKV_SYNCED_DAMAGE sets the number of servers killed. Controls: the last expectation, the same directories without their proofs; and by hand, with
+ * HEARTHKV_SYNCED_DAMAGE sets the number of servers killed. Controls: the same directories without their proofs, and without the file `synced`; and by hand, with
  * entries sealed with what was synced at the last turn's end (channel.ts) flips are red.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileNames, memoryDisk, recover, SEGMENT_HEADER_BYTES, StorageError } from "@hearthkv/durability";
+import {
+  type Directory,
+  fileNames,
+  memoryDisk,
+  recover,
+  rehearsalDisk,
+  SEGMENT_HEADER_BYTES,
+  StorageError,
+} from "@hearthkv/durability";
 import { expect, test } from "vitest";
 import { persistenceNumber } from "../faults/server-info.js";
 import { launcher, type RespClient, runProcess, type ServerProcess, startHearth } from "../support/index.js";
@@ -117,6 +125,10 @@ async function outcome(files: Files): Promise<number | StorageError> {
     dir.write(fd, bytes, 0, bytes.length);
     dir.close(fd);
   }
+  return await recovery(dir);
+}
+
+async function recovery(dir: Directory): Promise<number | StorageError> {
   try {
     const nothing = () => {};
     const receiver = { onMetadata: nothing, beginSection: nothing, onSnapshotEntries: nothing, onEntry: nothing };
@@ -130,6 +142,22 @@ async function outcome(files: Files): Promise<number | StorageError> {
 function changed(files: Files, file: string, change: (bytes: Buffer) => Buffer | undefined): Files {
   const copy = Buffer.from(files[file]!);
   return { ...files, [file]: change(copy) ?? copy };
+}
+
+/** What recovery would make of the directory with its last segment cut to `bytes`; and without the file `synced`. */
+async function cutInPlace(dataDir: string, bytes: number): Promise<[number | StorageError, number | StorageError]> {
+  const [path, claim] = [join(dataDir, fileNames.WAL_CURRENT), join(dataDir, fileNames.SYNCED)];
+  const whole = readFileSync(path);
+  truncateSync(path, bytes);
+  try {
+    const left = await recovery(rehearsalDisk(dataDir));
+    renameSync(claim, `${claim}.aside`);
+    const withoutClaim = await recovery(rehearsalDisk(dataDir));
+    renameSync(`${claim}.aside`, claim);
+    return [left, withoutClaim];
+  } finally {
+    writeFileSync(path, whole);
+  }
 }
 
 function flipped(files: Files, { file, offset, bytes }: Entry, random: Random): Files {
@@ -161,7 +189,16 @@ test(`${ROUNDS} killed servers: damage to what had been synced for a second`, {
   timeout: ROUNDS * ROUND_MS_MAX,
 }, async () => {
   const random = new Random(printedSeed("synced damage"));
-  const counts = { flips: 0, sectors: 0, cuts: 0, shorter: 0, starts: 0, proofs: 0, missedWithoutProofs: 0 };
+  const counts = {
+    flips: 0,
+    sectors: 0,
+    cuts: 0,
+    lastCuts: 0,
+    starts: 0,
+    proofs: 0,
+    missedWithoutProofs: 0,
+    missedWithoutClaim: 0,
+  };
   for (let round = 0; round < ROUNDS; round++) {
     const flags = [
       ...["--ack", random.pick(["written", "written", "synced", "memory"])],
@@ -192,33 +229,39 @@ test(`${ROUNDS} killed servers: damage to what had been synced for a second`, {
       }
 
       const cut = entry.offset + random.whole(0, entry.bytes - 1);
-      const left = await outcome(changed(files, entry.file, (bytes) => bytes.subarray(0, cut)));
-      if (entry.file !== fileNames.WAL_CURRENT) {
-        expect(left, `${what}: cut inside entry ${entry.sequence}`).toBeInstanceOf(StorageError);
-        counts.cuts++;
-      } else {
-        // Nothing but what stood before the cut.
-        if (!(left instanceof StorageError)) expect(left).toBe(entry.sequence - 1);
-        counts.shorter++;
+      const isLast = entry.file === fileNames.WAL_CURRENT;
+      const [left, withoutClaim] = isLast
+        ? await cutInPlace(server.dataDir, cut)
+        : [await outcome(changed(files, entry.file, (bytes) => bytes.subarray(0, cut)))];
+      expect(left, `${what}: cut inside entry ${entry.sequence}`).toBeInstanceOf(StorageError);
+      counts[isLast ? "lastCuts" : "cuts"]++;
+      // Nothing but what stood before the cut, and no refusal, but where a snapshot's stamp is above it.
+      if (typeof withoutClaim === "number") {
+        expect(withoutClaim).toBe(entry.sequence - 1);
+        counts.missedWithoutClaim++;
       }
     }
     // And as a user meets it.
     const weakest = entries.at(-1);
     if (weakest !== undefined) {
-      await expectRefusal(server.dataDir, flipped(files, weakest, random)[weakest.file]!, weakest.file);
-      counts.starts++;
+      const copy = copyDataDirectory(server.dataDir);
+      writeFileSync(join(copy, weakest.file), flipped(files, weakest, random)[weakest.file]!);
+      await expectRefusal(copy);
+      truncateSync(join(server.dataDir, weakest.file), weakest.offset);
+      await expectRefusal(server.dataDir);
+      counts.starts += 2;
     }
   }
   console.log(`synced damage: ${JSON.stringify(counts)}`);
   expect(counts.flips).toBeGreaterThan(0);
   expect(counts.starts).toBeGreaterThan(0);
   expect(counts.missedWithoutProofs).toBeGreaterThan(0);
+  expect(counts.missedWithoutClaim).toBeGreaterThan(0);
 });
 
-async function expectRefusal(dataDir: string, damaged: Buffer, file: string): Promise<void> {
-  const copy = copyDataDirectory(dataDir);
-  writeFileSync(join(copy, file), damaged);
-  const { code, stderr } = await runProcess(process.execPath, [launcher, "serve", "--port", "0", "--data-dir", copy]);
+async function expectRefusal(dataDir: string): Promise<void> {
+  const serve = ["serve", "--port", "0", "--data-dir", dataDir];
+  const { code, stderr } = await runProcess(process.execPath, [launcher, ...serve]);
   expect(stderr.trim().split("\n")).toHaveLength(1);
   expect(stderr).toMatch(/^hearthkv: the log is damaged \(file wal-.*hearthkv repair/);
   expect(code).toBe(1);

@@ -9,8 +9,8 @@ import { type RespClient, requirePeer, type ServerProcess, startHearth, waitUnti
 import { persistenceInfo, persistenceNumber } from "./server-info.js";
 import { answerOf, tryWrite } from "./try-write.js";
 
-/** Node opens the server's modules all at once: with 80 it does not start. */
-const FEW = 96;
+/** Node opens the server's modules all at once: with 96 it does not start. */
+const FEW = 112;
 const CONNECTIONS = 100;
 const WRITERS = 4;
 const DEPTH = 8;

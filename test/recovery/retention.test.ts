@@ -34,7 +34,9 @@ test("rotation, three snapshots, and the segments that they need", async () => {
     expect(name).toMatch(/^wal-\d{13}\.log$/);
     expect(statSync(join(dataDir, name)).size).toBeLessThanOrEqual(SEGMENT_BYTES_MAX * 1.25 + 2 * VALUE.length);
   }
-  expect(names.filter((name) => !/^(wal-.*\.log|snapshot-.*\.snap|manifest\.bson|LOCK.*)$/.test(name))).toEqual([]);
+  expect(names.filter((name) => !/^(wal-.*\.log|snapshot-.*\.snap|manifest\.bson|synced|LOCK.*)$/.test(name))).toEqual(
+    [],
+  );
 
   const info = await own.persistence();
   expect(info).toMatchObject({ wal_segments: String(segments.length), snapshot_count: String(ROUNDS) });

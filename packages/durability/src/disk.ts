@@ -17,6 +17,14 @@ import { temporaryName } from "./file-names.js";
  */
 export type OpenMode = "read" | "update" | "create" | "append";
 
+/** Which file it is, whatever its name. No other one has all three: an inode number may be given again, but at another time. */
+export interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** When it was made, in nanoseconds since 1970. */
+  readonly birthNs: bigint;
+}
+
 export interface Directory {
   /** Path that another thread can open with `realDisk`, or null where there is none (tests). */
   readonly path: string | null;
@@ -26,6 +34,8 @@ export interface Directory {
   /** Bytes. Throws where the file is missing. */
   size(name: string): number;
   open(name: string, mode: OpenMode): number;
+  /** Null where the file system does not tell. */
+  identity(fd: number): FileIdentity | null;
   close(fd: number): void;
   /** Number of bytes read, 0 at the end of the file. */
   pread(fd: number, buffer: Uint8Array, off: number, len: number, position: number): number;
@@ -103,6 +113,10 @@ class RealDirectory implements Directory {
     return fs.openSync(join(this.path, name), OPEN_FLAGS[mode], FILE_MODE);
   }
 
+  identity(fd: number): FileIdentity | null {
+    return identityOfDescriptor(fd);
+  }
+
   close(fd: number): void {
     fs.closeSync(fd);
   }
@@ -148,6 +162,12 @@ class RealDirectory implements Directory {
       if (!NO_DIRECTORY_SYNC.has(errnoOf(error) ?? "")) throw error;
     }
   }
+}
+
+/** Of an open file. Errors are those of node:fs. */
+export function identityOfDescriptor(fd: number): FileIdentity | null {
+  const { dev, ino, birthtimeNs } = fs.fstatSync(fd, { bigint: true });
+  return ino > 0n && birthtimeNs > 0n ? { device: dev, inode: ino, birthNs: birthtimeNs } : null;
 }
 
 /** Whether the file system can make names durable. Where it cannot, a power loss may take the newest file. Errors are those of node:fs. */
@@ -232,6 +252,11 @@ export function openToRead(dir: Directory, name: string): number {
 /** Size of an existing file in bytes. Throws StorageError io. */
 export function sizeOf(dir: Directory, name: string): number {
   return namingErrors("stat", name, () => dir.size(name));
+}
+
+/** Of an open file. Throws StorageError io. */
+export function identityOf(dir: Directory, fd: number, name: string): FileIdentity | null {
+  return namingErrors("stat", name, () => dir.identity(fd));
 }
 
 /** Names of all files. Throws StorageError io. */

@@ -1,4 +1,4 @@
-import type { Directory, OpenMode } from "./disk.js";
+import type { Directory, FileIdentity, OpenMode } from "./disk.js";
 import { FaultyFile, type Flush } from "./faulty-file.js";
 
 /*
@@ -54,7 +54,7 @@ export class PowerLoss extends Error {
 
 /** An empty faulty directory. `random` returns numbers from 0 to below 1. */
 export function faultyDisk(random: () => number, options: FaultyDiskOptions = {}): FaultyDirectory {
-  return new FaultyDisk(random, options, new Map(), []);
+  return new FaultyDisk(random, options, new Map(), [], 1);
 }
 
 /** A change of the directory that is not synced yet. */
@@ -108,18 +108,21 @@ class FaultyDisk implements FaultyDirectory {
   #changes: Change[] = [];
   #planned: Planned[] = [];
   #nextFd = 1;
+  #nextInode: number;
 
   constructor(
     random: () => number,
     options: FaultyDiskOptions,
     files: ReadonlyMap<string, FaultyFile>,
     recycled: readonly Uint8Array[],
+    nextInode: number,
   ) {
     this.#random = random;
     this.#options = options;
     this.#durable = new Map(files);
     this.#files = new Map(files);
     this.#recycled = recycled.slice(-RECYCLED_FILES);
+    this.#nextInode = nextInode;
   }
 
   failAfter(count: number, fault: DiskFault, forGood = false): void {
@@ -136,11 +139,11 @@ class FaultyDisk implements FaultyDirectory {
     for (const change of this.#changes) if (this.#random() < done) apply(names, change);
     const files = new Map<string, FaultyFile>();
     for (const [name, file] of names) {
-      files.set(name, new FaultyFile(this.#random, file.afterPowerLoss(this.#recycled)));
+      files.set(name, new FaultyFile(this.#random, file.inode, file.afterPowerLoss(this.#recycled)));
     }
     const gone = [...this.#files.values()].filter((file) => ![...names.values()].includes(file));
     const recycled = [...this.#recycled, ...gone.map((file) => file.contents())];
-    return new FaultyDisk(this.#random, this.#options, files, recycled);
+    return new FaultyDisk(this.#random, this.#options, files, recycled, this.#nextInode);
   }
 
   list(): string[] {
@@ -163,11 +166,17 @@ class FaultyDisk implements FaultyDirectory {
     this.#operation(creates ? "create" : "open");
     if (creates) {
       if (this.#files.has(name)) throw failure("EEXIST", name);
-      this.#change({ file: new FaultyFile(this.#random), from: null, to: name });
+      this.#change({ file: new FaultyFile(this.#random, this.#nextInode++), from: null, to: name });
     }
     const fd = this.#nextFd++;
     this.#open.set(fd, { file: this.#file(name), append: mode === "append", position: 0 });
     return fd;
+  }
+
+  identity(fd: number): FileIdentity {
+    this.#operation("read");
+    const inode = BigInt(this.#descriptor(fd).file.inode);
+    return { device: 0n, inode, birthNs: inode };
   }
 
   close(fd: number): void {

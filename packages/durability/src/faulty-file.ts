@@ -30,6 +30,8 @@ const WRITE_BACK_CHANCE = 1 / 4;
 
 export class FaultyFile {
   size = 0;
+  /** Its number, which it keeps over a power loss. */
+  readonly inode: number;
   readonly #random: () => number;
   #seen = new Uint8Array(0);
   #kept = new Uint8Array(0);
@@ -41,7 +43,8 @@ export class FaultyFile {
   #longest = 0;
 
   /** A file that holds `bytes`, all synced. */
-  constructor(random: () => number, bytes: Uint8Array = new Uint8Array(0)) {
+  constructor(random: () => number, inode: number, bytes: Uint8Array = new Uint8Array(0)) {
+    this.inode = inode;
     this.#random = random;
     this.#seen = Uint8Array.from(bytes);
     this.#kept = Uint8Array.from(bytes);

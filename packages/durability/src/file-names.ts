@@ -6,6 +6,7 @@
  *   wal-next.tmp             a segment being prepared
  *   snapshot-{timestamp13}.tmp / .snap    a snapshot being written / a published one
  *   manifest.bson            what the directory is; manifest.bson.tmp while it is replaced
+ *   synced                   how far the segment being written is known to be synced (synced-claim.ts)
  *   LOCK                     who writes here; LOCK.*.sock: it lives; LOCK.* while it changes hands
  *   *.broken                 bytes that recovery took away, kept for a human; never read again
  *
@@ -14,6 +15,7 @@
 export const WAL_CURRENT = "wal-current.log";
 export const WAL_NEXT = "wal-next.tmp";
 export const MANIFEST = "manifest.bson";
+export const SYNCED = "synced";
 export const LOCK = "LOCK";
 
 const TIMESTAMP_DIGITS = 13;

@@ -74,6 +74,7 @@ export {
   verifySnapshotAsync,
 } from "./snapshot-reader.js";
 export { type PublishedSnapshot, SnapshotWriter } from "./snapshot-writer.js";
+export { ClaimKeeper } from "./synced-claim.js";
 export { inlineVerifier, parallelVerifier, type Verifier } from "./verifier.js";
 export {
   ENTRY_HEADER_BYTES,

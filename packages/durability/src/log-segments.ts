@@ -4,6 +4,7 @@ import { StorageError } from "./errors.js";
 import { WAL_CURRENT } from "./file-names.js";
 import { newGeneration } from "./manifest.js";
 import { ProofSchedule } from "./proof.js";
+import { ClaimKeeper } from "./synced-claim.js";
 import { WalWriter } from "./wal-writer.js";
 
 const POISONED_HINT = "Publish a checkpoint of the state, or close the log and resume it";
@@ -51,6 +52,7 @@ export class LogSegments {
   readonly #writer: WalWriter;
   readonly #now: () => number;
   readonly #proofs: ProofSchedule;
+  readonly #claim: ClaimKeeper;
   readonly #maxEntries: number;
   /** The current segment is synced up to here. */
   #fileSynced: number;
@@ -63,6 +65,7 @@ export class LogSegments {
     this.#fileSynced = lastSequence;
     this.#now = now;
     this.#proofs = new ProofSchedule(lastSequence);
+    this.#claim = new ClaimKeeper(dir, lastSequence);
     this.#maxEntries = maxEntries;
     const firstSequence = lastSequence + 1;
     this.#writer = WalWriter.create(dir, { generation: newGeneration(), firstSequence, segmentNumber, maxBytes, now });
@@ -168,21 +171,28 @@ export class LogSegments {
     throw this.poisoned();
   }
 
-  /** Milliseconds until `prove` should be called, 0 or less when it is due; Infinity where nothing is to be proven. */
+  /** Milliseconds until `prove` should be called, for a proof or for the file `synced`, 0 or less when it is due; Infinity where nothing is to be proven. */
   get msUntilProof(): number {
     if (this.#writer.poisoned || this.woundedUpTo >= 0) return Number.POSITIVE_INFINITY;
-    const quiet = this.appender.lastSequence <= this.#fileSynced;
-    return this.#proofs.msUntilDue(performance.now(), quiet);
+    const nowMs = performance.now();
+    return Math.min(this.#proofs.msUntilDue(nowMs, this.#quiet), this.#claim.msUntilDue(nowMs));
+  }
+
+  get #quiet(): boolean {
+    return this.appender.lastSequence <= this.#fileSynced;
   }
 
   /**
-   * Exclusive: proves what is durable, and syncs the proof. Where the disk does not take it nothing is told: whoever writes next will see. A sync that
+   * Exclusive: proves what is durable where that is due, or `atOnce`: behind the last entry, and syncs the proof; and in the file `synced`. Where the disk does not take it nothing is told: whoever writes next will see. A sync that
    * fails wounds the log.
    */
-  async prove(): Promise<void> {
+  async prove(atOnce = false): Promise<void> {
     const { appender, synced } = this;
     const writer = this.#writer;
-    if (writer.poisoned || this.woundedUpTo >= 0 || !this.#proofs.owed) return;
+    if (writer.poisoned || this.woundedUpTo >= 0) return;
+    const nowMs = performance.now();
+    if (atOnce || this.#claim.msUntilDue(nowMs) <= 0) this.#claim.write(writer, nowMs);
+    if (!this.#proofs.owed || !(atOnce || this.#proofs.msUntilDue(nowMs, this.#quiet) <= 0)) return;
     const { writtenSequence } = appender;
     if (!appender.endsWhole || !writer.prove(writtenSequence, synced, this.#now(), writer.generation)) {
       this.#proofs.failed(performance.now());
@@ -234,6 +244,7 @@ export class LogSegments {
     if (this.woundedUpTo >= 0) return;
     this.synced = Math.max(this.synced, this.#fileSynced);
     this.#proofs.synced(this.synced, this.#writer.bytes, performance.now());
+    this.#claim.synced(this.synced, performance.now());
     this.onSynced();
   }
 }

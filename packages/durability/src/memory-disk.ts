@@ -1,4 +1,4 @@
-import type { Directory, OpenMode } from "./disk.js";
+import type { Directory, FileIdentity, OpenMode } from "./disk.js";
 
 /** A directory in memory: nothing survives the process. For tests, and for trying things out without a disk. */
 export function memoryDisk(): Directory {
@@ -6,6 +6,7 @@ export function memoryDisk(): Directory {
 }
 
 interface MemoryFile {
+  readonly inode: number;
   bytes: Uint8Array;
   size: number;
 }
@@ -21,6 +22,7 @@ class MemoryDirectory implements Directory {
   readonly #files = new Map<string, MemoryFile>();
   readonly #open = new Map<number, Descriptor>();
   #nextFd = 1;
+  #nextInode = 1;
 
   list(): string[] {
     return [...this.#files.keys()];
@@ -37,10 +39,15 @@ class MemoryDirectory implements Directory {
   open(name: string, mode: OpenMode): number {
     const creates = mode === "create" || mode === "append";
     if (creates && this.#files.has(name)) throw failure("EEXIST", name);
-    if (creates) this.#files.set(name, { bytes: new Uint8Array(0), size: 0 });
+    if (creates) this.#files.set(name, { inode: this.#nextInode++, bytes: new Uint8Array(0), size: 0 });
     const fd = this.#nextFd++;
     this.#open.set(fd, { file: this.#file(name), append: mode === "append", position: 0 });
     return fd;
+  }
+
+  identity(fd: number): FileIdentity {
+    const inode = BigInt(this.#descriptor(fd).file.inode);
+    return { device: 0n, inode, birthNs: inode };
   }
 
   close(fd: number): void {

@@ -1,4 +1,4 @@
-import type { Directory, OpenMode } from "./disk.js";
+import type { Directory, FileIdentity, OpenMode } from "./disk.js";
 
 /*
  * The directory of somebody who holds its lock: asks, before it changes anything, whether that is still so. An owner that stood still and was
@@ -36,6 +36,10 @@ class OwnedDirectory implements Directory {
   open(name: string, mode: OpenMode): number {
     if (mode === "create" || mode === "append") this.#requireOwner();
     return this.#disk.open(name, mode);
+  }
+
+  identity(fd: number): FileIdentity | null {
+    return this.#disk.identity(fd);
   }
 
   close(fd: number): void {

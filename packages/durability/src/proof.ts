@@ -9,7 +9,7 @@ import { ENTRY_OVERHEAD_BYTES, OP_PROOF, sealEntry } from "./wal-format.js";
  * A proof has the shape of an entry, OpType 255 and the sequence of the entry before it: it uses none of its own, and readers pass over it. Its
  * SyncedLag is what it is there for. It is written twice, the first time with zeros as payload up to the end of the sector, so that a
  * sector that is lost never holds both an entry and all that proves it. A proof itself is not proven by anything: what is torn of one, or damaged,
- * is cut, and nothing is lost with it.
+ * is cut, and nothing is lost with it. A file that is cut short, its proofs with it, is another matter: synced-claim.ts.
  */
 /** What a disk loses at the least. */
 const SECTOR_BYTES = 512;

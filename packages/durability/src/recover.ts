@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncParentDirectory } from "./disk.js";
 import { StorageError } from "./errors.js";
-import { isTemporary, segmentNames, snapshotNames } from "./file-names.js";
+import { isTemporary, SYNCED, segmentNames, snapshotNames } from "./file-names.js";
 import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep, replacedFrom } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
 import { cutTail, rewrite, setAside } from "./repair.js";
@@ -16,6 +16,7 @@ import {
   verifySnapshotAsync,
 } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
+import { readClaim, type SyncedClaim } from "./synced-claim.js";
 import { parallelVerifier } from "./verifier.js";
 import type { DecodedHeader } from "./wal-format.js";
 import { type EntryVisitor, type ReadOptions, readInSteps, type SegmentScan } from "./wal-reader.js";
@@ -167,6 +168,8 @@ class Recovery {
       this.#log("info", `removed the leftover ${name}`);
     }
     const names = listNames(this.#dir);
+    // Before any segment: one that is being written may only be longer than that, when it is read.
+    const claim = names.includes(SYNCED) ? readClaim(this.#dir) : null;
     const segments = segmentNames(names);
     const found = await this.#survey(segments, snapshotNames(names).reverse());
     const { snapshot, headers } = found;
@@ -174,7 +177,7 @@ class Recovery {
     if (snapshot !== null) await (this.#loading ?? this.#loadSnapshot(snapshot));
     this.#delivered = walPos;
     const first = firstNeededSegment(headers, walPos);
-    const scans = await this.#scan(segments.slice(first), headers.slice(first));
+    const scans = await this.#scan(segments.slice(first), headers.slice(first), claim);
     const plan = planRecovery(this.#options.mode, snapshot && { walPos, highestStamp: snapshot.highestStamp }, scans);
     await this.#deliverRest(plan, scans);
     const unproven = await this.#unproven(plan, scans);
@@ -271,7 +274,11 @@ class Recovery {
    * Scans the segments, and delivers while nothing is in doubt: the entries that follow one another without a hole, in segments that
    * do. Whatever the plan will be, it begins with these, or it is a refusal.
    */
-  async #scan(names: readonly string[], headers: readonly DecodedHeader[]): Promise<SegmentScan[]> {
+  async #scan(
+    names: readonly string[],
+    headers: readonly DecodedHeader[],
+    claim: SyncedClaim | null,
+  ): Promise<SegmentScan[]> {
     const scans: SegmentScan[] = [];
     let sound = true;
     for (const [i, name] of names.entries()) {
@@ -279,6 +286,8 @@ class Recovery {
       const scan = await this.#readSegment(name, sound ? this.#deliver : null, {
         afterSequence: this.#delivered,
         locateAfter: this.#doubtful - 1,
+        // Of the others the header of the next one tells.
+        claim: i === names.length - 1 && claim !== null ? claim : undefined,
         onBytes: (bytes) => this.#progress(bytes),
       });
       scans.push(scan);

@@ -243,7 +243,8 @@ class Planner {
     this.#corrupted += Math.max(0, first - this.#last - 1) + scan.missing;
     // Of an earlier segment the next one's first sequence tells whether an entry is missing.
     if (scan.tail === "torn" && isLast) {
-      this.#corrupted++;
+      // A claim has counted those it knows of.
+      if (scan.missing === 0) this.#corrupted++;
       this.#mayBeMore = true;
     }
     const from = replacedFrom(scan.header, this.#scans[i + 1]?.header);

@@ -13,7 +13,7 @@
  *  ok      in it, not proven                 refuse   cutTail     skip; cutTail where nothing valid follows
  *
  * "Proven": something says that the missing entry had been synced, so that this is damage and not what a power loss
- * leaves behind: a later valid entry's watermark, a later segment's SyncedSequence, or a snapshot's stamp. A hole that
+ * leaves behind: a later valid entry's watermark, a later segment's SyncedSequence, a snapshot's stamp, or the file `synced`. A hole that
  * is not proven lies above everything that was ever acknowledged as durable. A rotation syncs the old segment first and
  * its successor's header proves it: so holes that are not proven lie in the last segment, or in one whose fsync failed.
  *

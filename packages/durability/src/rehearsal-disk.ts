@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { Directory, OpenMode } from "./disk.js";
+import { type Directory, type FileIdentity, identityOfDescriptor, type OpenMode } from "./disk.js";
 import { errnoOf, StorageError } from "./errors.js";
 import { isPersistent, WAL_CURRENT } from "./file-names.js";
 
@@ -108,6 +108,10 @@ class Rehearsal implements RehearsalDirectory {
     const fd = this.openToRead(name);
     this.#names.set(fd, name);
     return fd;
+  }
+
+  identity(fd: number): FileIdentity | null {
+    return fd === UNREAL_FD ? null : identityOfDescriptor(fd);
   }
 
   close(fd: number): void {

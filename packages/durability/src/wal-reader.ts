@@ -2,7 +2,9 @@ import { getU32 } from "./bytes.js";
 import { crc32 } from "./crc.js";
 import { type Directory, openToRead, readFully, sizeOf } from "./disk.js";
 import { StorageError } from "./errors.js";
+import { SYNCED } from "./file-names.js";
 import { SegmentWindow } from "./segment-window.js";
+import { claimedIn, type SyncedClaim } from "./synced-claim.js";
 import {
   type DecodedHeader,
   decodeSegmentHeader,
@@ -46,6 +48,8 @@ export interface ReadOptions {
   readonly visitAfterHole?: boolean;
   /** Stop at the first bad place, without looking for valid entries after it: `tail` is then never bad. Default: go on. */
   readonly untilHole?: boolean;
+  /** What the file `synced` says: where it speaks of this very file it counts like a proof behind the last entry. Default: nothing. */
+  readonly claim?: SyncedClaim | undefined;
   /** Called with the number of bytes passed, now and then. */
   readonly onBytes?: (count: number) => void;
 }
@@ -79,7 +83,7 @@ export interface SegmentScan {
   readonly validEnd: number;
   /** Sequence of the entry that ends at `validEnd`; FirstSequence - 1 where there is none. */
   readonly validLastSequence: number;
-  /** clean: no hole. torn: no valid entry after it. bad: valid entries after it. */
+  /** clean: no hole. torn: no valid entry after it (a claim may say that there were some). bad: valid entries after it. */
   readonly tail: "clean" | "torn" | "bad";
   readonly hole: Hole | null;
   /** Highest watermark of all valid entries up to `locateAfter`: up to it, everything had been synced. */
@@ -152,6 +156,7 @@ export function* readInSteps(
       }
     };
     while (step()) yield;
+    pass.claimed(claimedIn(options.claim, dir, fd, name, header.header));
     return { name, fileBytes, header, ...pass.result() };
   } finally {
     dir.close(fd);
@@ -240,6 +245,18 @@ class Pass {
     if (!ended && at < end) return true;
     this.#report(at);
     return false;
+  }
+
+  /** Everything up to this sequence was durable here, says another file. */
+  claimed(sequence: number): void {
+    this.#watermark = Math.max(this.#watermark, sequence);
+    if (sequence < this.#expected) return;
+    const { offset, found } = this.#hole ?? { offset: this.#window.end, found: "the end of the file" };
+    if (this.#afterHole === 0) {
+      const expected = `entries up to sequence ${sequence}, which the file ${SYNCED} says had been synced`;
+      this.#hole = { offset, sequence: this.#expected, expected, found };
+    }
+    this.#goTo(sequence + 1);
   }
 
   result(): Omit<SegmentScan, "name" | "fileBytes" | "header"> {

@@ -270,7 +270,7 @@ export class WriteAheadLog<T> {
     const error = unlessDurable(await this.#syncStaged(), this.#acknowledged);
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#proofTimer !== null) clearTimeout(this.#proofTimer);
-    if (this.#held.lost === null) await this.#segments.exclusive(() => this.#segments.prove());
+    if (this.#held.lost === null) await this.#segments.exclusive(() => this.#segments.prove(true));
     await this.#segments.exclusive(() => this.#segments.close()).finally(() => this.#held.release());
     if (error !== null) throw error;
   }

@@ -93,6 +93,7 @@ class Story {
       await run.attempt(() => run.append(5));
       await run.attempt(() => run.sync());
       await run.attempt(() => run.prove());
+      await run.attempt(() => run.claim());
       await run.attempt(() => run.append(3));
       await run.attempt(() => run.rotate());
       await run.attempt(() => run.syncWhileWriting());

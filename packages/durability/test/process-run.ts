@@ -2,6 +2,7 @@ import type { Directory } from "../src/disk.js";
 import { StorageError } from "../src/errors.js";
 import { pruneSegments, pruneSnapshots } from "../src/prune.js";
 import { SnapshotWriter } from "../src/snapshot-writer.js";
+import { ClaimKeeper } from "../src/synced-claim.js";
 import { ENTRY_HEADER_BYTES, ENTRY_OVERHEAD_BYTES, sealEntry } from "../src/wal-format.js";
 import { WalWriter } from "../src/wal-writer.js";
 import { type CommitOrder, encodeShard, type Recovery, recoverAndJudge, SHARDS } from "./commit-order.js";
@@ -24,6 +25,7 @@ export class ProcessRun {
   readonly #random: () => number;
   readonly #run: number;
   #writer: WalWriter | null = null;
+  #claim: ClaimKeeper | null = null;
   /** Committed, but not (wholly) in the file. */
   #queue: Sealed[] = [];
   /** Bytes of the first of them that are. */
@@ -54,6 +56,7 @@ export class ProcessRun {
     const { lastSequence, nextSegmentNumber } = await this.#recover();
     this.#order.goBackTo(lastSequence);
     this.#written = this.#fileSynced = lastSequence;
+    this.#claim = new ClaimKeeper(this.#dir, lastSequence);
     this.#writer = WalWriter.create(this.#dir, {
       generation: 1 + Math.floor(this.#random() * 0xffff_fffe),
       firstSequence: lastSequence + 1,
@@ -80,7 +83,8 @@ export class ProcessRun {
     if (choice < 0.55) return await this.attempt(() => this.sync());
     if (choice < 0.65) return await this.attempt(() => this.syncWhileWriting());
     if (choice < 0.73) return await this.attempt(() => this.rotate());
-    if (choice < 0.8) return await this.attempt(() => this.prove());
+    if (choice < 0.78) return await this.attempt(() => this.prove());
+    if (choice < 0.86) return await this.attempt(() => this.claim());
     return await this.attempt(() => this.snapshotStep());
   }
 
@@ -135,6 +139,13 @@ export class ProcessRun {
     this.#drain();
     this.#log.prove(this.#written, this.#order.synced, this.#nowMs(), this.#log.generation);
     if (this.#random() < 0.7) this.sync();
+  }
+
+  /** Says in a file of its own what is durable. */
+  claim(): void {
+    const writer = this.#log;
+    this.#claim?.synced(this.#order.synced, 0);
+    if (!this.wounded) this.#claim?.write(writer, 0);
   }
 
   rotate(): void {

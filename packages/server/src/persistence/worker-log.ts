@@ -9,9 +9,10 @@
  *   4. When the new segment is synced up to its highest stamp and it is published, SYNCED_SEQUENCE goes on and FAILED ends.
  *
  * When the log goes quiet it writes a proof of what is synced (durability's proof.ts) behind the last entry, where main and the drain have
- * left the file at the edge of one. It is synced like an entry, but nobody is told of it, and no sequence is used: INFO shows only the bytes and the fdatasync.
+ * left the file at the edge of one; and twice a second, as long as more becomes durable, the file `synced` says how much (synced-claim.ts). The proof is synced like an entry, but nobody is told of it, and no sequence is used: INFO shows only the bytes and the fdatasync.
  */
 import {
+  ClaimKeeper,
   type Directory,
   fileNames,
   ProofSchedule,
@@ -45,6 +46,7 @@ export class WorkerLog implements DrainTarget {
   readonly #writer: WalWriter;
   readonly #now: () => number;
   readonly #proofs: ProofSchedule;
+  readonly #claim: ClaimKeeper;
   /** No fdatasync that began since has covered the last proof. */
   #proofUnsynced = false;
   #closing = false;
@@ -76,6 +78,7 @@ export class WorkerLog implements DrainTarget {
   ) {
     this.#now = now;
     this.#proofs = new ProofSchedule(start.syncedSequence);
+    this.#claim = new ClaimKeeper(dir, start.syncedSequence);
     this.#start = start;
     this.#control = new Int32Array(start.control);
     this.#drain = new RingDrain(this.#control, start.ring, start.lastSequence);
@@ -116,7 +119,8 @@ export class WorkerLog implements DrainTarget {
       if (this.#writer.poisoned) this.#replacePoisoned();
       if (!this.#writer.poisoned && (!this.#drain.drained || this.#writer.endsInProof)) this.#writeOut();
     }
-    if (this.msUntilProof() <= 0) this.#prove();
+    if (this.#msUntilProof() <= 0) this.#prove();
+    if (this.#msUntilClaim() <= 0) this.#writeClaim();
     // Unsynced since before the write, which may have taken long.
     this.#noteDirty(beganMs);
     if (!this.#syncing && this.#msUntilSync() <= 0) this.#sync();
@@ -128,12 +132,26 @@ export class WorkerLog implements DrainTarget {
     this.#closing = true;
   }
 
-  /** Milliseconds until step() should run to write a proof, though nothing else may be to do; Infinity where none is owed. */
+  /** Milliseconds until step() should run to prove what is synced, though nothing else may be to do; Infinity where nothing is owed. */
   msUntilProof(): number {
-    if (this.failure !== null || this.#writer.poisoned || !this.#proofs.owed) return Number.POSITIVE_INFINITY;
-    if (Atomics.load(this.#control, slot.PAUSED) === 1) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#msUntilProof(), this.#msUntilClaim());
+  }
+
+  /** In the file `synced`. */
+  #msUntilClaim(): number {
+    return this.#mayProve() ? this.#claim.msUntilDue(this.#now()) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Behind the last entry. */
+  #msUntilProof(): number {
+    if (!this.#proofs.owed || !this.#mayProve()) return Number.POSITIVE_INFINITY;
     const quiet = !this.#syncing && this.#dirtySinceMs < 0;
     return this.#closing && quiet ? 0 : this.#proofs.msUntilDue(this.#now(), quiet);
+  }
+
+  #mayProve(): boolean {
+    if (this.failure !== null || this.#writer.poisoned) return false;
+    return Atomics.load(this.#control, slot.PAUSED) === 0;
   }
 
   /** Milliseconds until step() should run to write or to sync although nothing new came; Infinity when there is nothing to do. */
@@ -198,6 +216,7 @@ export class WorkerLog implements DrainTarget {
 
   /** Nobody writes any more, main neither. */
   close(): void {
+    if (this.#mayProve()) this.#writeClaim();
     this.#locked(() => this.#writer.close());
     Atomics.store(this.#control, slot.FAILED, 1);
     Atomics.store(this.#control, slot.SEGMENT_FD, -1);
@@ -395,6 +414,7 @@ export class WorkerLog implements DrainTarget {
       Atomics.store(this.#control, slot.SYNCED_SEQUENCE, this.#durable | 0);
       const fileBytes = Atomics.load(this.#control, slot.SEGMENT_BYTES) >>> 0;
       this.#proofs.synced(this.#durable, fileBytes, this.#now());
+      this.#claim.synced(this.#durable, this.#now());
     }
     this.#tellProgress(slot.PROGRESS_SYNCED);
     this.#waiters.settle(this.#fileSynced);
@@ -418,6 +438,12 @@ export class WorkerLog implements DrainTarget {
       // Main must not write behind a part of it, either.
       if (this.#writer.endsInProof) this.#writeFailed(new StorageError("io", "a part of a proof cannot be cut off"));
     });
+  }
+
+  #writeClaim(): void {
+    Atomics.add(this.#control, slot.IN_LONG_CALL, 1);
+    this.#claim.write(this.#writer, this.#now());
+    Atomics.sub(this.#control, slot.IN_LONG_CALL, 1);
   }
 
   // --- failures

@@ -1,5 +1,7 @@
 /** The worker's end of the log, driven step by step over a disk that fails when the test says so. */
-import { type Directory, readSegment, readSegmentHeader, realDisk } from "@hearthkv/durability";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Directory, fileNames, readSegment, readSegmentHeader, realDisk } from "@hearthkv/durability";
 import { EffectLog } from "@hearthkv/engine";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { LogChannel } from "../../src/persistence/channel.js";
@@ -14,6 +16,7 @@ const GENERATION = 7;
 /** The disk of these tests asks nobody. */
 const NO_LOCK = { path: "", token: "", fd: -1, inode: "" };
 
+let path: string;
 let dir: Directory;
 let failsToSync: boolean;
 let control: Int32Array<SharedArrayBuffer>;
@@ -24,7 +27,8 @@ let messages: slot.FromWorker[];
 let nowMs: number;
 
 beforeEach(() => {
-  dir = Object.create(realDisk(freshDirectory())) as Directory;
+  path = freshDirectory();
+  dir = Object.create(realDisk(path)) as Directory;
   failsToSync = false;
   const { fdatasync, fdatasyncAsync } = dir;
   dir.fdatasync = (fd) => {
@@ -274,6 +278,38 @@ describe("a log that goes quiet", () => {
     failsToSync = false;
     expect(log.failure).toBe("Input/output error");
     expect(log.msUntilProof()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  /** Control: with #writeClaim empty it is red. */
+  test("says in the file synced how far it is durable, twice a second while it writes, and at its end; not while it fails", async () => {
+    const claimed = () => {
+      const file = join(path, fileNames.SYNCED);
+      return existsSync(file) ? Number(readFileSync(file).readBigUInt64LE(20)) : 0;
+    };
+    await quiet();
+    expect(claimed()).toBe(0);
+    await steps(3);
+    expect(claimed()).toBe(2);
+    for (let i = 0; i < 4; i++) {
+      write(1);
+      await steps(1);
+    }
+    await steps(1);
+    expect(claimed()).toBeGreaterThan(3);
+    write(1);
+    failsToSync = true;
+    await steps(1);
+    const before = claimed();
+    expect(log.failure).not.toBeNull();
+    failsToSync = false;
+    await steps(10);
+    expect([claimed(), log.msUntilProof()]).toEqual([before, Number.POSITIVE_INFINITY]);
+    log.snapshotPublished(channel.writtenSequence());
+    await steps(1);
+    write(1);
+    await steps(1);
+    log.close();
+    expect(claimed()).toBe(8);
   });
 
   test("what a disk took of one is cut before anybody writes behind it", async () => {
