@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "pino";
 import { Connection, type ConnectionServices } from "./connection.js";
 import type { Core } from "./core.js";
-import { receive } from "./receive.js";
+import { type Inlet, receive } from "./receive.js";
 
 const READ_BUFFER_BYTES = 64 * 1024;
 const BACKLOG = 511;
@@ -37,7 +37,7 @@ export class TcpServer {
   #core: Core | null = null;
   #services: ConnectionServices | null = null;
   /** Connections that came before serve(). */
-  #early: Socket[] = [];
+  #early: { socket: Socket; inlet: Inlet }[] = [];
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #servers: Server[] = [];
   #lastId = 0;
@@ -60,7 +60,7 @@ export class TcpServer {
       forget: (connection) => core.clients.remove(connection),
       unblock: (connection) => core.blocking.remove(connection),
     };
-    for (const socket of this.#early.splice(0)) this.#accept(socket);
+    for (const { socket, inlet } of this.#early.splice(0)) this.#accept(socket, inlet);
   }
 
   /**
@@ -96,21 +96,17 @@ export class TcpServer {
   stopAccepting(): void {
     for (const server of this.#servers) server.close();
     this.#servers.length = 0;
-    for (const socket of this.#early.splice(0)) socket.destroy();
+    for (const { socket } of this.#early.splice(0)) socket.destroy();
   }
 
   #listenOn(host: string, port: number): Promise<number> {
-    const server = createServer({
-      pauseOnConnect: true,
-      allowHalfOpen: true,
-      noDelay: true,
-    });
-    server.on("connection", (socket) => this.#accept(socket));
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: true }, () => {
         server.off("error", reject);
         server.on("error", (error) => this.#logger.error({ err: error }, "accepting connections failed"));
+        receive(server, this.#readBuffer, (socket, inlet) => this.#accept(socket, inlet));
         this.#servers.push(server);
         const bound = server.address();
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
@@ -118,9 +114,9 @@ export class TcpServer {
     });
   }
 
-  #accept(accepted: Socket): void {
+  #accept(accepted: Socket, inlet: Inlet): void {
     if (this.#core === null || this.#services === null) {
-      if (this.#early.length < EARLY_MAX) this.#early.push(accepted);
+      if (this.#early.length < EARLY_MAX) this.#early.push({ socket: accepted, inlet });
       else refuse(accepted, TOO_MANY_CLIENTS);
       return;
     }
@@ -134,8 +130,7 @@ export class TcpServer {
       refuse(accepted, refusal);
       return;
     }
-    const { tcpKeepaliveSeconds } = settings;
-    if (tcpKeepaliveSeconds > 0) accepted.setKeepAlive(true, tcpKeepaliveSeconds * 1000);
+    accepted.setNoDelay(true);
     const identity = {
       id: ++this.#lastId,
       address: joinAddress(remoteAddress, accepted.remotePort ?? 0),
@@ -144,7 +139,8 @@ export class TcpServer {
     const connection = new Connection(this.#services, identity, keyspace.db(0));
     connection.authenticated = settings.requirepass === "";
     clients.add(connection);
-    connection.attach(receive(accepted, this.#readBuffer, connection.receive));
+    inlet.receive = connection.receive;
+    connection.attach(accepted);
   }
 }
 
