@@ -205,8 +205,9 @@ export class LogPersistence implements Persistence {
     return congested;
   }
 
+  /** Null also where the lock is lost: a refusal lets go of held reads, and then not even they may leave. */
   get writeError(): string | null {
-    return this.#writeError;
+    return this.#lost ? null : this.#writeError;
   }
 
   get ackLevel(): AckLevel {
@@ -398,6 +399,8 @@ export class LogPersistence implements Persistence {
   }
 
   #updateWriteError(): void {
+    // Whoever stood still may have been succeeded, and then finds first that the worker, which stood still, too, has not answered for long.
+    if (!this.#parts.directory.lock.confirm()) return;
     const reason = this.#broken ?? this.#hanging ?? this.#diskFailure;
     const text = reason === null ? null : ERROR_PREFIX + reason;
     if (text === this.#writeError) return;

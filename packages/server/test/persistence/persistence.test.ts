@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, test } from "vitest";
@@ -6,6 +6,32 @@ import { openDataDirectory } from "../../src/persistence/index.js";
 import { freshDirectory, nextTurn, openAt, readLog, removeDirectories, seededRandom, set, until } from "./open.js";
 
 afterAll(removeDirectories);
+
+// Control: without the look at the lock in #updateWriteError the loss is told as a failing log, and that lets go of held reads.
+test("a lost lock is no write error: nothing that is held may leave", async () => {
+  const path = freshDirectory();
+  let lost: Error | null = null;
+  const { keyspace, persistence } = await openAt(path, {
+    onFatal: (error) => {
+      lost = error;
+    },
+  });
+  const told: (string | null)[] = [];
+  persistence.onWriteError = (text) => told.push(text);
+  // Another one's, as after a takeover.
+  writeFileSync(join(path, "other"), "{}");
+  renameSync(join(path, "other"), join(path, "LOCK"));
+  persistence.pauseForTest(true);
+  set(keyspace, "a", "1");
+  persistence.commit(Date.now());
+  persistence.endTick();
+  await until(() => lost !== null);
+  expect(lost).toMatchObject({ code: "lock-lost" });
+  expect(told).toEqual([]);
+  expect(persistence.writeError).toBeNull();
+  expect(persistence.ackedSequence()).toBeLessThan(0);
+  await persistence.close({ snapshot: false }).catch(() => {});
+});
 
 describe("ack levels", () => {
   test("memory: acknowledged at once, on disk soon", async () => {
