@@ -72,7 +72,8 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
     await read(reader);
     const before = snapshots(dataDir);
     expect(await reader.send("SAVE")).toBeInstanceOf(Error);
-    expect(snapshots(dataDir)).toEqual(before);
+    // Older ones may have been given up.
+    expect(snapshots(dataDir).at(-1)).toBe(before.at(-1));
     await read(reader);
 
     disk.free();
@@ -129,7 +130,8 @@ test("full while starting: it serves; with room again everything is there", asyn
       expect(child.output).not.toContain("    at ");
     }
     await child.stop("SIGKILL");
-    expect(snapshots(dataDir)).toEqual(before);
+    // Older ones may have been given up.
+    expect(snapshots(dataDir).at(-1)).toBe(before.at(-1));
   }
   disk.free();
   const last = await startHearth(run.options);

@@ -35,6 +35,8 @@ export interface PersistenceKnobs {
   savePoints: readonly SavePoint[];
   /** 0 = no snapshots by count. */
   snapshotOps: number;
+  /** 0 = no snapshots by the log's size. */
+  snapshotWalBytes: number;
 }
 
 /** Where the values live. */
@@ -187,7 +189,7 @@ export class Config implements ConfigHost {
 export function configProblem(name: string, words: readonly string[]): string | null {
   return new Config({
     ...{ settings: new Settings(), options: defaultOptions, port: defaultOptions.port, databases: DATABASES },
-    persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0 },
+    persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0, snapshotWalBytes: 0 },
     packedLimits: new PackedLimits(),
     maxclientsLimit: Number.MAX_SAFE_INTEGER,
     setLogLevel: () => {},
@@ -276,6 +278,7 @@ function ownParameters({ options, persistence }: ConfigParts): Parameter[] {
     fixed("fsync-interval-ms", String(options.fsyncIntervalMs)),
     snapshotInterval(persistence),
     integer("snapshot-ops", 0n, BigInt(Number.MAX_SAFE_INTEGER), field(persistence, "snapshotOps")),
+    memory("snapshot-wal-bytes", 0n, BigInt(Number.MAX_SAFE_INTEGER), field(persistence, "snapshotWalBytes")),
     fixed("snapshot-keep", String(options.snapshotKeep)),
     fixed("wal-max-bytes", String(options.walMaxBytes)),
     fixed("recovery", options.recovery),
@@ -319,7 +322,7 @@ function appendOnly(value: "yes" | "no"): Parameter {
 
 /**
  * "save" has pairs of seconds and changes: a snapshot is due when one of them holds. "" turns snapshots by time and by count off, and the next
- * pairs bring back those by count.
+ * pairs bring back those by count. Those by the log's size stay, as Redis's rewrites of its log do.
  */
 function save(persistence: PersistenceKnobs): Parameter {
   let opsBefore = 0;

@@ -25,6 +25,8 @@ export interface ServerOptions {
   snapshotIntervalS?: number | undefined;
   /** Log entries between snapshots, 0 = never by count. Default 100,000. */
   snapshotOps?: number | undefined;
+  /** Bytes of log behind the newest snapshot at which one is made, and not before twice its size; 0 = never by size. Default 64 MiB. */
+  snapshotWalBytes?: number | undefined;
   /** Snapshots kept, 1 to 1000. Default 3. */
   snapshotKeep?: number | undefined;
   /** A log segment is rotated at this size, 4096 to 2 GiB. Default 1 GiB. */
@@ -84,6 +86,7 @@ export const defaultOptions: Readonly<Omit<ResolvedOptions, Optional>> = {
   disablePersistence: false,
   snapshotIntervalS: 300,
   snapshotOps: 100_000,
+  snapshotWalBytes: 64 * 1024 * 1024,
   snapshotKeep: 3,
   walMaxBytes: 1024 * 1024 * 1024,
   recovery: "torn-tail",
@@ -119,6 +122,7 @@ const checks: { readonly [K in keyof Omit<ResolvedOptions, Optional>]: (value: u
   disablePersistence: flag,
   snapshotIntervalS: number(0, 31_536_000),
   snapshotOps: integer(0, Number.MAX_SAFE_INTEGER),
+  snapshotWalBytes: integer(0, Number.MAX_SAFE_INTEGER),
   snapshotKeep: integer(1, 1000),
   walMaxBytes: integer(4096, 2 ** 31),
   recovery: oneOf("torn-tail", "strict", "skip-corrupt"),

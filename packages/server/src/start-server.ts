@@ -119,11 +119,12 @@ async function openData(
   }
   const directory = await openDataDirectory(options.dataDir, (message) => logger.warn({}, message));
   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, release: releaseBuffer });
-  const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery } = options;
+  const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotWalBytes, snapshotKeep, recovery } =
+    options;
   const persistence = openPersistence(
     directory,
     {
-      ...{ fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotKeep, recovery },
+      ...{ fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotWalBytes, snapshotKeep, recovery },
       ackLevel: options.ack,
       onFatal: (error) => lifetime.requestShutdown({ save: false, error }),
     },

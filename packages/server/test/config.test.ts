@@ -12,7 +12,12 @@ let config: Config;
 
 beforeEach(() => {
   settings = new Settings();
-  persistence = { ackLevel: "written", savePoints: [{ seconds: 300, changes: 1 }], snapshotOps: 100_000 };
+  persistence = {
+    ackLevel: "written",
+    savePoints: [{ seconds: 300, changes: 1 }],
+    snapshotOps: 100_000,
+    snapshotWalBytes: 64 * 1024 * 1024,
+  };
   logLevels = [];
   config = new Config({
     settings,

@@ -27,6 +27,7 @@ export interface Setting<T> {
   readonly help: string;
 }
 
+const oneMegabyte = 1024 ** 2;
 const oneGigabyte = 1024 ** 3;
 
 /** Keeps the value types of the rows apart. */
@@ -94,6 +95,14 @@ export const settings = {
     read: wholeNumber(0),
     fallback: 100_000,
     help: "writes after which a snapshot is made; 0 = not by count",
+  }),
+  snapshotWalBytes: row<number>({
+    name: "snapshot-wal-bytes",
+    value: "<bytes>",
+    read: byteCount(0, Number.MAX_SAFE_INTEGER),
+    fallback: 64 * oneMegabyte,
+    fallbackText: "64mb",
+    help: "log behind the newest snapshot at which one is made, at least twice that one's size; 0 = not by size",
   }),
   snapshotKeep: row<number>({
     name: "snapshot-keep",

@@ -70,8 +70,9 @@ export class LogChannel {
   #congested = false;
   #failed = false;
   #handOverUntilMs = 0;
-  /** When the fdatasync that is under way was first seen; 0 = none is. */
+  /** When the fdatasync that is under way was first seen, and how many had ended then; 0 = none is. */
   #fsyncSeenMs = 0;
+  #fsyncsSeen = 0;
 
   constructor(options: ChannelOptions) {
     const ringBytes = options.ring.byteLength;
@@ -298,14 +299,17 @@ export class LogChannel {
     return done;
   }
 
-  /** Whether an fdatasync has been under way for long. One that ended unseen between two turns makes the next one look longer, not shorter. */
+  /** Whether an fdatasync has been under way for long. */
   #fsyncIsLong(): boolean {
     if (Atomics.load(this.#control, slot.FSYNC_IN_FLIGHT) === 0) {
       this.#fsyncSeenMs = 0;
       return false;
     }
     const nowMs = performance.now();
-    if (this.#fsyncSeenMs === 0) this.#fsyncSeenMs = nowMs;
+    const fsyncs = Atomics.load(this.#control, slot.FSYNCS);
+    // Another one than at the last look: it began since.
+    if (this.#fsyncSeenMs === 0 || fsyncs !== this.#fsyncsSeen) this.#fsyncSeenMs = nowMs;
+    this.#fsyncsSeen = fsyncs;
     return nowMs - this.#fsyncSeenMs > FSYNC_QUICK_MS;
   }
 

@@ -109,7 +109,13 @@ export class LogPersistence implements Persistence {
           this.#channel.wake(true);
         },
       },
-      { options, logger: parts.logger, committedBytes: () => this.#channel.committedBytes },
+      {
+        options,
+        logger: parts.logger,
+        committedBytes: () => this.#channel.committedBytes,
+        logFails: () => this.#diskFailure !== null,
+        onRoom: () => this.#checkDrained(),
+      },
     );
     keyspace.effects.enabled = false;
     directory.lock.onLost = (error) => this.#giveUp.abort(error);
@@ -237,6 +243,14 @@ export class LogPersistence implements Persistence {
     this.#snapshots.ops = entries;
   }
 
+  get snapshotWalBytes(): number {
+    return this.#snapshots.walBytes;
+  }
+
+  set snapshotWalBytes(bytes: number) {
+    this.#snapshots.walBytes = bytes;
+  }
+
   get snapshotRunning(): boolean {
     return this.#snapshots.running;
   }
@@ -320,6 +334,7 @@ export class LogPersistence implements Persistence {
       case "failure":
         this.#diskFailure = message.text;
         this.#updateWriteError();
+        if (message.text === null) this.#snapshots.logHealed();
         this.#progress();
         break;
       case "lockLost":
@@ -331,6 +346,9 @@ export class LogPersistence implements Persistence {
       case "segments":
         this.#segments = message.count;
         this.#finishedSegmentBytes = message.finishedBytes;
+        break;
+      case "room":
+        this.#snapshots.freeBytes = message.freeBytes;
         break;
       case "warning":
         this.#parts.logger.warn({}, message.message);
@@ -363,7 +381,9 @@ export class LogPersistence implements Persistence {
   }
 
   #isCongested(): boolean {
-    return this.#channel.congested || (this.#snapshots.crowded && this.#writeError === null);
+    if (this.#channel.congested) return true;
+    const waitsForSnapshot = this.#snapshots.crowded || this.#channel.committedBytes >= this.#snapshots.heldAtLogBytes;
+    return waitsForSnapshot && this.#writeError === null;
   }
 
   #checkDrained(): void {

@@ -8,6 +8,7 @@ export class NullPersistence implements Persistence {
   ackLevel: AckLevel = "memory";
   savePoints: readonly SavePoint[] = [];
   snapshotOps = 0;
+  snapshotWalBytes = 0;
   readonly loading = null;
   readonly lastSequence = 0;
   readonly congested = false;

@@ -31,7 +31,9 @@ export interface PersistenceOptions {
   readonly snapshotIntervalS?: number;
   /** A snapshot after so many log entries; 0 = never by count. Default 100,000. */
   readonly snapshotOps?: number;
-  /** Published snapshots kept, at least 1. Default 3. */
+  /** A snapshot at so many bytes of log behind the newest one (snapshot-schedule.ts); 0 = never by size. Default 64 MiB. */
+  readonly snapshotWalBytes?: number;
+  /** Published snapshots kept, at least 1; older ones are given up where the disk is full. Default 3. */
   readonly snapshotKeep?: number;
   /** Default "torn-tail". */
   readonly recovery?: RecoveryMode;
@@ -119,6 +121,8 @@ export interface Persistence {
   savePoints: readonly SavePoint[];
   /** Entries, 0 = never by count; may be changed at any time. */
   snapshotOps: number;
+  /** Bytes, 0 = never by the log's size; may be changed at any time. */
+  snapshotWalBytes: number;
   /**
    * Writes and syncs everything committed, takes a final snapshot if asked (a failed one is logged, not thrown: the log has
    * everything), ends the worker and releases the directory. Commit nothing any more once it is called. While the data is loaded it ends

@@ -94,16 +94,15 @@ export class RingDrain {
     this.#oversizeDone = 0;
   }
 
-  /** Sequence of the first entry behind TAIL. With the lock. Throws while that entry's message has not arrived. */
-  nextSequence(): number {
+  /** Sequence of the first entry behind TAIL; null while that entry's message has not arrived. With the lock. */
+  nextSequence(): number | null {
     const control = this.#control;
     const range = this.#range;
     for (;;) {
       this.#look();
       const tail = Atomics.load(control, slot.TAIL);
       if (this.#oversizeIsNext(tail)) {
-        if (this.#oversize === null) throw new Error("an entry is on its way");
-        return this.sequenceAt(this.#oversize, 0);
+        return this.#oversize === null ? null : this.sequenceAt(this.#oversize, 0);
       }
       if (!nextRange(control, this.#ring.length, tail, this.#head, range)) return this.published + 1;
       if (range.bytes > 0) return this.sequenceAt(this.#ring, range.offset);

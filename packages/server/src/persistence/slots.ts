@@ -215,8 +215,11 @@ export type FromWorker =
   /** An fdatasync failed: a snapshot is needed that contains everything up to here. */
   | { readonly type: "snapshotNeeded"; readonly sequence: number }
   | { readonly type: "segments"; readonly count: number; readonly finishedBytes: number }
-  /** The worker is done with a piece; `bytes` is its size as it was sent. */
-  /** Of one message. */
+  /** So much of the disk is free; Infinity where the system does not tell. */
+  | { readonly type: "room"; readonly freeBytes: number }
+  /** The log goes on in a new segment, where that was worth it: what comes now is the snapshot's, and all that came before will be superfluous. */
+  | { readonly type: "snapshotReady"; readonly id: number }
+  /** The worker is done with the pieces of one message; `bytes` is their size as they were sent. */
   | { readonly type: "snapshotAccepted"; readonly id: number; readonly bytes: number; readonly pieces: number }
   | {
       readonly type: "snapshotPublished";

@@ -2,30 +2,40 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { PersistenceInfo, PersistenceLogger, PersistenceOptions, SavePoint } from "./persistence.js";
 import type { RecoveredState } from "./recovery.js";
-import { snapshotDue } from "./snapshot-schedule.js";
+import { heldAtLogBytes, snapshotDue } from "./snapshot-schedule.js";
 import { type SnapshotMessage, Snapshotter, type SnapshotterOptions } from "./snapshotter.js";
 
 /** How often is looked whether one is due: this many times in an interval, within these limits. */
 const LOOKS_PER_INTERVAL = 4;
 const LOOK_MS_MIN = 20;
-const LOOK_MS_MAX = 500;
+const LOOK_MS_MAX = 100;
 /** Between the attempts at the snapshot that mends a failed fdatasync. */
 const MEND_RETRY_MS = 500;
+/** The file's name differs from attempt to attempt. */
+const DIGITS = /\d+/g;
 const INTERVAL_S_DEFAULT = 300;
 const OPS_DEFAULT = 100_000;
+const WAL_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 export interface SnapshotKeeperContext {
   readonly options: PersistenceOptions;
   readonly logger: PersistenceLogger;
   /** Bytes of log entries since the start. */
   readonly committedBytes: () => number;
+  /** Whether the log cannot be written at present. */
+  readonly logFails: () => boolean;
+  /** Called when `heldAtLogBytes` may have grown. */
+  readonly onRoom: () => void;
 }
 
 export class SnapshotKeeper {
   /** When one is due by time: none = never. */
   points: readonly SavePoint[];
-  /** Entries between automatic snapshots; 0 = never. */
+  /** Entries, and bytes of log, between automatic snapshots; 0 = never. */
   ops: number;
+  walBytes: number;
+  /** Bytes of log, as `committedBytes` counts them, at which writers wait for the snapshot that is due. */
+  heldAtLogBytes = Number.POSITIVE_INFINITY;
   lastSaveSeconds = Math.floor(Date.now() / 1000);
   lastOk = true;
   readonly #snapshotter: Snapshotter;
@@ -39,10 +49,14 @@ export class SnapshotKeeper {
   #lastLogBytes = 0;
   #lastStartMs = performance.now();
   #lastBytes = 0;
+  /** At so many bytes of log the disk will be full, as of late; Infinity where the system does not tell. */
+  #fullAtLogBytes = Number.POSITIVE_INFINITY;
   #failedMs = Number.NEGATIVE_INFINITY;
   #failedDurationMs = 0;
   #count = 0;
   #failures = 0;
+  #failedInRow = 0;
+  #toldFailure = "";
   #lastDurationMs = 0;
   /** A snapshot is needed whatever the schedule says: it mends a failed fdatasync, or the damage that recovery met. */
   #mending = false;
@@ -56,6 +70,7 @@ export class SnapshotKeeper {
     const seconds = context.options.snapshotIntervalS ?? INTERVAL_S_DEFAULT;
     this.points = seconds === 0 ? [] : [{ seconds, changes: 1 }];
     this.ops = context.options.snapshotOps ?? OPS_DEFAULT;
+    this.walBytes = context.options.snapshotWalBytes ?? WAL_BYTES_DEFAULT;
   }
 
   /** The data is there: from now on snapshots become due. */
@@ -97,6 +112,18 @@ export class SnapshotKeeper {
   mend(sequence: number): void {
     this.#mending = true;
     this.#mendsFrom = sequence;
+    this.#failedMs = Number.NEGATIVE_INFINITY;
+    this.#look();
+  }
+
+  /** So much of the disk is free. */
+  set freeBytes(bytes: number) {
+    this.#fullAtLogBytes = this.#context.committedBytes() + bytes;
+  }
+
+  /** The log can be written again: a snapshot that is due begins before the log has taken the room that there is. */
+  logHealed(): void {
+    this.#failedInRow = 0;
     this.#failedMs = Number.NEGATIVE_INFINITY;
     this.#look();
   }
@@ -147,7 +174,19 @@ export class SnapshotKeeper {
     }, lookMs).unref();
   }
 
+  /** Nobody waits for a snapshot that failed twice: of a full disk the log itself tells. */
+  #setHeld(): void {
+    const isComing = this.running || this.#failedInRow < 2;
+    const { walBytes } = this;
+    const growth = { walBytes, snapshotBytes: this.#lastBytes, lastLogBytes: this.#lastLogBytes };
+    this.heldAtLogBytes = isComing
+      ? heldAtLogBytes({ ...growth, fullAtLogBytes: this.#fullAtLogBytes })
+      : Number.POSITIVE_INFINITY;
+    this.#context.onRoom();
+  }
+
   #look(): void {
+    this.#setHeld();
     if (this.#running !== null) return;
     const nowMs = performance.now();
     const msSinceFailure = nowMs - this.#failedMs;
@@ -156,6 +195,9 @@ export class SnapshotKeeper {
       : snapshotDue({
           points: this.points,
           ops: this.ops,
+          walBytes: this.walBytes,
+          freeBytes: this.#fullAtLogBytes - this.#context.committedBytes(),
+          logFails: this.#context.logFails(),
           changes: this.changesSince(this.#currentSequence()),
           changedBytes: this.#context.committedBytes() - this.#lastLogBytes,
           snapshotBytes: this.#lastBytes,
@@ -170,6 +212,7 @@ export class SnapshotKeeper {
   #start(): Promise<void> {
     const running = this.#make().finally(() => {
       this.#running = null;
+      this.#setHeld();
     });
     this.#running = running;
     return running;
@@ -191,6 +234,8 @@ export class SnapshotKeeper {
       this.#lastDurationMs = result.durationMs;
       this.lastSaveSeconds = Math.floor(Date.now() / 1000);
       this.lastOk = true;
+      this.#failedInRow = 0;
+      this.#toldFailure = "";
       this.#count++;
       if (sequence >= this.#mendsFrom) this.#mending = false;
       logger.info({ ...result, sequence }, `snapshot ${result.name} published`);
@@ -198,8 +243,13 @@ export class SnapshotKeeper {
       this.#failedMs = performance.now();
       this.#failedDurationMs = this.#failedMs - startMs;
       this.#failures++;
+      this.#failedInRow++;
       this.lastOk = false;
-      logger.error({ err: error }, `snapshot failed: ${error instanceof Error ? error.message : String(error)}`);
+      const message = error instanceof Error ? error.message : String(error);
+      // On a full disk attempts follow one another: each reason is told once.
+      const told = this.#toldFailure.replaceAll(DIGITS, "") === message.replaceAll(DIGITS, "");
+      if (!told) logger.error({ err: error }, `snapshot failed: ${message}`);
+      this.#toldFailure = message;
       throw error;
     }
   }

@@ -107,12 +107,13 @@ class SnapshotRun implements SnapshotFront {
   readonly result: Promise<SnapshotResult>;
   readonly #options: SnapshotterOptions;
   readonly #sink: ByteSink;
-  readonly #sections: number[];
-  readonly #walPos: number;
-  readonly #startedMs = performance.now();
-  #next = 0;
+  /** These three are known once the worker is ready: the log's old segments shall end before WalPos. */
+  #sections: number[] = [];
+  #walPos = 0;
   /** Sections that are not copied yet. */
-  readonly #ahead: Set<number>;
+  #ahead = new Set<number>();
+  #next = 0;
+  readonly #startedMs = performance.now();
   /** Copied shards of which collections are still to be handed out, the oldest first. */
   readonly #copying: Copying[] = [];
   readonly #partial: number[] = [];
@@ -137,12 +138,7 @@ class SnapshotRun implements SnapshotFront {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#walPos = options.currentSequence();
-    this.#sections = options.keyspace.shardSections();
-    this.#ahead = new Set(this.#sections);
-    options.keyspace.front = this;
     options.send({ type: "snapshotBegin", id, createdMs: Date.now() }, []);
-    this.#schedule();
   }
 
   get crowded(): boolean {
@@ -180,7 +176,14 @@ class SnapshotRun implements SnapshotFront {
 
   receive(message: SnapshotMessage): void {
     if (this.#ended) return;
-    if (message.type === "snapshotAccepted") {
+    if (message.type === "snapshotReady") {
+      const { keyspace, currentSequence } = this.#options;
+      this.#walPos = currentSequence();
+      this.#sections = keyspace.shardSections();
+      this.#ahead = new Set(this.#sections);
+      keyspace.front = this;
+      this.#schedule();
+    } else if (message.type === "snapshotAccepted") {
       this.#unconfirmedBytes -= message.bytes;
       this.#unconfirmedPieces -= message.pieces;
       if (!this.#full()) this.#crossed = false;

@@ -20,6 +20,7 @@ import {
   StorageError,
   WalWriter,
 } from "@hearthkv/durability";
+import { freeBytesAt } from "./disk-room.js";
 import { errnoText, isNoRoom } from "./errno-text.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
@@ -35,9 +36,16 @@ const SYNC_HERE_US_MAX = 1000;
 /** How far past its size a segment may grow while it is being synced for its rotation, as a share of that size. */
 const OVERSHOOT_SHARE = 1 / 4;
 
+/** While the log grows, so often is looked how much room there is. */
+const ROOM_LOOK_MS = 100;
+/** A segment with less is not ended for a snapshot's sake: its own fsyncs would cost more than its bytes. */
+const ENDED_BYTES_MIN = 1024 * 1024;
+
 export class WorkerLog implements DrainTarget {
   /** Called when an fdatasync ended, well or not. */
   onSynced: () => void = () => {};
+  /** Called when there is no room for the log: gives up something older, and returns whether it did. */
+  onNoRoom: () => boolean = () => false;
   readonly #start: slot.WorkerStart;
   readonly #control: Int32Array;
   readonly #drain: RingDrain;
@@ -62,12 +70,16 @@ export class WorkerLog implements DrainTarget {
   #endsSegment = false;
   /** The segment takes nothing more before the fdatasync that is under way has ended. */
   #isFull = false;
+  /** Resolves what endSegment() promised; null = nobody waits for it. */
+  #segmentEnded: (() => void) | null = null;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
   /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
   #snapshotNeeded = -1;
   #told: string | null = null;
   #retryAtMs = 0;
+  /** When main was last told of the room on the disk. */
+  #roomToldMs = Number.NEGATIVE_INFINITY;
 
   /** Begins a segment, or, where the disk is full, will do so once there is room. `now`: milliseconds of a monotonic clock. Throws StorageError. */
   constructor(
@@ -119,6 +131,10 @@ export class WorkerLog implements DrainTarget {
       if (this.#writer.poisoned) this.#replacePoisoned();
       if (!this.#writer.poisoned && (!this.#drain.drained || this.#writer.endsInProof)) this.#writeOut();
     }
+    if (this.#segmentEnded !== null && this.#endSegment()) {
+      this.#segmentEnded();
+      this.#segmentEnded = null;
+    }
     if (this.#msUntilProof() <= 0) this.#prove();
     if (this.#msUntilClaim() <= 0) this.#writeClaim();
     // Unsynced since before the write, which may have taken long.
@@ -160,18 +176,31 @@ export class WorkerLog implements DrainTarget {
     const stuck = this.#writeFailure !== null || this.#writer.poisoned;
     if (stuck) return Math.max(0, this.#retryAtMs - this.#now());
     const waits = (this.#syncing && this.#isFull) || this.#drain.waitsForOversize;
-    if (!waits && !this.#drain.drained) return 0;
+    if (!waits && (!this.#drain.drained || (this.#segmentEnded !== null && !this.#syncing))) return 0;
     // Main wrote after step() had looked: what is unsynced must be noted before a sleep.
     if (!this.#syncing && this.#dirtySinceMs < 0 && this.#drain.written > this.#fileSynced) return 0;
     return this.#syncing ? Number.POSITIVE_INFINITY : this.#msUntilSync();
   }
 
-  /** Resolves when the present segment is synced up to `sequence`. Rejects when an fdatasync failed, or fails first. */
+  /** Resolves when the present segment is synced up to `sequence`. Rejects when it cannot be written or synced, now or before that. */
   synced(sequence: number): Promise<void> {
-    if (this.#writer.poisoned) return Promise.reject(new Error(this.failure ?? "an fdatasync failed"));
+    // On a full disk the snapshot that waits for the log holds the room that the log needs.
+    if (this.#writer.poisoned || this.#writeFailure !== null)
+      return Promise.reject(new Error(this.failure ?? "an fdatasync failed"));
     if (this.#fileSynced >= sequence) return Promise.resolve();
     Atomics.store(this.#control, slot.SYNC_WANTED, 1);
     return this.#waiters.wait(sequence);
+  }
+
+  /**
+   * Ends the segment, so that a snapshot of all that came so far will make the whole of it superfluous. Resolves when that is done, is not worth
+   * it, or cannot be done now. One at a time.
+   */
+  endSegment(): Promise<void> {
+    if (Atomics.load(this.#control, slot.SEGMENT_BYTES) >>> 0 < ENDED_BYTES_MIN) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#segmentEnded = resolve;
+    });
   }
 
   /** Whether a snapshot of everything up to `walPos` may be published: not one that needs entries of a bad segment. */
@@ -197,10 +226,20 @@ export class WorkerLog implements DrainTarget {
       const names = fileNames.segmentNames(this.#dir.list());
       for (const name of names) if (name !== fileNames.WAL_CURRENT) finishedBytes += this.#dir.size(name);
       this.#post({ type: "segments", count: names.length, finishedBytes });
+      this.#tellRoom();
     } catch {
       // Only figures for INFO: the next time will do.
     } finally {
       Atomics.sub(this.#control, slot.IN_LONG_CALL, 1);
+    }
+  }
+
+  #tellRoom(): void {
+    this.#roomToldMs = this.#now();
+    try {
+      this.#post({ type: "room", freeBytes: freeBytesAt(this.#start.directory) });
+    } catch {
+      // Only a figure, and the next look may have it.
     }
   }
 
@@ -243,11 +282,16 @@ export class WorkerLog implements DrainTarget {
 
   #writeOut(): void {
     this.#locked(() => {
-      try {
-        this.#writer.cutProof();
-        if (this.#drain.drainInto(this)) this.#writeFailure = null;
-      } catch (error) {
-        this.#writeFailed(error);
+      for (;;) {
+        try {
+          this.#writer.cutProof();
+          if (this.#drain.drainInto(this)) this.#writeFailure = null;
+          return;
+        } catch (error) {
+          if (isNoRoom(error) && this.onNoRoom()) continue;
+          this.#writeFailed(error);
+          return;
+        }
       }
     });
     this.#tellProgress(slot.PROGRESS_WRITTEN);
@@ -315,6 +359,23 @@ export class WorkerLog implements DrainTarget {
       this.#writeFailure = describe(error);
       return WalWriter.createLater(this.#dir, options);
     }
+  }
+
+  /** For endSegment(). False: later. What goes wrong is no harm: the present segment takes more. */
+  #endSegment(): boolean {
+    if (this.failure !== null || this.#writer.poisoned) return true;
+    return this.#locked(() => {
+      if (this.#writer.bytes < ENDED_BYTES_MIN) return true;
+      const nextSequence = this.#drain.nextSequence();
+      if (nextSequence === null || this.#drain.tornBytes > 0) return false;
+      try {
+        return this.#rotated(nextSequence);
+      } catch (error) {
+        if (this.#writer.poisoned) this.#writeFailed(error);
+        else this.#endsSegment = false;
+        return true;
+      }
+    });
   }
 
   #tellSegment(): void {
@@ -392,6 +453,7 @@ export class WorkerLog implements DrainTarget {
     this.#syncing = false;
     Atomics.store(control, slot.FSYNC_IN_FLIGHT, 0);
     this.#tellSynced();
+    if (this.#now() - this.#roomToldMs >= ROOM_LOOK_MS) this.#tellRoom();
     this.onSynced();
   }
 
@@ -458,6 +520,7 @@ export class WorkerLog implements DrainTarget {
     Atomics.add(this.#control, slot.ERRORS, 1);
     this.#writeFailure = describe(error);
     this.#retryAtMs = this.#now() + RETRY_MS;
+    this.#waiters.reject(new Error(this.#writeFailure));
   }
 
   /**
@@ -467,6 +530,10 @@ export class WorkerLog implements DrainTarget {
   #replacePoisoned(): void {
     try {
       const nextSequence = this.#locked(() => this.#beginAfterPoisoned());
+      if (nextSequence === null) {
+        this.#retryAtMs = this.#now() + RETRY_MS;
+        return;
+      }
       this.#writeFailure = null;
       this.#fileSynced = nextSequence - 1;
       this.#proofUnsynced = false;
@@ -477,21 +544,23 @@ export class WorkerLog implements DrainTarget {
       }
       this.tellSegments();
     } catch (error) {
+      if (isNoRoom(error)) this.onNoRoom();
       Atomics.add(this.#control, slot.ERRORS, 1);
       this.#writeFailure = describe(error);
       this.#retryAtMs = this.#now() + RETRY_MS;
     }
   }
 
-  /** Returns the sequence of the new segment's first entry. */
-  #beginAfterPoisoned(): number {
+  /** Returns the sequence of the new segment's first entry; null while that one's message has not arrived. */
+  #beginAfterPoisoned(): number | null {
+    const nextSequence = this.#drain.nextSequence();
+    if (nextSequence === null) return null;
     const { tornBytes } = this.#drain;
     if (tornBytes > 0) {
       // The new segment gets those entries whole.
       this.#writer.truncate(this.#writer.bytes - tornBytes);
       this.#drain.forgetTorn();
     }
-    const nextSequence = this.#drain.nextSequence();
     this.#writer.rotate(nextSequence, this.#durable);
     return nextSequence;
   }
@@ -501,6 +570,8 @@ export class WorkerLog implements DrainTarget {
     Atomics.store(this.#control, slot.FAILED, failure === null ? 0 : 1);
     if (failure === this.#told) return;
     this.#told = failure;
+    // Before: what main does at once, it does knowing how much room there is.
+    if (failure === null) this.tellSegments();
     this.#post({ type: "failure", text: failure });
   }
 

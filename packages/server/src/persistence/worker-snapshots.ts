@@ -1,7 +1,9 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
-import { type Directory, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
+import { type Directory, fileNames, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
 import { BLOCK_BYTES, ByteSink, diskEntries, encodeInlineEntries } from "@hearthkv/engine";
 import { releaseBuffer } from "../release-buffer.js";
+import { freeBytesAt } from "./disk-room.js";
+import { isNoRoom } from "./errno-text.js";
 import {
   type FromWorker,
   IN_LONG_CALL,
@@ -22,6 +24,9 @@ const SPARE_BLOCKS_MAX = 4;
 /** A shard with more is written as several sections. */
 const SECTION_BYTES_MAX = 256 * 1024 * 1024;
 
+/** The data may have grown since the last snapshot, and the log goes on meanwhile. */
+const ROOM_PER_SNAPSHOT = 2;
+
 /** A buffer for entries that one large element made larger than this is given back. */
 const SINK_KEEP_BYTES = 4 * 1024 * 1024;
 
@@ -32,6 +37,7 @@ export class WorkerSnapshots {
   /** Called after every step. */
   onStep: () => void = () => {};
   readonly #dir: Directory;
+  readonly #path: string;
   readonly #keep: number;
   readonly #control: Int32Array;
   readonly #log: WorkerLog;
@@ -48,6 +54,7 @@ export class WorkerSnapshots {
 
   constructor(dir: Directory, start: WorkerStart, log: WorkerLog, post: (message: FromWorker) => void) {
     this.#dir = dir;
+    this.#path = start.directory;
     this.#keep = start.snapshotKeep;
     this.#control = new Int32Array(start.control);
     this.#log = log;
@@ -73,6 +80,7 @@ export class WorkerSnapshots {
         await this.#handle(message);
       } catch (error) {
         this.#giveUp();
+        if (isNoRoom(error)) this.giveUpOlder();
         this.#post({ type: "snapshotFailed", id: message.id, message: textOf(error) });
       }
       Atomics.sub(this.#control, IN_LONG_CALL, 1);
@@ -85,8 +93,11 @@ export class WorkerSnapshots {
     if (message.type === "snapshotBegin") {
       this.#giveUp();
       this.#flushedBytes = 0;
+      this.#makeRoom();
+      await this.#log.endSegment();
       this.#writer = SnapshotWriter.create(this.#dir, message.createdMs);
       this.#id = message.id;
+      this.#post({ type: "snapshotReady", id: message.id });
       return;
     }
     const writer = this.#writer;
@@ -169,6 +180,34 @@ export class WorkerSnapshots {
     this.#prune();
     const { name, bytes, totalEntries } = published;
     this.#post({ type: "snapshotPublished", id, name, bytes, entries: totalEntries });
+  }
+
+  /**
+   * The disk is full: gives up the oldest snapshot, and the log that no other one needs; never the newest, which was read again and found
+   * whole when it was published, or recovered from. Returns whether something went.
+   */
+  giveUpOlder(): boolean {
+    try {
+      const dir = this.#dir;
+      const kept = Math.max(1, fileNames.snapshotNames(dir.list()).length - 1);
+      const snapshots = pruneSnapshots(dir, kept);
+      const removed = [...snapshots.removed, ...pruneSegments(dir, snapshots.oldestKeptWalPos)];
+      if (removed.length === 0) return false;
+      this.#post({ type: "warning", message: `too little space is left: gave up ${removed.join(", ")}` });
+      this.#log.tellSegments();
+      return true;
+    } catch (error) {
+      this.#post({ type: "warning", message: `cannot remove old files: ${textOf(error)}` });
+      return false;
+    }
+  }
+
+  /** Room for a snapshot as large as the last, before it begins: one that finds none ends when it has taken what the log had, too. */
+  #makeRoom(): void {
+    const newest = fileNames.snapshotNames(this.#dir.list()).at(-1);
+    if (newest === undefined) return;
+    const bytes = this.#dir.size(newest) * ROOM_PER_SNAPSHOT;
+    while (freeBytesAt(this.#path) < bytes && this.giveUpOlder());
   }
 
   /** What cannot be removed now is removed after the next snapshot. */

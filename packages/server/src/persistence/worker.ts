@@ -39,6 +39,7 @@ class PersistenceWorker {
     this.#log = new WorkerLog(start, dir, post);
     this.#snapshots = new WorkerSnapshots(dir, start, this.#log, post);
     this.#log.onSynced = () => this.#kick();
+    this.#log.onNoRoom = () => this.#snapshots.giveUpOlder();
     this.#snapshots.onStep = () => this.#kick();
   }
 

@@ -43,6 +43,7 @@ export async function openAt(path: string, options: Partial<PersistenceOptions> 
     {
       snapshotIntervalS: 0,
       snapshotOps: 0,
+      snapshotWalBytes: 0,
       onFatal: (error) => {
         throw error;
       },

@@ -153,7 +153,9 @@ test("segments are rotated at their size, by both writers", async () => {
     await persistence.close({ snapshot: false });
     const segments = readdirSync(path).filter((name) => name.startsWith("wal-"));
     expect(segments.length).toBeGreaterThanOrEqual(6);
-    for (const name of segments) expect(statSync(join(path, name)).size).toBeLessThanOrEqual(65_536 * 1.25);
+    // A share more while it is synced for its rotation, and the proof of a moment of quiet.
+    const most = 65_536 * 1.25 + 1024;
+    for (const name of segments) expect(statSync(join(path, name)).size).toBeLessThanOrEqual(most);
     const entries = await readLog(path);
     expect(entries.map((entry) => entry.sequence)).toEqual(Array.from({ length: 4000 }, (_, i) => i + 1));
   }

@@ -120,6 +120,7 @@ class World {
       this.#id = message.id;
       this.#pieces = [];
       this.#unconfirmed = [];
+      setImmediate(() => this.snapshotter.receive({ type: "snapshotReady", id: message.id }));
     } else if (message.type === "snapshotPieces") {
       this.#pieces.push(...message.pieces);
       this.#unconfirmed.push(...message.pieces);

@@ -19,6 +19,7 @@ export class FakePersistence implements Persistence {
   ackLevel: AckLevel = "written";
   savePoints: readonly SavePoint[] = [];
   snapshotOps = 0;
+  snapshotWalBytes = 0;
   lastSequence = 0;
   congested = false;
   writeError: string | null = null;
