@@ -191,7 +191,7 @@ test("a file system without hard links and without fsync of directories", async 
   expect((await second.stop()).code).toBe(0);
 });
 
-// Control: DISK_FULL empty.
+// Control: isNoRoom false.
 test("a full disk has room for a lock: an empty one, which is written when there is room", async (context) => {
   const disk = SmallDisk.mount(context, 4 * 1024 * 1024);
   const path = join(disk.path, "data");

@@ -90,6 +90,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether there was no room for it, to this user at least. */
+export function isNoRoom(error: unknown): boolean {
+  const errno = error instanceof StorageError ? error.errno : errnoOf(error);
+  return errno === "ENOSPC" || errno === "EDQUOT";
+}
+
 /** Wraps what a file operation threw. A StorageError passes through unchanged. */
 export function ioError(what: string, file: string, cause: unknown, bytesWritten?: number): StorageError {
   if (cause instanceof StorageError) return cause;

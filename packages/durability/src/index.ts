@@ -16,7 +16,7 @@ export {
   syncsDirectories,
   writeFully,
 } from "./disk.js";
-export { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
+export { isNoRoom, StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
 export {
   type DiskFault,
   type FaultyDirectory,

@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Directory, makeDirectory } from "./disk.js";
-import { errnoOf, ioError, StorageError } from "./errors.js";
+import { errnoOf, ioError, isNoRoom, StorageError } from "./errors.js";
 import { LOCK } from "./file-names.js";
 import {
   HEARTBEAT_MS,
@@ -33,7 +33,6 @@ const WATCH_EVERY_MS = 100;
 const ATTEMPTS = 100;
 /** What a link of a file is refused with where the file system has none. */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
-const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 export interface LockOptions {
   /** Called before an owner that nothing else tells of is watched, which takes up to `ms`. */
@@ -399,7 +398,7 @@ function writeRecord(fd: number, owner: LockOwner): boolean {
     else fs.ftruncateSync(fd, 0);
     return isWhole;
   } catch (error) {
-    if (!DISK_FULL.has(errnoOf(error) ?? "")) throw error;
+    if (!isNoRoom(error)) throw error;
     fs.ftruncateSync(fd, 0);
     return false;
   }

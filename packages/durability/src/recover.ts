@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncParentDirectory } from "./disk.js";
-import { StorageError } from "./errors.js";
+import { isNoRoom, StorageError } from "./errors.js";
 import { isTemporary, SYNCED, segmentNames, snapshotNames } from "./file-names.js";
 import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep, replacedFrom } from "./recovery-plan.js";
 import type { RecoveryMode } from "./recovery-table.js";
@@ -31,7 +31,7 @@ import { type EntryVisitor, type ReadOptions, readInSteps, type SegmentScan } fr
  *      reading, up to the first place that is in doubt
  *   4. plan or refusal (recovery-plan.ts); until here no data file was touched, and after a refusal what was delivered is void
  *   5. what the plan accepts behind the doubtful place is delivered in a second reading
- *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept)
+ *   6. repairs: torn tail cut and unusable files set aside (a copy of all of it is kept; without room for it the tail stays)
  *   7. what was recovered, and may be acknowledged from now on, is made as durable as what follows: the entries that
  *      nothing proves to have been synced are written again and fdatasynced (repair.ts says why), the directory fsynced
  *
@@ -375,12 +375,27 @@ class Recovery {
     }
     for (const { name, offset, reason, entries } of plan.cut === null ? plan.replaced : [...plan.replaced, plan.cut]) {
       const bytes = sizeOf(this.#dir, name) - offset;
-      const copy = cutTail(this.#dir, name, offset, nowMs);
+      const copy = this.#cutTail(name, offset, nowMs);
+      if (copy === null) continue;
       const what = entries === null ? "torn tail" : "end";
       this.#log("warn", `cut the ${what} of ${name} at ${offset}: ${bytes} bytes (${reason}); a copy is in ${copy}`);
       bytesCut += bytes;
     }
     return bytesCut;
+  }
+
+  /**
+   * Null where a full disk has no room for the copy: then the tail stays, which is as if the cut had been lost. The next segment goes on behind what
+   * counts of this one, and so tells every later start what of it does not (recovery-table.ts, "continued").
+   */
+  #cutTail(name: string, offset: number, nowMs: number): string | null {
+    try {
+      return cutTail(this.#dir, name, offset, nowMs);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      this.#log("warn", `the torn tail of ${name} at ${offset} stays: there is no room for a copy of it`);
+      return null;
+    }
   }
 
   #progress(bytes: number): void {

@@ -81,6 +81,10 @@ function copyTail(dir: Directory, name: string, from: number, offset: number, co
       at += count;
     }
     dir.fdatasync(to);
+  } catch (error) {
+    // Half a copy helps nobody, and takes what room there is.
+    removeIfThere(dir, copy);
+    throw error;
   } finally {
     dir.close(to);
   }

@@ -100,6 +100,39 @@ test("a write that fails half way says so; the rest can be retried, or the half 
   expect((await recovered(memory)).entries).toEqual(range(1, 6));
 });
 
+// Control: without the catch in recover.ts recovery refuses; without that in repair.ts half a copy stays.
+test("a full disk: a torn tail that cannot be copied stays, and the segment that could not be begun comes later", async () => {
+  const memory = memoryDisk();
+  const first = startLog(memory);
+  append(first, 1, 5);
+  first.write(Buffer.alloc(100, 1), 0, 100);
+  first.close();
+  let full = true;
+  const dir = intercepted(memory, (real) => ({
+    write: (fd, buffer, off, len) => {
+      if (full) throw failure("ENOSPC");
+      return real.write(fd, buffer, off, len);
+    },
+  }));
+  const size = memory.size(WAL_CURRENT);
+  const { entries, result } = await recovered(dir);
+  expect(entries).toEqual(range(1, 5));
+  expect(result.bytesCut).toBe(0);
+  expect([memory.list(), memory.size(WAL_CURRENT)]).toEqual([[WAL_CURRENT], size]);
+
+  const options = { generation: GENERATION + 1, firstSequence: 6, segmentNumber: 2 };
+  expect(caught(() => WalWriter.create(dir, options))).toMatchObject({ errno: "ENOSPC" });
+  const writer = WalWriter.createLater(dir, options);
+  expect(writer.poisoned).toBe(true);
+  expect(caught(() => writer.rotate(6, 5))).toMatchObject({ errno: "ENOSPC" });
+  full = false;
+  writer.rotate(6, 5);
+  expect(writer).toMatchObject({ poisoned: false, segmentNumber: 2, firstSequence: 6 });
+  append(writer, 6, 7);
+  writer.close();
+  expect((await recovered(memory)).entries).toEqual(range(1, 7));
+});
+
 test("after a failed fdatasync the segment is never synced again, and the next one says what is durable", async () => {
   const memory = memoryDisk();
   let failing = false;

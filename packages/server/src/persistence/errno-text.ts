@@ -1,5 +1,4 @@
 import { getSystemErrorMap } from "node:util";
-import { StorageError } from "@hearthkv/durability";
 
 /** The C library's words, as Redis prints them, where libuv has others or only lower case. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -14,11 +13,6 @@ const TEXTS: Readonly<Record<string, string>> = {
   EPERM: "Operation not permitted",
   EROFS: "Read-only file system",
 };
-
-/** Whether there was no room for it, to this user at least: something may be given up. */
-export function isNoRoom(error: unknown): boolean {
-  return error instanceof StorageError && (error.errno === "ENOSPC" || error.errno === "EDQUOT");
-}
 
 /** What the operating system calls an error, given its name ("ENOSPC"); `otherwise` where it has none. */
 export function errnoText(errno: string | undefined, otherwise: string): string {

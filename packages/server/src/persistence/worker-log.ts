@@ -15,13 +15,14 @@ import {
   ClaimKeeper,
   type Directory,
   fileNames,
+  isNoRoom,
   ProofSchedule,
   SEGMENT_HEADER_BYTES,
   StorageError,
   WalWriter,
 } from "@hearthkv/durability";
 import { freeBytesAt } from "./disk-room.js";
-import { errnoText, isNoRoom } from "./errno-text.js";
+import { errnoText } from "./errno-text.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
 import { SyncWaiters } from "./sync-waiters.js";

@@ -1,9 +1,15 @@
 /** The worker's end of snapshots: makes entries of the copies that main sends, writes the file, publishes it, removes what it makes superfluous. */
-import { type Directory, fileNames, pruneSegments, pruneSnapshots, SnapshotWriter } from "@hearthkv/durability";
+import {
+  type Directory,
+  fileNames,
+  isNoRoom,
+  pruneSegments,
+  pruneSnapshots,
+  SnapshotWriter,
+} from "@hearthkv/durability";
 import { BLOCK_BYTES, ByteSink, diskEntries, encodeInlineEntries } from "@hearthkv/engine";
 import { releaseBuffer } from "../release-buffer.js";
 import { freeBytesAt } from "./disk-room.js";
-import { isNoRoom } from "./errno-text.js";
 import {
   type FromWorker,
   IN_LONG_CALL,
