@@ -138,7 +138,7 @@ test.for(["written", "synced"])("fdatasync fails, --ack %s: WAITAOF is refused",
 
 test.for(["written", "synced"])("the worker stands still, --ack %s", async (level) => {
   const order = join(temporaryFolder("fault"), "order");
-  const env = { NODE_OPTIONS: `--import=${hook}`, HEARTHKV_WORKER_FAULT: order };
+  const env = { NODE_OPTIONS: `--import=${hook}`, WORKER_FAULT_ORDER: order };
   const server = await startHearth({ flags: ["--ack", level, "--wal-max-bytes", "1mb"], env });
   const waits = await server.connect();
   await waits.ok("SET", "a", "1");

@@ -30,7 +30,7 @@ const REFUSAL = "MISCONF Errors writing to the AOF file: the persistence worker 
 /** A server under writers whose worker does what is written into `order`. */
 async function started(what: string, level: string): Promise<{ run: CrashRun; server: ServerProcess; order: string }> {
   const order = join(temporaryFolder("fault"), "order");
-  const env = { NODE_OPTIONS: `--import=${hook} --max-old-space-size=64`, HEARTHKV_WORKER_FAULT: order };
+  const env = { NODE_OPTIONS: `--import=${hook} --max-old-space-size=64`, WORKER_FAULT_ORDER: order };
   const run = new CrashRun(printedSeed(what), WRITERS, ["--ack", level], { mayBeRefused: true, env });
   const server = await startHearth(run.options);
   await run.startWriters(server.port, DEPTH);

@@ -1,12 +1,12 @@
 /**
- * Loaded into a server and its threads by NODE_OPTIONS. The persistence worker looks at every step for the file that HEARTHKV_WORKER_FAULT
+ * Loaded into a server and its threads by NODE_OPTIONS. The persistence worker looks at every step for the file that WORKER_FAULT_ORDER
  * names, and does what stands in it: throw, exit, memory (takes all there is), or stall (stands still until the file is gone).
  */
 import { readFileSync } from "node:fs";
 import { isMainThread } from "node:worker_threads";
 import { WorkerLog } from "../../packages/server/dist/persistence/worker-log.js";
 
-const file = process.env.HEARTHKV_WORKER_FAULT;
+const file = process.env.WORKER_FAULT_ORDER;
 
 function ordered() {
   try {
