@@ -4,8 +4,9 @@
  *
  * Intervals are those of the monotonic clock: who is idle, how much was done a second, how long a client is blocked, how old it is.
  *
- * Negative controls, by hand: with Date.now for Clock's monotonic time the idle client was closed by the jump ahead, and the figures stood still after
- * the jump back. With expireRecord() of engine/src/key-store.ts deleting without a word to the log, expired keys came back after the restart.
+ * Negative controls, by hand: with the wall clock for a connection's idle time the jump ahead closed the idle client. With Date.now for all of Clock's
+ * monotonic time the first test never ended. With expireRecord() of engine/src/key-store.ts deleting without a word to the log, expired keys came
+ * back after the restart.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
