@@ -1,5 +1,5 @@
 # docker build -t hearthkv . && docker run -e HEARTHKV_REQUIREPASS=secret -p 6379:6379 -v hearthkv:/data hearthkv
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /hearthkv
 COPY . .
 # Build with everything, then keep what serving needs.
@@ -9,7 +9,7 @@ RUN npm run --silent setup \
       install --prod --frozen-lockfile --config.pm-on-fail=ignore \
  && rm -rf packages/*/src packages/*/test packages/*/dist/.tsbuildinfo
 
-FROM node:20-slim
+FROM node:24-slim
 ENV NODE_ENV=production HEARTHKV_HOST=* HEARTHKV_DATA_DIR=/data
 WORKDIR /hearthkv
 COPY --from=build /hearthkv/package.json /hearthkv/LICENSE ./

@@ -59,8 +59,12 @@ class FailingServer {
   }
 
   /** The file that is the present segment. The number of an inode is used again, its time of birth is not. */
-  segment(): string {
-    const { ino, birthtimeNs } = statSync(join(this.run.dataDir, "wal-current.log"), { bigint: true });
+  async segment(): Promise<string> {
+    const file = join(this.run.dataDir, "wal-current.log");
+    // Between the two renames of a rotation there is none.
+    const { ino, birthtimeNs } = await waitUntil("a segment", () =>
+      statSync(file, { bigint: true, throwIfNoEntry: false }),
+    );
     return `${ino} ${birthtimeNs}`;
   }
 
@@ -112,7 +116,7 @@ test.for(["memory", "written", "synced"])("fdatasync fails, --ack %s", { timeout
   });
   await failing.refuses();
   await failing.reads();
-  const segment = failing.segment();
+  const segment = await failing.segment();
   const synced = await persistenceNumber(client, "wal_synced_sequence");
   await sleep(FAILS_FOR_MS);
   expect(await persistenceNumber(client, "wal_synced_sequence")).toBe(synced);
@@ -121,7 +125,7 @@ test.for(["memory", "written", "synced"])("fdatasync fails, --ack %s", { timeout
   await fault.end();
   await failing.healed(performance.now());
   // What could not be synced is never synced again: another file has taken its place.
-  expect(failing.segment()).not.toBe(segment);
+  expect(await failing.segment()).not.toBe(segment);
   await begun;
   waiting.close();
 
