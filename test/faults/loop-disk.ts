@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, type TestContext } from "vitest";
-import { debianPython, temporaryFolder } from "../support/index.js";
+import { debianPython, temporaryFolder, waitUntil } from "../support/index.js";
 
 const IMAGE_BYTES = 256 * 1024 * 1024;
 /** EXT4_IOC_SHUTDOWN, _IOR('X', 125, u32), with EXT4_GOING_FLAGS_NOLOGFLUSH: all of the file system stops at once, its journal too. */
@@ -61,8 +61,12 @@ export class LoopDisk {
   }
 
   /** The power is back. Nobody may use the disk. */
-  restore(): void {
+  async restore(): Promise<void> {
     execFileSync("umount", [this.path]);
+    // A mount namespace that another test has made meanwhile keeps the file system as it is, without power, and mount(8) would find that again.
+    await waitUntil("no mount of the image", () => {
+      return execFileSync("losetup", ["-j", this.#image], { encoding: "utf8" }).trim() === "";
+    });
     this.#mount();
   }
 

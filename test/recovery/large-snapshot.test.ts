@@ -25,7 +25,15 @@ const DAMAGED_COPIES = 2;
 
 test("a large snapshot is loaded while it is checked, and forgotten when it is damaged", async () => {
   const random = new Random(printedSeed("large-snapshot"));
-  const flags = ["--snapshot-ops", "0", "--snapshot-interval-s", "0", "--enable-debug-command"];
+  const flags = [
+    "--snapshot-ops",
+    "0",
+    "--snapshot-interval-s",
+    "0",
+    "--snapshot-wal-bytes",
+    "0",
+    "--enable-debug-command",
+  ];
   const server = await startHearth({ flags });
   const client = await server.connect();
   await fill(server);
