@@ -48,6 +48,15 @@ test("a directory, or a file in it, that belongs to someone else", async (contex
   expect((await server.stop()).code).toBe(0);
 });
 
+// Control: without these two lines of advice the refusal named neither the setting nor what to do.
+test("a file where the directory should be, or on the way to it", async () => {
+  const file = join((await makeDirectory()).path, "manifest.bson");
+  expect(await refusal(file)).toMatch(
+    /cannot use the data directory .*manifest\.bson: .*has that name: choose another/,
+  );
+  expect(await refusal(join(file, "data"))).toMatch(/cannot use the data directory .*is in its path: choose another/);
+});
+
 test("a directory that may not be written, or is on a file system that is read-only", async (context) => {
   requireRoot(context);
   const { path } = await makeDirectory();

@@ -214,7 +214,10 @@ function persistence({ persistence: p }: InfoSource): Field[] {
   ];
 }
 
-/** As Redis: while nothing is loaded yet the estimate is a second. */
+/**
+ * As Redis: in the first second, and while nothing is loaded, the estimate is a second. What was loaded by then is mostly the opening of files, and
+ * clients (ioredis) sleep as long as they are told.
+ */
 function loading(p: NonNullable<InfoSource["persistence"]["loading"]>): Field[] {
   const { startedAtMs, elapsedMs, totalBytes, loadedBytes } = p;
   const leftS = (elapsedMs / 1000) * ((totalBytes - loadedBytes) / loadedBytes);
@@ -223,7 +226,7 @@ function loading(p: NonNullable<InfoSource["persistence"]["loading"]>): Field[] 
     ["loading_total_bytes", totalBytes],
     ["loading_loaded_bytes", Math.floor(loadedBytes)],
     ["loading_loaded_perc", ((loadedBytes / Math.max(1, totalBytes)) * 100).toFixed(2)],
-    ["loading_eta_seconds", loadedBytes === 0 ? 1 : Math.floor(leftS)],
+    ["loading_eta_seconds", loadedBytes === 0 || elapsedMs < 1000 ? 1 : Math.floor(leftS)],
   ];
 }
 

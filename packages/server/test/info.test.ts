@@ -121,8 +121,8 @@ it("has the fields that clients read", () => {
 });
 
 it("tells how far the loading is, a second while nothing is known", () => {
-  const tell = (totalBytes: number, loadedBytes: number) => {
-    const loading = { startedAtMs: 1_700_000_000_900, startedMs: 5, totalBytes, loadedBytes, elapsedMs: 3000 };
+  const tell = (totalBytes: number, loadedBytes: number, elapsedMs = 3000) => {
+    const loading = { startedAtMs: 1_700_000_000_900, startedMs: 5, totalBytes, loadedBytes, elapsedMs };
     const persistence = { ...source.persistence, loading };
     return infoText(["persistence"], { ...source, persistence })
       .split("\r\n")
@@ -133,6 +133,8 @@ it("tells how far the loading is, a second while nothing is known", () => {
     ...["loading_total_bytes:4000", "loading_loaded_bytes:1000", "loading_loaded_perc:25.00", "loading_eta_seconds:9"],
   ]);
   expect(tell(0, 0).slice(-2)).toEqual(["loading_loaded_perc:0.00", "loading_eta_seconds:1"]);
+  // Control: without the rule of the first second this was 1999, and ioredis slept for ten.
+  expect(tell(4000, 1, 500).slice(-1)).toEqual(["loading_eta_seconds:1"]);
 });
 
 it("tells when writing fails", () => {

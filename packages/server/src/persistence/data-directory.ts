@@ -15,6 +15,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EACCES: "It, and all in it, must belong to the user that runs the server",
   EPERM: "It, and all in it, must belong to the user that runs the server",
   ENOENT: "The system makes no directory there: choose another one",
+  EEXIST: "Something else than a directory has that name: choose another one",
+  ENOTDIR: "Something else than a directory is in its path: choose another one",
   EROFS: "It must be on a file system that can be written",
   ENOSPC: "The disk has no room for another file: make some",
 };
