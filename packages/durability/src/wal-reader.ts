@@ -83,7 +83,10 @@ export interface SegmentScan {
   readonly validEnd: number;
   /** Sequence of the entry that ends at `validEnd`; FirstSequence - 1 where there is none. */
   readonly validLastSequence: number;
-  /** clean: no hole. torn: no valid entry after it (a claim may say that there were some). bad: valid entries after it. */
+  /**
+   * clean: no hole. torn: no valid entry after it (a claim may say that there were some), or only proofs of what stands before it. bad: valid
+   * entries after it, or a proof of some.
+   */
   readonly tail: "clean" | "torn" | "bad";
   readonly hole: Hole | null;
   /** Highest watermark of all valid entries up to `locateAfter`: up to it, everything had been synced. */
@@ -198,6 +201,7 @@ class Pass {
   #validEnd: number;
   #validLast: number;
   #hole: Hole | null = null;
+  /** Entries after the hole, and proofs of some. */
   #afterHole = 0;
   #watermark = 0;
   #missing = 0;
@@ -296,7 +300,7 @@ class Pass {
       this.#validEnd = at + length;
       this.#validLast = sequence;
     } else {
-      this.#afterHole++;
+      if (!isProof || sequence >= this.#hole.sequence) this.#afterHole++;
       if (this.#options.visitAfterHole !== true) return;
     }
     if (isProof || this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
