@@ -74,7 +74,7 @@ for (const level of ["written", "synced"]) {
         cutMs = await disk.cut();
         await server.kill();
       });
-      await disk.restore();
+      disk.restore();
       const again = await startHearth(run.options);
       const survivals = await run.check(again);
       await again.kill();
@@ -107,7 +107,7 @@ test("control: with an fdatasync that does nothing, acknowledged writes are lost
   await disk.cut();
   await server.kill();
   await run.writersEnded();
-  await disk.restore();
+  disk.restore();
   removeEmptyLock(run.dataDir);
   const again = await startHearth(run.options);
   await run.check(again);

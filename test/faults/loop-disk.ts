@@ -1,10 +1,10 @@
 /** A real ext4 on a loop device whose power can be cut: what was not synced is gone, as after a power loss, journal replay included. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, type TestContext } from "vitest";
-import { debianPython, temporaryFolder, waitUntil } from "../support/index.js";
+import { debianPython, temporaryFolder } from "../support/index.js";
 
 const IMAGE_BYTES = 256 * 1024 * 1024;
 /** EXT4_IOC_SHUTDOWN, _IOR('X', 125, u32), with EXT4_GOING_FLAGS_NOLOGFLUSH: all of the file system stops at once, its journal too. */
@@ -21,12 +21,14 @@ function unmountAll(): void {
 /** The device takes what reaches it at once: it is the file system that forgets. A disk with a cache that lies is another matter. */
 export class LoopDisk {
   readonly path: string;
-  readonly #image: string;
+  readonly #folder: string;
+  #image: string;
+  #restores = 0;
 
   private constructor() {
-    const folder = temporaryFolder("ext4");
-    this.path = join(folder, "mount");
-    this.#image = join(folder, "image");
+    this.#folder = temporaryFolder("ext4");
+    this.path = join(this.#folder, "mount");
+    this.#image = join(this.#folder, "image");
     mkdirSync(this.path);
     const fd = openSync(this.#image, "w");
     ftruncateSync(fd, IMAGE_BYTES);
@@ -60,13 +62,16 @@ export class LoopDisk {
     return nowMs;
   }
 
-  /** The power is back. Nobody may use the disk. */
-  async restore(): Promise<void> {
-    execFileSync("umount", [this.path]);
-    // A mount namespace that another test has made meanwhile keeps the file system as it is, without power, and mount(8) would find that again.
-    await waitUntil("no mount of the image", () => {
-      return execFileSync("losetup", ["-j", this.#image], { encoding: "utf8" }).trim() === "";
-    });
+  /**
+   * The power is back. Nobody uses the disk any more. What is mounted then is a copy of what the device had: the old mount goes on without power in
+   * every mount namespace that was made meanwhile (another test's, say), and mount(8) would find it again for the same image.
+   */
+  restore(): void {
+    execFileSync("umount", ["-l", this.path]);
+    const old = this.#image;
+    this.#image = join(this.#folder, `image-${++this.#restores}`);
+    execFileSync("cp", ["--sparse=always", old, this.#image]);
+    rmSync(old);
     this.#mount();
   }
 
