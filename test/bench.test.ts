@@ -22,6 +22,11 @@ const small = [
   },
   {
     script: "load/throughput",
+    args: ["--rounds", "1", "--pipelines", "16", "--tests", "INCR,HGET,MGET", "--scale", "0.005", "--keys", "300"],
+    prints: [/^INCR .*\nHGET .*\nMGET \(10 keys\) .*$/m],
+  },
+  {
+    script: "load/throughput",
     args: [
       "--rounds",
       "1",
@@ -55,6 +60,11 @@ const small = [
       "string 64,zset",
     ],
     prints: [/idle: % of a core/, /^string 64 B with TTL /m, /^zset, 2000 elements /m],
+  },
+  {
+    script: "load/memory",
+    args: ["--collections", "20", "--settle-ms", "10", "--idle-s", "0.1", "--cases", "grid zset 3 x 8 B"],
+    prints: [/read us x best.*\ngrid zset 3 x 8 B /m],
   },
   {
     script: "load/restart",
@@ -109,6 +119,7 @@ test.each([
   ["load/memory", ["--cases", "tree"], /--cases: no name begins so/],
   ["load/restart", ["--cases", "tape"], /--cases: there is no tape/],
   ["load/pause", ["--cases", "tape"], /--cases: there is no tape/],
+  ["load/restart", ["--peers", "/nowhere"], /--peers \/nowhere: no program there is named/],
   ["micro/run", ["--only", "tape"], /--only tape: no part begins so/],
   ["micro/run", ["--ms", "x"], /--ms takes a number above 0, not x/],
   ["micro/compare", ["HEAD", "--scale", "0"], /--scale takes a number above 0, not 0/],

@@ -2,7 +2,7 @@
  * How long new clients wait for a busy server, beside redis-server: --connections of them connect at once and send PING each; the time until
  * the last has its answer, the middle of --rounds rounds, which the servers take in turn.
  *
- *   node bench/load/connect.mjs [--loads idle,50x1,50x16,1x2000,8x1000] [--connections 400] [--rounds 5] [--warm-s 1] [--out bench/results]
+ *   node bench/load/connect.mjs [--loads idle,50x1,50x16,1x2000,8x1000] [--connections 400] [--rounds 5] [--warm-s 1] [--peers DIR] [--out bench/results]
  *
  * A load CxP is redis-benchmark with C clients that send SETs of 200 B, P at once.
  */
@@ -23,7 +23,7 @@ import {
   refuse,
   save,
 } from "./report.mjs";
-import { contenders } from "./servers.mjs";
+import { contenders, peersOption } from "./servers.mjs";
 
 const loads = ["idle", "50x1", "50x16", "1x2000", "8x1000"];
 const VALUE_BYTES = 200;
@@ -38,6 +38,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     "warm-s": { type: "string", default: "1" },
     out: outOption,
+    peers: peersOption,
   },
 });
 const connections = number(values, "connections");
@@ -77,7 +78,7 @@ async function lastAnswerMs(server, name) {
   return tookMs;
 }
 
-const peers = contenders();
+const peers = contenders(values.peers);
 const setting = printSetting(peers);
 const servers = [];
 for (const peer of peers) servers.push(await peer.start());

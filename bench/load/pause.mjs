@@ -6,7 +6,7 @@
  *   node bench/load/pause.mjs [--cases quiet,grow,snapshot,expire,delete-set,delete-hash,delete-list,delete-zset,
  *     rename-set,rename-hash,rename-list,rename-zset,slow-disk]
  *     [--rate 20000] [--keys 10000000] [--expiring 1000000] [--elements 5000000] [--grow-rate 200000] [--seconds 10]
- *     [--disk-delay-ms 500] [--warm-s 2] [--after-s 3] [--out bench/results]
+ *     [--disk-delay-ms 500] [--warm-s 2] [--after-s 3] [--peers DIR] [--out bench/results]
  *
  *   quiet      nothing else happens: what machine and client add by themselves
  *   grow       another client adds keys at --grow-rate a second until there are --keys; both servers save and rewrite as they do by default
@@ -35,7 +35,7 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, infoField, order, until } from "./servers.mjs";
+import { contenders, infoField, order, peersOption, until } from "./servers.mjs";
 
 const KEYS_PER_MSET = 10;
 const VALUE = "x".repeat(64);
@@ -77,6 +77,7 @@ const { values } = parseArgs({
     "warm-s": { type: "string", default: "2" },
     "after-s": { type: "string", default: "3" },
     out: outOption,
+    peers: peersOption,
   },
 });
 const rate = number(values, "rate");
@@ -179,7 +180,7 @@ async function measure(peer, { saves = false, wrapper = [], before = () => {}, d
   return { tookS, ...figures };
 }
 
-const peers = contenders();
+const peers = contenders(values.peers);
 const setting = printSetting(peers);
 const results = [];
 for (const name of chosen) {
@@ -222,6 +223,6 @@ printTable(
   })),
 );
 console.log(
-  `${values.rate} requests/s; latency from when a request was due, which includes up to 1 ms until the client's next tick; x = HearthKV's figure of the other's.`,
+  `${values.rate} requests/s; latency from when a request was due, which includes up to 1 ms until the client's next tick; x best = HearthKV's figure of the best other's.`,
 );
 save(values.out, "pause.json", `${JSON.stringify({ setting, options: values, results }, null, 1)}\n`);

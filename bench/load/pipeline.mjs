@@ -29,10 +29,10 @@ export function valueText(i, bytes) {
 }
 
 /**
- * Sends `count` commands, `command(i)` each (an array of words), whose answers must be one line each and no errors.
+ * Sends `count` commands, `command(i)` each (an array of words), whose answers must be `lines` lines each and no errors.
  * @param options `batch` commands are sent at once; `pause()` is awaited before each batch
  */
-export async function sendAll(server, count, command, { batch = 1000, pause } = {}) {
+export async function sendAll(server, count, command, { batch = 1000, pause, lines = 1 } = {}) {
   const socket = net.connect(server.port, "127.0.0.1");
   let answers = 0;
   let error = "";
@@ -55,7 +55,7 @@ export async function sendAll(server, count, command, { batch = 1000, pause } = 
     wake();
   });
   const answered = async (wanted) => {
-    while (answers < wanted) {
+    while (answers < wanted * lines) {
       if (error !== "") throw new Error(`${server.name}: ${error}`);
       await new Promise((resolve) => {
         wake = resolve;

@@ -97,13 +97,23 @@ export function sideBySide(label, servers, values, digits = 0) {
   return Object.fromEntries(servers.map(({ name }, i) => [`${label} ${short(name)}`, rounded(values[i], digits)]));
 }
 
-/** The same, and how many times each other server's value HearthKV's (the last one's) is. */
-export function compared(label, servers, values, digits = 0) {
-  const times = servers.slice(0, -1).map(({ name }, i) => [`x ${short(name)}`, values.at(-1) / values[i]]);
+/**
+ * The same, and how many times the best other server's value HearthKV's (the last one's) is.
+ * @param better whether "more" or "less" of it is better
+ */
+export function compared(label, servers, values, digits = 0, better = "less") {
+  const best = bestPeer(values, better);
   return {
     ...sideBySide(label, servers, values, digits),
-    ...Object.fromEntries(times.map(([title, value]) => [`${label} ${title}`, rounded(value, 2)])),
+    ...(best < 0 ? {} : { [`${label} x best`]: rounded(values.at(-1) / values[best], 2) }),
+    ...(servers.length > 2 ? { [`${label} best`]: short(servers[best].name) } : {}),
   };
+}
+
+/** Number of the server that HearthKV, the last one, is to be compared with; -1 where there is none. */
+export function bestPeer(values, better) {
+  const others = values.slice(0, -1);
+  return others.indexOf(better === "more" ? Math.max(...others) : Math.min(...others));
 }
 
 function short(name) {

@@ -1,8 +1,8 @@
 /**
- * How long a start takes, beside redis-server: from a snapshot (there: RDB), and from a log (there: an append-only file of commands,
+ * How long a start takes, beside redis-server and its like: from a snapshot (there: RDB), and from a log (there: an append-only file of commands,
  * aof-use-rdb-preamble no).
  *
- *   node bench/load/restart.mjs [--keys 1000000,10000000] [--bytes 64] [--rounds 3] [--cases snapshot,log,mixed] [--out bench/results]
+ *   node bench/load/restart.mjs [--keys 1000000,10000000] [--bytes 64] [--rounds 3] [--cases snapshot,log,mixed] [--peers DIR] [--out bench/results]
  *
  * snapshot: so many strings. log: so many SETs of new keys. mixed: so many SET, INCR, HSET and ZADD over a tenth of the keys.
  * Every server makes its files from the same commands and is then started from them in alternating rounds. `load` is what it says
@@ -26,7 +26,7 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, folder, infoField, isAtRest, order, until } from "./servers.mjs";
+import { contenders, folder, infoField, isAtRest, order, peersOption, until } from "./servers.mjs";
 
 helpIfAsked(import.meta.url);
 const { values } = parseArgs({
@@ -36,6 +36,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     cases: { type: "string", default: "snapshot,log,mixed" },
     out: outOption,
+    peers: peersOption,
   },
 });
 const bytes = number(values, "bytes");
@@ -121,7 +122,7 @@ async function compareCase(peers, each, count) {
 
 const counts = numbers(values, "keys");
 const chosen = names(values, "cases", Object.keys(cases));
-const peers = contenders();
+const peers = contenders(values.peers);
 const setting = printSetting(peers);
 const results = [];
 for (const count of counts) {
@@ -140,5 +141,5 @@ printTable(
     ...compared("start s", peers, startS, 2),
   })),
 );
-console.log(`Medians of ${rounds} alternating rounds; x = HearthKV's time of the other's.`);
+console.log(`Medians of ${rounds} alternating rounds; x best = HearthKV's time of the best other's.`);
 save(values.out, "restart.json", `${JSON.stringify({ setting, results }, null, 1)}\n`);

@@ -1,10 +1,11 @@
 /** The servers a bench compares, each a child process on a free port with a folder of its own. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { refuse } from "./report.mjs";
 
 const launcher = fileURLToPath(new URL("../../bin/hearthkv.js", import.meta.url));
 /** What redis-server must be told to promise what HearthKV does at each level. */
@@ -26,26 +27,42 @@ async function startRedisLike(program, { flags = [], ack = "written", dataDir = 
   const port = await freePort();
   const place = ["--port", port, "--bind", "127.0.0.1", "--dir", dataDir, "--logfile", join(dataDir, "log.txt")];
   const log = ["--appendonly", "yes", "--appendfsync", appendfsyncOf[ack], "--save", ""];
-  return started(program, [...wrapper, program, ...[...place, ...log, ...flags].map(String)], port, dataDir);
+  const words = [...place, ...log, ...flags].map(String);
+  return started(basename(program), [...wrapper, program, ...words], port, dataDir);
 }
+
+/** The option that every script has: a folder, or one with a folder `bin`, whose programs named ...-server are compared, too. */
+export const peersOption = { type: "string", default: "" };
 
 /**
  * Everything to compare on this machine, the references first, HearthKV last: `name`, `version`, `start(options)`.
  * What is not installed is named on standard error.
+ * @param dir value of `peersOption`
  */
-export function contenders() {
+export function contenders(dir) {
   const found = [];
-  for (const name of ["redis-server", "valkey-server"]) {
-    const run = spawnSync(name, ["--version"], { encoding: "utf8" });
+  for (const program of ["redis-server", "valkey-server", ...programsIn(dir)]) {
+    const name = basename(program);
+    const run = spawnSync(program, ["--version"], { encoding: "utf8" });
     const version = /v=(\S+)/.exec(run.stdout ?? "")?.[1];
-    if (version === undefined)
+    if (version !== undefined) found.push({ name, version, start: (options) => startRedisLike(program, options) });
+    else if (name === program)
       console.error(
         `${name} is not on the PATH: left out (Debian's package ${name.replace("-server", "")}-server has it)`,
       );
-    else found.push({ name, version, start: (options) => startRedisLike(name, options) });
+    else console.error(`${program} does not say its version: left out`);
   }
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return [...found, { name: "HearthKV", version, start: startHearth }];
+}
+
+function programsIn(dir) {
+  if (dir === "") return [];
+  const folders = [dir, join(dir, "bin")].filter((each) => existsSync(each));
+  const programs = folders.flatMap((each) => readdirSync(each).map((name) => join(each, name)));
+  const servers = programs.filter((path) => path.endsWith("-server")).sort();
+  if (servers.length === 0) refuse(`--peers ${dir}: no program there is named ...-server`);
+  return servers;
 }
 
 /** Resident memory of a server, in bytes. */

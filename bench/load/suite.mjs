@@ -19,31 +19,48 @@ const member = (i) => `element:${String(i).padStart(12, "0")}`;
 
 const strings = (server, { keyspace, value }) =>
   sendElements(server, ["MSET"], keyspace, (i) => [keyName(i), value], { perCommand: 10 });
+const counters = (server, { keyspace }) =>
+  sendElements(server, ["MSET"], keyspace, (i) => [`counter:${String(i).padStart(12, "0")}`, i], { perCommand: 10 });
+const hash = (server, { keyspace, value }) =>
+  sendElements(server, ["HSET", "myhash"], keyspace, (i) => [member(i), value]);
+const members = (server, { keyspace }) => sendElements(server, ["ZADD", "myzset"], keyspace, (i) => [i, member(i)]);
 const list = (server, { requests, value }) => sendElements(server, ["RPUSH", "mylist"], requests, () => [value]);
 const set = (server, { requests }) => sendElements(server, ["SADD", "myset"], requests, (i) => [member(i)]);
 const zset = (server, { requests }) => sendElements(server, ["ZADD", "myzset"], requests, (i) => [i, member(i)]);
 
 /**
- * `share`: of the requests of a run, because each does more; `fill`: nothing = the row begins with an empty database; `small`: its requests
- * hold no value.
+ * `share`: of the requests of a run, because each does more; `fill`: nothing = the row begins with an empty database; `fillMany`: the same where
+ * the number of keys was asked for; `small`: its requests hold no value.
  */
 const plainRows = [
   { name: "PING_INLINE", small: true },
   { name: "PING_MBULK", small: true },
   { name: "SET", fill: strings },
   { name: "GET", fill: strings },
-  { name: "INCR", small: true },
+  { name: "INCR", small: true, fillMany: counters },
   { name: "LPUSH" },
   { name: "RPUSH" },
   { name: "LPOP", fill: list },
   { name: "RPOP", fill: list },
   { name: "SADD", small: true },
-  { name: "HSET" },
+  { name: "HSET", fillMany: hash },
   { name: "SPOP", small: true, fill: set },
-  { name: "ZADD", small: true },
+  { name: "ZADD", small: true, fillMany: members },
   { name: "ZPOPMIN", small: true, fill: zset },
   { name: "MSET", title: "MSET (10 keys)", share: 0.25, fill: strings },
 ].map((row) => ({ title: row.name, share: 1, ...row, replies: 0, ask: ["-t", row.name.toLowerCase()] }));
+
+// Not in redis-benchmark's suite, which puts a number below the keyspace into `__rand_int__`.
+const ownRows = [
+  { name: "HGET", share: 1, fill: hash, ask: ["HGET", "myhash", "element:__rand_int__"] },
+  {
+    name: "MGET",
+    title: "MGET (10 keys)",
+    share: 0.25,
+    fill: strings,
+    ask: ["MGET", ...Array(10).fill("key:__rand_int__")],
+  },
+].map((row) => ({ title: row.name, replies: 0, ...row }));
 
 // Asked for by its own words: redis-benchmark's test of this name pushes a list first, which would count.
 const rangeRows = [100, 300, 500, 600].map((count) => ({
@@ -53,10 +70,10 @@ const rangeRows = [100, 300, 500, 600].map((count) => ({
 }));
 
 /** All rows, in the order in which they are run. */
-export const suite = [...plainRows, ...rangeRows];
+export const suite = [...plainRows, ...ownRows, ...rangeRows];
 
-/** Size of a run of `row`: `requests` and `keyspace`. Null where its replies would not fit the memory. */
-export function sizeOf(row, { pipeline, clients, bytes, scale }) {
+/** Size of a run of `row`: `requests` and `keyspace` (`keys`, where given). Null where its replies would not fit the memory. */
+export function sizeOf(row, { pipeline, clients, bytes, scale, keys = null }) {
   if (row.replies * bytes * pipeline * clients > REPLY_BYTES_MAX) return null;
   // What takes long by itself does not take longer without a pipeline.
   const depth = row.replies > 0 ? Math.max(16, pipeline) : pipeline;
@@ -65,13 +82,14 @@ export function sizeOf(row, { pipeline, clients, bytes, scale }) {
   const most = RUN_REPLY_BYTES_MAX / (row.replies * bytes);
   return {
     requests: Math.max(clients * pipeline, Math.round(Math.min(usual, most))),
-    keyspace: Math.min(KEYSPACE, Math.floor(KEYSPACE_BYTES_MAX / bytes)),
+    keyspace: keys ?? Math.min(KEYSPACE, Math.floor(KEYSPACE_BYTES_MAX / bytes)),
+    fill: keys === null ? row.fill : (row.fillMany ?? row.fill),
     value: "x".repeat(bytes),
   };
 }
 
 /** Empties the server and brings in what the row needs. */
-export async function prepare(server, row, run) {
+export async function prepare(server, run) {
   await order(server, "FLUSHALL");
-  await row.fill?.(server, run);
+  await run.fill?.(server, run);
 }

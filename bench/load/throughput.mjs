@@ -1,13 +1,14 @@
 /**
- * redis-benchmark's default suite against HearthKV, redis-server and valkey-server (those that are installed), all with their log on:
- * alternating rounds, medians and ratios in one table, JSON and a chart. Every run begins with FLUSHALL and the same data; pops never
+ * redis-benchmark's default suite, HGET and MGET against HearthKV, redis-server, valkey-server (those that are installed) and the servers in the
+ * folder --peers, all with their log on: alternating rounds, medians and ratios to the best of the others in one table, JSON and a chart. Every run begins with FLUSHALL and the same data; pops never
  * find their collection empty. Snapshots and rewrites of the log come as they do by default; a run begins when none is under way.
  *
  *   node bench/load/throughput.mjs [--quick] [--rounds 5] [--pipelines 1,16,64] [--bytes 64] [--clients 50] [--acks written] [--idle 0]
- *     [--tests SET,GET] [--scale 1] [--out bench/results] [-- flags of hearthkv serve]
+ *     [--tests SET,GET] [--keys 5000000] [--scale 1] [--peers DIR] [--out bench/results] [-- flags of hearthkv serve]
  *
  * --acks: memory, written or synced; the others run with appendfsync no, everysec or always. --bytes, --clients, --acks, --pipelines
- * and --tests take lists. --idle: so many connections that do nothing beside the clients, and what each costs.
+ * and --tests take lists. --keys: so many keys, fields or members, which are there before SET, GET, MGET, INCR, HSET, HGET and ZADD begin (else
+ * 100,000, and only what is read is there). --idle: so many connections that do nothing beside the clients, and what each costs.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -34,6 +35,7 @@ import {
   cpuSeconds,
   infoField,
   isAtRest,
+  peersOption,
   residentBytes,
   until,
 } from "./servers.mjs";
@@ -54,10 +56,12 @@ const { values, positionals } = parseArgs({
     pipelines: { type: "string", default: "1,16,64" },
     tests: { type: "string", default: suite.map((row) => row.name).join(",") },
     bytes: { type: "string", default: "64" },
+    keys: { type: "string" },
     clients: { type: "string", default: "50" },
     acks: { type: "string", default: "written" },
     idle: { type: "string", default: "0" },
     out: outOption,
+    peers: peersOption,
   },
 });
 const amounts = values.quick ? { rounds: 3, scale: 0.3, ...values } : { rounds: 5, scale: 1, ...values };
@@ -65,6 +69,7 @@ const rounds = number(amounts, "rounds", 1);
 const scale = number(amounts, "scale");
 const idle = number(values, "idle", 0);
 if (idle > IDLE_MAX) refuse(`--idle is at most ${IDLE_MAX}`);
+const keys = values.keys === undefined ? null : number(values, "keys", 1);
 const pipelines = numbers(values, "pipelines");
 const valueBytes = numbers(values, "bytes");
 const clientCounts = numbers(values, "clients");
@@ -107,7 +112,7 @@ async function compareRow(servers, row, setting) {
     if (round % 2 === 1) order.reverse();
     const size = round === 0 ? { ...run, requests: Math.ceil(run.requests * WARM_SHARE) } : run;
     for (const i of order) {
-      await prepare(servers[i], row, size);
+      await prepare(servers[i], size);
       for (const each of servers) await until(`${each.name} is at rest`, () => isAtRest(each));
       const result = measure(servers[i], row, size, setting);
       if (round > 0) results[i].push(result);
@@ -134,7 +139,7 @@ async function openIdle(servers) {
   return { holders, bytesEach };
 }
 
-const peers = contenders();
+const peers = contenders(values.peers);
 const setting = printSetting(peers);
 const figures = [];
 const idleCosts = [];
@@ -151,7 +156,7 @@ for (const ack of acks) {
       for (const pipeline of pipelines) {
         for (const row of suite.filter(({ name }) => tests.includes(name))) {
           const at = { pipeline, clients, bytes, ack };
-          const medians = await compareRow(servers, row, { ...at, scale });
+          const medians = await compareRow(servers, row, { ...at, scale, keys });
           const title = `${row.title} P=${pipeline}, ${clients} clients, ${bytes} bytes, ${ack}`;
           progress(title, medians);
           if (medians === null) skipped.push(title);
@@ -174,6 +179,8 @@ printTable(
       "rps",
       peers,
       row.medians.map((each) => each.rps),
+      0,
+      "more",
     ),
     ...compared(
       "p50 ms",
@@ -204,7 +211,7 @@ printTable(
 if (idleCosts.length > 0) printTable(idleCosts);
 for (const each of skipped) console.log(`left out, its replies under way at once would take over 1 GB: ${each}`);
 console.log(
-  `Medians of ${rounds} rounds; x = HearthKV's figure of the other's. CPU s/M: CPU seconds of the server process a million requests.`,
+  `Medians of ${rounds} rounds; x best = HearthKV's figure of the best other's. CPU s/M: CPU seconds of the server process a million requests.`,
 );
 console.log(
   `Client busy: ${benchmark}'s share of a core; near 1, requests/s show the client's limit and not the server's. CPU s/M does not depend on it.`,
@@ -212,6 +219,6 @@ console.log(
 save(
   values.out,
   "throughput.json",
-  `${JSON.stringify({ setting, rounds, scale, idle, figures, idleCosts, skipped }, null, 1)}\n`,
+  `${JSON.stringify({ setting, rounds, scale, keys, idle, figures, idleCosts, skipped }, null, 1)}\n`,
 );
 save(values.out, "throughput.svg", throughputChart(peers, figures, setting));
