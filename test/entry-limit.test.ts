@@ -156,7 +156,7 @@ it("prop: a write that the entry has no room for changes nothing, whatever it is
     if (random.int(0, 9) > 0) continue;
     expect(follower.digest(persistence)).toBe(keyspace.digest());
     // With few keys a digest takes little time.
-    if (keyspace.databases().some((db) => db.size > 60)) {
+    if (keyspace.databases().some((db) => db.keys.size > 60)) {
       persistence.limitEntries(NO_LIMIT);
       keyspace.flush(-1);
       core.dispatcher.commitChores();

@@ -41,7 +41,7 @@ function filled() {
   const keyspace = newKeyspace();
   keyspace.effects.enabled = false;
   const db = keyspace.db(0);
-  for (let i = 0; i < KEYS; i++) db.setString(Buffer.from(keyName(i)), 0, KEY_BYTES, VALUE, 0, VALUE.length, 0);
+  for (let i = 0; i < KEYS; i++) db.strings.set(Buffer.from(keyName(i)), 0, KEY_BYTES, VALUE, 0, VALUE.length, 0);
   return db;
 }
 
@@ -49,7 +49,7 @@ function lookingUp(first) {
   const db = filled();
   const buf = names(scattered(BATCH * 8, KEYS, (i) => first + i));
   const run = () => {
-    for (let at = 0; at < buf.length; at += KEY_BYTES) db.lookup(buf, at, KEY_BYTES);
+    for (let at = 0; at < buf.length; at += KEY_BYTES) db.keys.lookup(buf, at, KEY_BYTES);
   };
   return { operations: BATCH * 8, run };
 }
@@ -62,7 +62,7 @@ function inserting() {
     const keyspace = newKeyspace();
     keyspace.effects.enabled = false;
     const db = keyspace.db(0);
-    for (let at = 0; at < buf.length; at += KEY_BYTES) db.setString(buf, at, KEY_BYTES, VALUE, 0, VALUE.length, 0);
+    for (let at = 0; at < buf.length; at += KEY_BYTES) db.strings.set(buf, at, KEY_BYTES, VALUE, 0, VALUE.length, 0);
   };
   return { operations: count, run };
 }

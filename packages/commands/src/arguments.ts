@@ -10,16 +10,22 @@ import { wrongArity as arityError, ERR } from "./errors.js";
 /** The largest element of a collection: the longest string that V8 makes. */
 export const ELEMENT_BYTES_MAX = 536_870_888;
 
-/** Looks up the key at argument `i` for a command that changes it; returns its TYPE_* code and leaves the value in `ctx.db`. */
+/** Looks up the key at argument `i` for a command that changes it; returns its TYPE_* code and leaves the cursor of `ctx.db.keys` on it. */
 export function lookupAt(ctx: CommandContext, i: number): number {
   const r = ctx.request;
-  return ctx.db.lookup(r.buf, r.off[i], r.len[i]);
+  return ctx.db.keys.lookup(r.buf, r.off[i], r.len[i]);
 }
 
 /** As lookupAt, for a command that only reads: counts a hit or a miss. */
 export function lookupReadAt(ctx: CommandContext, i: number): number {
   const r = ctx.request;
-  return ctx.db.lookupRead(r.buf, r.off[i], r.len[i]);
+  return ctx.db.keys.lookupRead(r.buf, r.off[i], r.len[i]);
+}
+
+/** Replies the bytes that the cursor stands on: a string that was looked up, or an element that was read (see KeyStore). */
+export function replyFound({ db, reply }: CommandContext): void {
+  const { keys } = db;
+  reply.bulk(keys.valueBuf, keys.valueOff, keys.valueLen);
 }
 
 /** True when a key of `type` may be used as `wanted`: it is one, or there is none. Otherwise replies WRONGTYPE. */

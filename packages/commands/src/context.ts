@@ -62,11 +62,12 @@ export interface ServerHost {
   /** DEBUG RELOAD: saves, empties memory and loads what was saved; replies through `done`. */
   reload(ctx: CommandContext): void;
   /**
-   * Suspends the session until one of the keys (latin1) of the current database is written, then runs the same request again; when it again has
-   * nothing to give it goes on waiting. On time-out the session gets a null array.
+   * Suspends the session until one of the keys (latin1) of the current database holds a value of a type, then runs the same request again; when it
+   * again has nothing to give it goes on waiting. On time-out the session gets a null array.
+   * @param type the TYPE_* code; a value of another type wakes nobody
    * @param timeoutMs 0 = for ever
    */
-  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void;
+  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void;
   /**
    * Suspends the session (no further requests are read from it) until the returned function is called; that function runs `reply` with a writer
    * whose bytes go to that session.

@@ -42,12 +42,12 @@ function setExpiry(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): vo
   if (flags < 0) return;
   const at = whenArg(ctx, unitMs, relative);
   if (Number.isNaN(at)) return;
-  if (lookupAt(ctx, 1) === TYPE_NONE || !allows(flags, db.expireAt, at)) {
+  if (lookupAt(ctx, 1) === TYPE_NONE || !allows(flags, db.keys.expireAt, at)) {
     reply.int(0);
     return;
   }
-  if (at <= ctx.keyspace.nowMs) db.remove(r.buf, r.off[1], r.len[1]);
-  else if (at !== db.expireAt) db.setExpire(r.buf, r.off[1], r.len[1], at);
+  if (at <= ctx.keyspace.nowMs) db.keys.remove(r.buf, r.off[1], r.len[1]);
+  else if (at !== db.keys.expireAt) db.keys.setExpire(r.buf, r.off[1], r.len[1], at);
   reply.int(1);
 }
 
@@ -102,8 +102,8 @@ function whenArg(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): numb
 
 function persist(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
-  const expires = lookupAt(ctx, 1) !== TYPE_NONE && db.expireAt !== 0;
-  if (expires) db.setExpire(r.buf, r.off[1], r.len[1], 0);
+  const expires = lookupAt(ctx, 1) !== TYPE_NONE && db.keys.expireAt !== 0;
+  if (expires) db.keys.setExpire(r.buf, r.off[1], r.len[1], 0);
   reply.int(expires ? 1 : 0);
 }
 
@@ -128,8 +128,8 @@ function pexpireTime(ctx: CommandContext): void {
 /** Milliseconds from `since` to the key's expiry, NO_KEY or NO_EXPIRY. */
 function pointInTime(ctx: CommandContext, since: number): number {
   const { request: r, db } = ctx;
-  if (db.lookupRead(r.buf, r.off[1], r.len[1]) === TYPE_NONE) return NO_KEY;
-  return db.expireAt === 0 ? NO_EXPIRY : Math.max(0, db.expireAt - since);
+  if (db.keys.lookupRead(r.buf, r.off[1], r.len[1]) === TYPE_NONE) return NO_KEY;
+  return db.keys.expireAt === 0 ? NO_EXPIRY : Math.max(0, db.keys.expireAt - since);
 }
 
 function roundToSeconds(ms: number): number {

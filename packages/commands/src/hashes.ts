@@ -1,7 +1,7 @@
 /** Hashes. */
 import { TYPE_HASH, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
 import { isLongDouble, parseInt64 } from "@hearthkv/resp";
-import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
+import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { addFloats, addInt64, bigArg, floatText, isInfinite } from "./increments.js";
@@ -20,7 +20,7 @@ function writeHash(ctx: CommandContext): number {
 
 function sizeOf(ctx: CommandContext, type: number): number {
   if (!isOrAbsent(ctx, type, TYPE_HASH)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 function hset(ctx: CommandContext): void {
@@ -40,7 +40,7 @@ function setFields(ctx: CommandContext): number {
     return -1;
   }
   if (!elementsFit(ctx, 2)) return -1;
-  const added = db.hashSet(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, (r.argc - 2) / 2);
+  const added = db.hashes.set(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, (r.argc - 2) / 2);
   if (added === WRONG_TYPE) ctx.reply.error(ERR.wrongType);
   return added;
 }
@@ -74,13 +74,12 @@ function hmget(ctx: CommandContext): void {
 
 /** Whether the hash that was looked up, of this size, has the field that argument `i` names; its value is then in the database's valueBuf. */
 function findField({ request: r, db }: CommandContext, size: number, i: number): boolean {
-  return size > 0 && db.hashGet(r.buf, r.off[i], r.len[i]);
+  return size > 0 && db.hashes.get(r.buf, r.off[i], r.len[i]);
 }
 
 function replyField(ctx: CommandContext, size: number, i: number): void {
-  const { db, reply } = ctx;
-  if (findField(ctx, size, i)) reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
-  else reply.nil();
+  if (findField(ctx, size, i)) replyFound(ctx);
+  else ctx.reply.nil();
 }
 
 function hgetAll(ctx: CommandContext): void {
@@ -89,7 +88,7 @@ function hgetAll(ctx: CommandContext): void {
   if (size < 0) return;
   reply.map(size);
   if (size === 0) return;
-  db.hashEach((buf, foff, flen, voff, vlen) => {
+  db.hashes.each((buf, foff, flen, voff, vlen) => {
     reply.bulk(buf, foff, flen);
     reply.bulk(buf, voff, vlen);
   });
@@ -100,7 +99,7 @@ function hkeys(ctx: CommandContext): void {
   const size = readHash(ctx);
   if (size < 0) return;
   reply.array(size);
-  if (size > 0) db.hashEach((buf, foff, flen) => reply.bulk(buf, foff, flen));
+  if (size > 0) db.hashes.each((buf, foff, flen) => reply.bulk(buf, foff, flen));
 }
 
 function hvals(ctx: CommandContext): void {
@@ -108,13 +107,13 @@ function hvals(ctx: CommandContext): void {
   const size = readHash(ctx);
   if (size < 0) return;
   reply.array(size);
-  if (size > 0) db.hashEach((buf, _foff, _flen, voff, vlen) => reply.bulk(buf, voff, vlen));
+  if (size > 0) db.hashes.each((buf, _foff, _flen, voff, vlen) => reply.bulk(buf, voff, vlen));
 }
 
 function hdel(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const gone = db.hashDelete(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  const gone = db.hashes.delete(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
   if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(gone);
 }
@@ -133,7 +132,7 @@ function hexists(ctx: CommandContext): void {
 function hstrlen(ctx: CommandContext): void {
   if (!elementsFit(ctx, 2)) return;
   const size = readHash(ctx);
-  if (size >= 0) ctx.reply.int(findField(ctx, size, 2) ? ctx.db.valueLen : 0);
+  if (size >= 0) ctx.reply.int(findField(ctx, size, 2) ? ctx.db.keys.valueLen : 0);
 }
 
 function hincrBy(ctx: CommandContext): void {
@@ -143,7 +142,7 @@ function hincrBy(ctx: CommandContext): void {
   if (delta === null) return;
   const size = writeHash(ctx);
   if (size < 0) return;
-  const before = findField(ctx, size, 2) ? parseInt64(db.valueBuf, db.valueOff, db.valueLen) : 0n;
+  const before = findField(ctx, size, 2) ? parseInt64(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen) : 0n;
   if (before === null) {
     reply.error(ERR.hashNotInteger);
     return;
@@ -164,7 +163,7 @@ function hincrByFloat(ctx: CommandContext): void {
   }
   const size = writeHash(ctx);
   if (size < 0) return;
-  const before = findField(ctx, size, 2) ? floatText(db.valueBuf, db.valueOff, db.valueLen) : "0";
+  const before = findField(ctx, size, 2) ? floatText(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen) : "0";
   const sum = addFloats(ctx, before, delta, ERR.hashNotFloat);
   if (sum === null) return;
   setFieldText(ctx, sum);
@@ -173,7 +172,7 @@ function hincrByFloat(ctx: CommandContext): void {
 
 /** Gives the field that argument 2 names another value; the hash was looked up. */
 function setField({ request: r, db }: CommandContext, buf: Uint8Array, off: number, len: number): void {
-  db.hashPut(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], buf, off, len);
+  db.hashes.put(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], buf, off, len);
 }
 
 function setFieldText(ctx: CommandContext, value: string): void {

@@ -47,11 +47,11 @@ export function incrByFloat(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const type = lookupAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
-  const before = type === TYPE_NONE ? "0" : floatText(db.valueBuf, db.valueOff, db.valueLen);
+  const before = type === TYPE_NONE ? "0" : floatText(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen);
   const sum = addFloats(ctx, before, floatText(r.buf, r.off[2], r.len[2]), ERR.notFloat);
   if (sum === null) return;
   const bytes = Buffer.from(sum, "latin1");
-  db.setString(r.buf, r.off[1], r.len[1], bytes, 0, bytes.length, type === TYPE_NONE ? 0 : db.expireAt);
+  db.strings.set(r.buf, r.off[1], r.len[1], bytes, 0, bytes.length, type === TYPE_NONE ? 0 : db.keys.expireAt);
   reply.bulkString(sum);
 }
 
@@ -95,8 +95,8 @@ function finiteSum(ctx: CommandContext, before: string, delta: string): string |
 
 function add(ctx: CommandContext, delta: number): void {
   const { request: r, db } = ctx;
-  if (!isOrAbsent(ctx, db.lookup(r.buf, r.off[1], r.len[1]), TYPE_STRING)) return;
-  const value = db.incrFound(r.buf, r.off[1], r.len[1], delta);
+  if (!isOrAbsent(ctx, db.keys.lookup(r.buf, r.off[1], r.len[1]), TYPE_STRING)) return;
+  const value = db.strings.incrFound(r.buf, r.off[1], r.len[1], delta);
   if (Number.isNaN(value)) addBig(ctx, BigInt(delta));
   else ctx.reply.int(value);
 }
@@ -105,7 +105,7 @@ function add(ctx: CommandContext, delta: number): void {
 function addBig(ctx: CommandContext, delta: bigint): void {
   const { request: r, db, reply } = ctx;
   if (!isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  const value = db.incrByBig(r.buf, r.off[1], r.len[1], delta);
+  const value = db.strings.incrByBig(r.buf, r.off[1], r.len[1], delta);
   if (value === "notint") reply.error(ERR.notInteger);
   else if (value === "overflow") reply.error(ERR.overflow);
   else reply.int(value);

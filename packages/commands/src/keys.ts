@@ -1,13 +1,13 @@
 /** Keys, whatever they hold. Expiry and iteration are next door, in expiry.ts and scan.ts. */
-import { TYPE_NONE } from "@hearthkv/engine";
-import { elementsFit, intArg, lookupAt, lookupReadAt } from "./arguments.js";
+import { TYPE_NONE, typeName } from "@hearthkv/engine";
+import { elementsFit, intArg, lookupAt, lookupReadAt, replyFound } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, outsideRange } from "./errors.js";
 import { expiryRows } from "./expiry.js";
 import { Glob } from "./glob.js";
 import { objectRow } from "./object.js";
 import { ALL_KEYS, GROW, NO_KEY, READ, READ_FAST, rowMaker, TWO_KEYS, WRITE, WRITE_FAST } from "./rows.js";
-import { scan, TYPE_NAMES } from "./scan.js";
+import { scan } from "./scan.js";
 
 const INT32_MAX = 2 ** 31 - 1;
 const INT32_MIN = -(2 ** 31);
@@ -15,13 +15,13 @@ const INT32_MIN = -(2 ** 31);
 /** Also UNLINK: memory is given back in bounded steps either way. */
 function del(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
-  if (r.argc === 2) reply.int(db.remove(r.buf, r.off[1], r.len[1]) ? 1 : 0);
+  if (r.argc === 2) reply.int(db.keys.remove(r.buf, r.off[1], r.len[1]) ? 1 : 0);
   else mdel(ctx);
 }
 
 function mdel(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
-  reply.int(db.removeMany(r.buf, r.off, r.len, 1, r.argc - 1));
+  reply.int(db.keys.removeMany(r.buf, r.off, r.len, 1, r.argc - 1));
 }
 
 /** A key named twice counts twice. Also TOUCH: no access times are kept. */
@@ -32,7 +32,7 @@ function exists(ctx: CommandContext): void {
 }
 
 function type(ctx: CommandContext): void {
-  ctx.reply.simple(TYPE_NAMES[lookupReadAt(ctx, 1)]);
+  ctx.reply.simple(typeName(lookupReadAt(ctx, 1)));
 }
 
 function rename(ctx: CommandContext): void {
@@ -75,7 +75,7 @@ function copy(ctx: CommandContext): void {
     reply.error(ERR.sameObject);
     return;
   }
-  const isFree = keyspace.db(target).lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
+  const isFree = keyspace.db(target).keys.lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
   const copied = lookupReadAt(ctx, 1) !== TYPE_NONE && (isFree || replace);
   if (copied) db.copyTo(r.buf, r.off[1], r.len[1], target, r.buf, r.off[2], r.len[2]);
   reply.int(copied ? 1 : 0);
@@ -103,7 +103,7 @@ function keys(ctx: CommandContext): void {
   const glob = new Glob(pattern);
   const mark = reply.deferArray();
   let count = 0;
-  db.forEachKey((buf, off, len) => {
+  db.keys.forEachKey((buf, off, len) => {
     if (pattern !== "*" && !glob.matches(buf, off, len)) return;
     reply.bulk(buf, off, len);
     count++;
@@ -112,9 +112,8 @@ function keys(ctx: CommandContext): void {
 }
 
 function randomKey(ctx: CommandContext): void {
-  const { db, reply } = ctx;
-  if (db.randomKey()) reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
-  else reply.nil();
+  if (ctx.db.keys.randomKey()) replyFound(ctx);
+  else ctx.reply.nil();
 }
 
 const row = rowMaker("generic");

@@ -40,7 +40,7 @@ function push(ctx: CommandContext, side: number, onlyIfExists: boolean): void {
     reply.int(0);
     return;
   }
-  const size = db.listPush(r.buf, r.off[1], r.len[1], side, r.buf, r.off, r.len, 2, r.argc - 2);
+  const size = db.lists.push(r.buf, r.off[1], r.len[1], side, r.buf, r.off, r.len, 2, r.argc - 2);
   if (size === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(size);
 }
@@ -65,7 +65,7 @@ function pop(ctx: CommandContext, side: number): void {
 
 function popOne(ctx: CommandContext, side: number): void {
   const { request: r, db, reply } = ctx;
-  const popped = db.listPop(r.buf, r.off[1], r.len[1], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
+  const popped = db.lists.pop(r.buf, r.off[1], r.len[1], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
   if (popped === WRONG_TYPE) reply.error(ERR.wrongType);
   else if (popped === 0) reply.nil();
 }
@@ -80,15 +80,15 @@ function popSeveral(ctx: CommandContext, side: number): void {
     reply.nilArray();
     return;
   }
-  reply.array(Math.min(count, db.collectionSize));
-  db.listPop(r.buf, r.off[1], r.len[1], side, count, (buf, off, len) => reply.bulk(buf, off, len));
+  reply.array(Math.min(count, db.found.size));
+  db.lists.pop(r.buf, r.off[1], r.len[1], side, count, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 /** Looks the key up for reading: the list's length, 0 when there is none, -1 after an error reply. */
 function readList(ctx: CommandContext): number {
   const type = lookupReadAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_LIST)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 function llen(ctx: CommandContext): void {
@@ -108,8 +108,8 @@ function lrange(ctx: CommandContext): void {
   const to = Math.min(size, (last < 0 ? size + last : last) + 1);
   reply.array(Math.max(0, to - from));
   if (from >= to) return;
-  if (db.isPacked) db.listRange(from, to, (buf, off, len) => reply.bulk(buf, off, len));
-  else db.listRuns(from, to, (buf, start, end) => reply.bulkRun(buf, start, end, lengthAt, lengthBytes));
+  if (db.found.isPacked) db.lists.range(from, to, (buf, off, len) => reply.bulk(buf, off, len));
+  else db.lists.runs(from, to, (buf, start, end) => reply.bulkRun(buf, start, end, lengthAt, lengthBytes));
 }
 
 /** The index is read only when there is a list, as in Redis. */
@@ -125,7 +125,7 @@ function lindex(ctx: CommandContext): void {
   if (Number.isNaN(index)) return;
   const position = index < 0 ? size + index : index;
   if (position < 0 || position >= size) reply.nil();
-  else db.listRange(position, position + 1, (buf, off, len) => reply.bulk(buf, off, len));
+  else db.lists.range(position, position + 1, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function blpop(ctx: CommandContext): void {
@@ -149,11 +149,11 @@ function popOrWait(ctx: CommandContext, side: number): void {
     if (type === TYPE_NONE) continue;
     reply.array(2);
     reply.bulk(r.buf, r.off[i], r.len[i]);
-    db.listPop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
+    db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
     return;
   }
   if (ctx.denyBlocking) reply.nilArray();
-  else ctx.host.block(ctx, elements(ctx, 1).slice(0, lastKey), timeoutMs);
+  else ctx.host.block(ctx, TYPE_LIST, elements(ctx, 1).slice(0, lastKey), timeoutMs);
 }
 
 /** Seconds as a decimal fraction; returns whole ms, rounded up, 0 = for ever. NaN after an error reply. */

@@ -14,14 +14,14 @@ function lock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const expireAt = expireAtArg(ctx, 3, 1, true);
   if (Number.isNaN(expireAt) || !isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.lock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
+  reply.int(db.strings.lock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
 }
 
 /** UNLOCK key owner: 1, or 0 when the owner does not hold the lock. */
 function unlock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.unlock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]));
+  reply.int(db.strings.unlock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]));
 }
 
 /** EXTENDLOCK key owner ttl-ms: the lock ends that long from now; 1, or 0 when the owner does not hold it. */
@@ -29,7 +29,7 @@ function extendLock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const expireAt = expireAtArg(ctx, 3, 1, true);
   if (Number.isNaN(expireAt) || !isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.extendLock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
+  reply.int(db.strings.extendLock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
 }
 
 const row = rowMaker("lock");

@@ -1,28 +1,11 @@
 /** OBJECT: what clients ask about how a value is kept. Encodings are what Redis would use; ours are others. */
-import {
-  PACKED_INTEGERS,
-  PACKED_PLAIN,
-  TYPE_HASH,
-  TYPE_NONE,
-  TYPE_SET,
-  TYPE_STRING,
-  TYPE_ZSET,
-} from "@hearthkv/engine";
-import { parseInt64 } from "@hearthkv/resp";
+import { TYPE_NONE, valueType } from "@hearthkv/engine";
 import { lookupAt } from "./arguments.js";
 import { runSubcommand } from "./command-table.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { helpRow } from "./help.js";
 import { type KeyPositions, NO_KEY, READ, rowMaker } from "./rows.js";
-
-/** The limits up to which Redis packs a value, as its default configuration has them. */
-const EMBEDDED_BYTES_MAX = 44;
-
-const SET_ENCODINGS: ReadonlyMap<number, string> = new Map([
-  [PACKED_INTEGERS, "intset"],
-  [PACKED_PLAIN, "listpack"],
-]);
 
 const HELP = [
   "ENCODING <key>",
@@ -38,21 +21,7 @@ const HELP = [
 function encoding(ctx: CommandContext): void {
   const type = lookupAt(ctx, 2);
   if (type === TYPE_NONE) ctx.reply.nil();
-  else ctx.reply.bulkString(type === TYPE_STRING ? stringEncoding(ctx) : collectionEncoding(ctx, type));
-}
-
-/** Follows from the bytes alone: a record has no bit left to say that APPEND or SETRANGE made them, which Redis calls "raw" until its next start. */
-function stringEncoding(ctx: CommandContext): string {
-  const { valueBuf, valueOff, valueLen } = ctx.db;
-  if (parseInt64(valueBuf, valueOff, valueLen) !== null) return "int";
-  return valueLen <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
-}
-
-function collectionEncoding(ctx: CommandContext, type: number): string {
-  if (type === TYPE_HASH) return ctx.db.isPacked ? "listpack" : "hashtable";
-  if (type === TYPE_SET) return SET_ENCODINGS.get(ctx.db.packedKind) ?? "hashtable";
-  if (type === TYPE_ZSET) return ctx.db.isPacked ? "listpack" : "skiplist";
-  return ctx.db.isPacked ? "listpack" : "quicklist";
+  else ctx.reply.bulkString(valueType(type).encoding(ctx.db));
 }
 
 function freq(ctx: CommandContext): void {

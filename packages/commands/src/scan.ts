@@ -1,13 +1,10 @@
 /** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
-import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET } from "@hearthkv/engine";
+import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, typeCode } from "@hearthkv/engine";
 import { formatDouble } from "@hearthkv/resp";
 import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "./arguments.js";
 import type { CommandContext } from "./context.js";
 import { ERR, lowerAscii } from "./errors.js";
 import { Glob } from "./glob.js";
-
-/** What TYPE says, by type code. */
-export const TYPE_NAMES = ["none", "string", "list", "set", "zset", "hash"] as const;
 
 const COUNT_DEFAULT = 10;
 /** Collections up to this size come whole in one step, whatever COUNT says: Redis does so with those that it keeps packed. */
@@ -35,7 +32,7 @@ export function scan(ctx: CommandContext): void {
   if (options === null) return;
   const { pattern, type } = options;
   const found: string[] = [];
-  const next = ctx.db.scan(cursor, options.count, (buf, off, len, keyType) => {
+  const next = ctx.db.keys.scan(cursor, options.count, (buf, off, len, keyType) => {
     if (type !== null && type !== keyType) return;
     if (pattern === null || pattern.matches(buf, off, len)) found.push(latin1(buf, off, len));
   });
@@ -45,7 +42,7 @@ export function scan(ctx: CommandContext): void {
 /** HSCAN key cursor [MATCH pattern] [COUNT count] */
 export function hscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_HASH, (cursor, count, found, matches) =>
-    ctx.db.hashScan(cursor, count, (buf, foff, flen, voff, vlen) => {
+    ctx.db.hashes.scan(cursor, count, (buf, foff, flen, voff, vlen) => {
       if (matches(buf, foff, flen)) found.push(latin1(buf, foff, flen), latin1(buf, voff, vlen));
     }),
   );
@@ -54,7 +51,7 @@ export function hscan(ctx: CommandContext): void {
 /** SSCAN key cursor [MATCH pattern] [COUNT count] */
 export function sscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_SET, (cursor, count, found, matches) =>
-    ctx.db.setScan(cursor, count, (buf, off, len) => {
+    ctx.db.sets.scan(cursor, count, (buf, off, len) => {
       if (matches(buf, off, len)) found.push(latin1(buf, off, len));
     }),
   );
@@ -63,7 +60,7 @@ export function sscan(ctx: CommandContext): void {
 /** ZSCAN key cursor [MATCH pattern] [COUNT count]: scores are strings, also in RESP3. */
 export function zscan(ctx: CommandContext): void {
   scanCollection(ctx, TYPE_ZSET, (cursor, count, found, matches) =>
-    ctx.db.zsetScan(cursor, count, (buf, off, len, score) => {
+    ctx.db.zsets.scan(cursor, count, (buf, off, len, score) => {
       if (matches(buf, off, len)) found.push(latin1(buf, off, len), formatDouble(score));
     }),
   );
@@ -85,7 +82,7 @@ function scanCollection(ctx: CommandContext, wanted: number, step: CollectionSte
   const options = optionsFrom(ctx, 3, false);
   if (options === null) return;
   const { pattern } = options;
-  const count = ctx.db.collectionSize < WHOLE_BELOW ? WHOLE_BELOW : options.count;
+  const count = ctx.db.found.size < WHOLE_BELOW ? WHOLE_BELOW : options.count;
   const found: string[] = [];
   const next = step(cursor, count, found, (buf, off, len) => pattern === null || pattern.matches(buf, off, len));
   replyStep(ctx, next, found);
@@ -135,8 +132,4 @@ function optionsFrom(ctx: CommandContext, from: number, keyspace: boolean): Scan
 /** Null matches everything, also an empty element. */
 function globArg(pattern: string): Glob | null {
   return pattern === "*" ? null : new Glob(pattern);
-}
-
-function typeCode(name: string): number {
-  return (TYPE_NAMES as readonly string[]).indexOf(name);
 }

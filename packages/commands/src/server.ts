@@ -17,7 +17,7 @@ function info({ request, reply, host }: CommandContext): void {
 }
 
 function dbSize({ reply, db }: CommandContext): void {
-  reply.int(db.size);
+  reply.int(db.keys.size);
 }
 
 /** Reads [ASYNC|SYNC], which make no difference here: freeing 256 shards takes no time either way. */

@@ -1,6 +1,6 @@
 /** Sets. */
 import { TYPE_NONE, TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
-import { countArg, elementsFit, intArg, isOrAbsent, lookupAt, lookupReadAt } from "./arguments.js";
+import { countArg, elementsFit, intArg, isOrAbsent, lookupAt, lookupReadAt, replyFound } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR, outsideRange } from "./errors.js";
 import { GROW_FAST, READ, READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
@@ -24,18 +24,19 @@ function writeSet(ctx: CommandContext): number {
 
 function sizeOf(ctx: CommandContext, type: number): number {
   if (!isOrAbsent(ctx, type, TYPE_SET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 function sadd(ctx: CommandContext): void {
   const { request: r, db } = ctx;
-  if (elementsFit(ctx, 2)) replyChanged(ctx, db.setAdd(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+  if (elementsFit(ctx, 2))
+    replyChanged(ctx, db.sets.add(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
 }
 
 function srem(ctx: CommandContext): void {
   const { request: r, db } = ctx;
   if (elementsFit(ctx, 2))
-    replyChanged(ctx, db.setRemove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+    replyChanged(ctx, db.sets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
 }
 
 function replyChanged({ reply }: CommandContext, count: number): void {
@@ -69,16 +70,16 @@ function popSeveral(ctx: CommandContext): void {
 }
 
 function popSlots({ request: r, reply, db }: CommandContext, slots: readonly number[]): void {
-  db.setPopSlots(r.buf, r.off[1], r.len[1], slots, (buf, off, len) => reply.bulk(buf, off, len));
+  db.sets.popSlots(r.buf, r.off[1], r.len[1], slots, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function randomSlot({ keyspace }: CommandContext, size: number): number {
   return Math.floor(keyspace.random() * size);
 }
 
-function replyMember({ db, reply }: CommandContext, slot: number): void {
-  db.setRead(slot);
-  reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+function replyMember(ctx: CommandContext, slot: number): void {
+  ctx.db.sets.read(slot);
+  replyFound(ctx);
 }
 
 /** `count` different slots, or all; in random order unless all. */
@@ -131,7 +132,7 @@ function randomMembers(ctx: CommandContext): void {
 
 function repeatedMembers(ctx: CommandContext, size: number, count: number): void {
   const { db, reply } = ctx;
-  if (count * (db.valueBytes / size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
+  if (count * (db.keys.valueBytes / size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
     reply.error(ERR.outOfRange);
     return;
   }
@@ -144,7 +145,7 @@ function smembers(ctx: CommandContext): void {
   const size = readSet(ctx);
   if (size < 0) return;
   reply.set(size);
-  if (size > 0) db.setEach((buf, off, len) => reply.bulk(buf, off, len));
+  if (size > 0) db.sets.each((buf, off, len) => reply.bulk(buf, off, len));
 }
 
 function sismember(ctx: CommandContext): void {
@@ -163,7 +164,7 @@ function smismember(ctx: CommandContext): void {
 }
 
 function replyHas({ request: r, db, reply }: CommandContext, size: number, i: number): void {
-  reply.int(size > 0 && db.setHas(r.buf, r.off[i], r.len[i]) ? 1 : 0);
+  reply.int(size > 0 && db.sets.has(r.buf, r.off[i], r.len[i]) ? 1 : 0);
 }
 
 function scard(ctx: CommandContext): void {

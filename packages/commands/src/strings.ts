@@ -1,7 +1,7 @@
 /** Strings. */
 import { OP_SETNX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
-import { intArg, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "./arguments.js";
+import { intArg, isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { decr, decrBy, incr, incrBy, incrByFloat } from "./increments.js";
@@ -33,7 +33,7 @@ function set(ctx: CommandContext): void {
   }
   const off = r.off;
   const len = r.len;
-  ctx.db.setString(r.buf, off[1], len[1], r.buf, off[2], len[2], 0);
+  ctx.db.strings.set(r.buf, off[1], len[1], r.buf, off[2], len[2], 0);
   ctx.reply.ok();
 }
 
@@ -54,17 +54,17 @@ function setWithOptions(ctx: CommandContext): void {
       if (!wantsOld) reply.nil();
       return;
     }
-    if ((flags & KEEPTTL) !== 0 && type !== TYPE_NONE) expireAt = db.expireAt;
+    if ((flags & KEEPTTL) !== 0 && type !== TYPE_NONE) expireAt = db.keys.expireAt;
   }
   if ((flags & NX) !== 0) setValue(ctx, 2, expireAt, OP_SETNX);
-  else db.setString(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
+  else db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
   if (!wantsOld) reply.ok();
 }
 
 /** Stores argument `i` under the key at argument 1. */
 function setValue(ctx: CommandContext, i: number, expireAt: number, op?: number): void {
   const r = ctx.request;
-  ctx.db.setString(r.buf, r.off[1], r.len[1], r.buf, r.off[i], r.len[i], expireAt, op);
+  ctx.db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[i], r.len[i], expireAt, op);
 }
 
 function setNx(ctx: CommandContext): void {
@@ -90,18 +90,17 @@ function setForDuration(ctx: CommandContext, unitMs: 1 | 1000): void {
 
 function get(ctx: CommandContext): void {
   const { request: r, db } = ctx;
-  const type = db.lookupRead(r.buf, r.off[1], r.len[1]);
-  if (type === TYPE_STRING) ctx.reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+  const type = db.keys.lookupRead(r.buf, r.off[1], r.len[1]);
+  if (type === TYPE_STRING) replyFound(ctx);
   else if (type === TYPE_NONE) ctx.reply.nil();
   else ctx.reply.error(ERR.wrongType);
 }
 
 /** Replies with the string just looked up, or nil, or an error; false after the error. */
 function replyString(ctx: CommandContext, type: number): boolean {
-  const { db, reply } = ctx;
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return false;
-  if (type === TYPE_NONE) reply.nil();
-  else reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+  if (type === TYPE_NONE) ctx.reply.nil();
+  else replyFound(ctx);
   return true;
 }
 
@@ -112,7 +111,7 @@ function getSet(ctx: CommandContext): void {
 function getDel(ctx: CommandContext): void {
   const { request: r, db } = ctx;
   const type = lookupReadAt(ctx, 1);
-  if (replyString(ctx, type) && type !== TYPE_NONE) db.remove(r.buf, r.off[1], r.len[1]);
+  if (replyString(ctx, type) && type !== TYPE_NONE) db.keys.remove(r.buf, r.off[1], r.len[1]);
 }
 
 /** The time is judged only when there is a string to give, as in Redis. */
@@ -132,8 +131,8 @@ function getEx(ctx: CommandContext): void {
 
 function changeExpiry(ctx: CommandContext, expireAt: number, absolute: boolean): void {
   const { request: r, db } = ctx;
-  if (absolute && expireAt <= ctx.keyspace.nowMs) db.remove(r.buf, r.off[1], r.len[1]);
-  else if (expireAt !== db.expireAt) db.setExpire(r.buf, r.off[1], r.len[1], expireAt);
+  if (absolute && expireAt <= ctx.keyspace.nowMs) db.keys.remove(r.buf, r.off[1], r.len[1]);
+  else if (expireAt !== db.keys.expireAt) db.keys.setExpire(r.buf, r.off[1], r.len[1], expireAt);
 }
 
 function mset(ctx: CommandContext): void {
@@ -142,7 +141,7 @@ function mset(ctx: CommandContext): void {
     wrongArity(ctx);
     return;
   }
-  ctx.db.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
+  ctx.db.strings.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
   ctx.reply.ok();
 }
 
@@ -159,7 +158,7 @@ function msetNx(ctx: CommandContext): void {
       return;
     }
   }
-  db.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
+  db.strings.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
   reply.int(1);
 }
 
@@ -168,7 +167,7 @@ function mget(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   reply.array(r.argc - 1);
   for (let i = 1; i < r.argc; i++) {
-    if (db.lookupRead(r.buf, r.off[i], r.len[i]) === TYPE_STRING) reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+    if (db.keys.lookupRead(r.buf, r.off[i], r.len[i]) === TYPE_STRING) replyFound(ctx);
     else reply.nil();
   }
 }
@@ -177,16 +176,16 @@ function append(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const type = lookupAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
-  const oldLen = type === TYPE_NONE ? 0 : db.valueLen;
+  const oldLen = type === TYPE_NONE ? 0 : db.keys.valueLen;
   const addedLen = r.len[2];
   if (!fitsString(ctx, oldLen + addedLen)) return;
   // Nothing appended is a write all the same, as in Redis: WATCH sees it.
-  reply.int(db.append(r.buf, r.off[1], r.len[1], r.buf, r.off[2], addedLen));
+  reply.int(db.strings.append(r.buf, r.off[1], r.len[1], r.buf, r.off[2], addedLen));
 }
 
 function strlen(ctx: CommandContext): void {
   const type = lookupReadAt(ctx, 1);
-  if (isOrAbsent(ctx, type, TYPE_STRING)) ctx.reply.int(type === TYPE_NONE ? 0 : ctx.db.valueLen);
+  if (isOrAbsent(ctx, type, TYPE_STRING)) ctx.reply.int(type === TYPE_NONE ? 0 : ctx.db.keys.valueLen);
 }
 
 function setRange(ctx: CommandContext): void {
@@ -200,9 +199,9 @@ function setRange(ctx: CommandContext): void {
   const type = lookupAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
   const writtenLen = r.len[3];
-  if (writtenLen === 0) reply.int(type === TYPE_NONE ? 0 : db.valueLen);
+  if (writtenLen === 0) reply.int(type === TYPE_NONE ? 0 : db.keys.valueLen);
   else if (fitsString(ctx, offset + writtenLen))
-    reply.int(db.setRange(r.buf, r.off[1], r.len[1], offset, r.buf, r.off[3], writtenLen));
+    reply.int(db.strings.setRange(r.buf, r.off[1], r.len[1], offset, r.buf, r.off[3], writtenLen));
 }
 
 function fitsString(ctx: CommandContext, bytes: number): boolean {
@@ -219,11 +218,11 @@ function getRange(ctx: CommandContext): void {
   if (Number.isNaN(last)) return;
   const type = lookupReadAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
-  const size = type === TYPE_NONE ? 0 : db.valueLen;
+  const size = type === TYPE_NONE ? 0 : db.keys.valueLen;
   const from = fromStart(first, size);
   const to = Math.min(fromStart(last, size) + 1, size);
   if (from >= to || (first < 0 && last < 0 && isBehind(ctx, 2, 3))) reply.bulkString("");
-  else reply.bulk(db.valueBuf, db.valueOff + from, to - from);
+  else reply.bulk(db.keys.valueBuf, db.keys.valueOff + from, to - from);
 }
 
 /** Whether the integer at argument `i` is the larger one, also where a number is not exact. */

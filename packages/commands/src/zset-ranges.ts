@@ -74,7 +74,7 @@ function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: bool
 export function readZset(ctx: CommandContext): number {
   const type = lookupReadAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 /** Null after an error reply. */
@@ -136,7 +136,7 @@ function scoreRange(ctx: CommandContext, minAt: number, maxAt: number): RankFind
   }
   const minExclusive = isExclusive(ctx, minAt);
   const maxExclusive = isExclusive(ctx, maxAt);
-  return (db) => ({ from: db.zsetCountByScore(min, minExclusive), to: db.zsetCountByScore(max, !maxExclusive) });
+  return (db) => ({ from: db.zsets.countByScore(min, minExclusive), to: db.zsets.countByScore(max, !maxExclusive) });
 }
 
 /** A score is text of at most so many bytes; a longer one is none. */
@@ -186,7 +186,7 @@ function lexRank({ request: r, db }: CommandContext, i: number, size: number, en
   const first = r.buf[r.off[i]];
   if (first === MINUS) return 0;
   if (first === PLUS) return size;
-  return db.zsetCountByMember(r.buf, r.off[i] + 1, r.len[i] - 1, (first === BRACKET) === end);
+  return db.zsets.countByMember(r.buf, r.off[i] + 1, r.len[i] - 1, (first === BRACKET) === end);
 }
 
 /** What LIMIT leaves of a range, seen from the end at which reading begins. */
@@ -204,7 +204,7 @@ function replyRange({ db, reply }: CommandContext, { from, to }: RankRange, opti
   const count = Math.max(0, to - from);
   reply.array(withScores && !nested ? 2 * count : count);
   if (count === 0) return;
-  db.zsetEach(from, to, options.reverse, (buf, off, len, score) => {
+  db.zsets.each(from, to, options.reverse, (buf, off, len, score) => {
     if (nested) reply.array(2);
     reply.bulk(buf, off, len);
     if (withScores) reply.double(score);

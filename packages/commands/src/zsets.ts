@@ -1,6 +1,6 @@
 /** Sorted sets, but for their ranges (zset-ranges.ts). */
 import { TYPE_NONE, TYPE_ZSET, WRONG_TYPE, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "@hearthkv/engine";
-import { countArg, doubleArg, elementsFit, isOrAbsent, lookupAt, wrongArity } from "./arguments.js";
+import { countArg, doubleArg, elementsFit, isOrAbsent, lookupAt, replyFound, wrongArity } from "./arguments.js";
 import type { CommandContext, CommandRow } from "./context.js";
 import { ERR } from "./errors.js";
 import { GROW_FAST, READ, READ_FAST, rowMaker, WRITE_FAST } from "./rows.js";
@@ -52,9 +52,9 @@ function addWithOptions(ctx: CommandContext, given: number): void {
     return;
   }
   const conditions = flags & CONDITIONS;
-  const added = db.zsetAdd(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, first + 1, pairs, conditions);
+  const added = db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, first + 1, pairs, conditions);
   if (added === WRONG_TYPE) reply.error(ERR.wrongType);
-  else reply.int((flags & CH) !== 0 ? db.zsetChanged : added);
+  else reply.int((flags & CH) !== 0 ? db.zsets.changed : added);
 }
 
 function optionAt(ctx: CommandContext, i: number): number {
@@ -85,7 +85,7 @@ function addOne(ctx: CommandContext, conditions: number, at: number, delta: numb
   const { request: r, db, reply } = ctx;
   const size = sizeOf(ctx, lookupAt(ctx, 1));
   if (size < 0) return;
-  const before = size === 0 ? Number.NaN : db.zsetScore(r.buf, r.off[at + 1], r.len[at + 1]);
+  const before = size === 0 ? Number.NaN : db.zsets.score(r.buf, r.off[at + 1], r.len[at + 1]);
   const after = (Number.isNaN(before) ? 0 : before) + delta;
   if (!zaddAllows(conditions, before, after)) {
     reply.nil();
@@ -96,20 +96,20 @@ function addOne(ctx: CommandContext, conditions: number, at: number, delta: numb
     return;
   }
   scores[0] = after;
-  db.zsetAdd(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, at + 1, 1, 0);
+  db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, at + 1, 1, 0);
   reply.double(after);
 }
 
 /** Number of members of the sorted set just looked up, 0 when there is none, -1 after an error reply. */
 function sizeOf(ctx: CommandContext, type: number): number {
   if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.collectionSize;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 function zrem(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
-  const gone = db.zsetRemove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  const gone = db.zsets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
   if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(gone);
 }
@@ -136,7 +136,7 @@ function zmscore(ctx: CommandContext): void {
 
 /** The score of the member that argument `i` names. */
 function replyScore({ request: r, db, reply }: CommandContext, size: number, i: number): void {
-  const score = size === 0 ? Number.NaN : db.zsetScore(r.buf, r.off[i], r.len[i]);
+  const score = size === 0 ? Number.NaN : db.zsets.score(r.buf, r.off[i], r.len[i]);
   if (Number.isNaN(score)) reply.nil();
   else reply.double(score);
 }
@@ -157,7 +157,7 @@ function replyRank(ctx: CommandContext, fromTop: boolean): void {
   else if (elementsFit(ctx, 2)) {
     const size = readZset(ctx);
     if (size < 0) return;
-    const rank = size === 0 ? -1 : db.zsetRank(r.buf, r.off[2], r.len[2]);
+    const rank = size === 0 ? -1 : db.zsets.rank(r.buf, r.off[2], r.len[2]);
     if (rank < 0) {
       if (withScore) reply.nilArray();
       else reply.nil();
@@ -197,7 +197,7 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
     popOne(ctx, from);
     return;
   }
-  db.zsetPopRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
+  db.zsets.popRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
     if (nested) reply.array(2);
     reply.bulk(buf, off, len);
     reply.double(score);
@@ -205,11 +205,12 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
 }
 
 /** The everyday pop; the header of the reply is written. */
-function popOne({ request: r, db, reply }: CommandContext, rank: number): void {
-  const score = db.zsetRead(rank);
-  reply.bulk(db.valueBuf, db.valueOff, db.valueLen);
+function popOne(ctx: CommandContext, rank: number): void {
+  const { request: r, db, reply } = ctx;
+  const score = db.zsets.read(rank);
+  replyFound(ctx);
   reply.double(score);
-  db.zsetRemoveRead(r.buf, r.off[1], r.len[1], rank);
+  db.zsets.removeRead(r.buf, r.off[1], r.len[1], rank);
 }
 
 const row = rowMaker("sorted-set");

@@ -105,7 +105,7 @@ export class CommandRunner {
         session.dbIndex = index;
         this.ctx.db = this.keyspace.db(index);
       },
-      block: (_, keys, timeoutMs) => {
+      block: (_, _type, keys, timeoutMs) => {
         this.blocked = { keys, timeoutMs };
         this.ctx.reply.nilArray();
       },

@@ -1,58 +1,73 @@
-/** One database: everything of its stores, and what moves whole values from key to key. */
-import { CHUNK_BYTES } from "./chunk-pool.js";
+/**
+ * One database: the parts that hold it, each with a door of its own, and what moves whole values from key to key.
+ *
+ *   keys      whatever a key holds: looking it up, its expiry, deletion, iteration. Here is the cursor of the last lookup (key-store.ts)
+ *   strings, hashes, lists, sets, zsets      the values of one type each: `db.hashes.set(...)`
+ *   found     the collection found last, as far as its type does not matter: its size, whether it is packed
+ */
 import { copyBytes } from "./copy-bytes.js";
+import { FoundCollection } from "./found-collection.js";
 import { hashKey } from "./hash.js";
-import { SHARDS } from "./key-store.js";
+import { HashStore } from "./hash-store.js";
+import { KeyStore, SHARDS } from "./key-store.js";
 import type { Keyspace } from "./keyspace.js";
+import { ListStore } from "./list-store.js";
 import { OP_COPY, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
+import { SetStore } from "./set-store.js";
 import { mayNameKeys } from "./snapshot-front.js";
+import { StringStore } from "./string-store.js";
 import { ByteSink } from "./types/byte-sink.js";
-import {
-  type AnyValue,
-  type Collection,
-  HashValue,
-  ListValue,
-  SetValue,
-  StringValue,
-  ZsetValue,
-} from "./types/index.js";
-import { packSlice } from "./types/packed.js";
-import {
-  TYPE_HASH,
-  TYPE_LIST,
-  TYPE_NONE,
-  TYPE_SET,
-  TYPE_STRING,
-  TYPE_ZSET,
-  UnknownCodeError,
-} from "./types/type-codes.js";
+import type { AnyValue, Collection } from "./types/index.js";
+import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
+import { valueType } from "./types/value-types.js";
 import { ZsetStore } from "./zset-store.js";
 
 /** Bytes of a mutation besides its key, and of a Restore besides key and value (mutations.ts). */
 const KEYED_BYTES = 5;
 const RESTORE_BYTES = 9;
 
-export class Database extends ZsetStore {
+export class Database {
+  readonly index: number;
+  readonly keyspace: Keyspace;
+  readonly keys: KeyStore;
+  readonly strings: StringStore;
+  readonly found: FoundCollection;
+  readonly hashes: HashStore;
+  readonly lists: ListStore;
+  readonly sets: SetStore;
+  readonly zsets: ZsetStore;
   readonly #packing = new ByteSink();
+
+  constructor(keyspace: Keyspace, index: number) {
+    this.index = index;
+    this.keyspace = keyspace;
+    this.keys = new KeyStore(keyspace, index);
+    this.strings = new StringStore(this.keys);
+    this.found = new FoundCollection(this.keys);
+    this.hashes = new HashStore(this.keys, this.found);
+    this.lists = new ListStore(this.keys, this.found);
+    this.sets = new SetStore(this.keys, this.found);
+    this.zsets = new ZsetStore(this.keys, this.found);
+  }
 
   /**
    * Moves the value and expiry of a key to another name, replacing what that holds; false when there is no such key. The names differ. A large
    * collection changes hands as it is; what lies in its record is copied. Logged by the two names, where snapshot-front.ts allows it.
    */
   rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): boolean {
-    if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
-    const { shard: from, ref: source } = this;
+    if (this.keys.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
+    const { shard: from, ref: source } = this.keys;
     if (!this.#logKeys(OP_RENAME, sbuf, soff, slen, this.index, dbuf, doff, dlen)) {
       this.#copyLogged(this, dbuf, doff, dlen, KEYED_BYTES + slen);
-      return this.remove(sbuf, soff, slen);
+      return this.keys.remove(sbuf, soff, slen);
     }
-    const old = this.locate(dbuf, doff, dlen);
-    this.shard.adopt(this.hash, dbuf, doff, dlen, old, from, source, true);
+    const old = this.keys.locate(dbuf, doff, dlen);
+    this.keys.shard.adopt(this.keys.hash, dbuf, doff, dlen, old, from, source, true);
     const { effects } = this.keyspace;
     if (effects.enabled) effects.end();
-    this.modified(dbuf, doff, dlen);
-    this.modified(sbuf, soff, slen);
+    this.keys.modified(dbuf, doff, dlen);
+    this.keys.modified(sbuf, soff, slen);
     return true;
   }
 
@@ -66,7 +81,7 @@ export class Database extends ZsetStore {
     doff: number,
     dlen: number,
   ): boolean {
-    if (this.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
+    if (this.keys.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
     const target = this.keyspace.db(targetIndex);
     if (!this.#logKeys(OP_COPY, sbuf, soff, slen, targetIndex, dbuf, doff, dlen)) {
       this.#copyLogged(target, dbuf, doff, dlen, 0);
@@ -94,8 +109,8 @@ export class Database extends ZsetStore {
     const { effects, front, seed } = this.keyspace;
     if (!effects.enabled) return true;
     const to = targetIndex * SHARDS + (hashKey(seed, dbuf, doff, dlen) & (SHARDS - 1));
-    const from = this.index * SHARDS + (this.hash & (SHARDS - 1));
-    if (!mayNameKeys(front, from, to, op === OP_RENAME, this.valueBytes)) return false;
+    const from = this.index * SHARDS + (this.keys.hash & (SHARDS - 1));
+    if (!mayNameKeys(front, from, to, op === OP_RENAME, this.keys.valueBytes)) return false;
     effects.beginKey(op, this.index, sbuf, soff, slen, 5 + dlen);
     if (op === OP_COPY) effects.u8(targetIndex);
     effects.blob(dbuf, doff, dlen);
@@ -107,28 +122,28 @@ export class Database extends ZsetStore {
    * another mutation follow with the same command.
    */
   #copyLogged(target: Database, dbuf: Uint8Array, doff: number, dlen: number, more: number): void {
-    const type = metaType(this.shard.meta(this.ref));
+    const type = metaType(this.keys.shard.meta(this.keys.ref));
     const sink = new ByteSink();
     // A copy: storing it may make room by moving records, and the log's own buffer must not see them move.
-    if (type === TYPE_STRING) sink.raw(this.valueBuf, this.valueOff, this.valueLen);
-    else this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+    if (type === TYPE_STRING) sink.raw(this.keys.valueBuf, this.keys.valueOff, this.keys.valueLen);
+    else this.found.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
     const { effects } = this.keyspace;
     if (effects.enabled) effects.require(KEYED_BYTES + dlen + RESTORE_BYTES + sink.length + more);
-    target.restore(dbuf, doff, dlen, type, this.expireAt, sink.bytes, 0, sink.length);
+    target.restore(dbuf, doff, dlen, type, this.keys.expireAt, sink.bytes, 0, sink.length);
   }
 
   /** The same for a value of any size, and nothing is logged. */
   #copyValue(target: Database, dbuf: Uint8Array, doff: number, dlen: number): void {
-    const { shard: from, ref: source } = this;
+    const { shard: from, ref: source } = this.keys;
     if (from.isInline(source)) {
-      const old = target.locate(dbuf, doff, dlen);
-      target.shard.adopt(target.hash, dbuf, doff, dlen, old, from, source, false);
+      const old = target.keys.locate(dbuf, doff, dlen);
+      target.keys.shard.adopt(target.keys.hash, dbuf, doff, dlen, old, from, source, false);
     } else {
       const value = this.#copyOf(from.value(source));
-      const old = target.locate(dbuf, doff, dlen);
-      target.shard.insertValue(target.hash, dbuf, doff, dlen, value, from.expireAt(source), old);
+      const old = target.keys.locate(dbuf, doff, dlen);
+      target.keys.shard.insertValue(target.keys.hash, dbuf, doff, dlen, value, from.expireAt(source), old);
     }
-    target.modified(dbuf, doff, dlen);
+    target.keys.modified(dbuf, doff, dlen);
   }
 
   /**
@@ -152,90 +167,68 @@ export class Database extends ZsetStore {
       effects.i64(expireAt);
       effects.raw(bytes, off, len);
     }
-    if (type === TYPE_STRING) {
-      const old = this.locate(kbuf, koff, klen);
-      if (len > CHUNK_BYTES) this.insertLarge(this.shard, this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
-      else this.shard.insertString(this.hash, kbuf, koff, klen, bytes, off, len, expireAt, old);
-    } else {
-      this.#packing.reset();
-      const packed = packSlice(type, this.keyspace.limits, bytes, off, len, this.#packing);
-      const value = packed ? null : this.#decoded(type, bytes, off, len);
-      const old = this.locate(kbuf, koff, klen);
-      if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt, old);
-      else this.shard.insertValue(this.hash, kbuf, koff, klen, value, expireAt, old);
-    }
+    const packing = this.#packing;
+    packing.reset();
+    const isPacked = valueType(type).pack(this.keyspace.limits, bytes, off, len, packing);
+    const value = isPacked ? null : this.#decoded(type, bytes, off, len);
+    const old = this.keys.locate(kbuf, koff, klen);
+    if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt, old);
+    else this.keys.shard.insertValue(this.keys.hash, kbuf, koff, klen, value, expireAt, old);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.keys.modified(kbuf, koff, klen);
   }
 
-  /** Adds a string whose key does not exist: the same as `restore`, without looking for it. Nothing is logged. */
-  addString(
+  /**
+   * Adds a further slice to the value that the key holds (loading a snapshot). A collection that comes in several slices is not packed.
+   * @throws RangeError when the key holds no value of this type, or the slice is malformed
+   */
+  extendValue(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
-    expireAt: number,
+    type: number,
     bytes: Uint8Array,
     off: number,
     len: number,
   ): void {
-    const hash = hashKey(this.keyspace.seed, kbuf, koff, klen);
-    const shard = this.shards[hash & (SHARDS - 1)];
-    if (len > CHUNK_BYTES) this.insertLarge(shard, hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
-    else shard.insertString(hash, kbuf, koff, klen, bytes, off, len, expireAt, 0);
-    this.modified(kbuf, koff, klen);
-  }
-
-  /** Adds a further slice to the value that the key holds (loading a snapshot). A collection that comes in several slices is not packed. */
-  extendValue(kbuf: Uint8Array, koff: number, klen: number, bytes: Uint8Array, off: number, len: number): void {
-    const ref = this.locate(kbuf, koff, klen);
-    if (ref === 0) throw new RangeError("a further slice of a value that is not there");
-    if (metaType(this.shard.meta(ref)) === TYPE_STRING) {
-      this.append(kbuf, koff, klen, bytes, off, len);
+    const { keys } = this;
+    const { name } = valueType(type);
+    const ref = keys.locate(kbuf, koff, klen);
+    if (ref === 0 || metaType(keys.shard.meta(ref)) !== type)
+      throw new RangeError(`more of a ${name} that is not there`);
+    if (type === TYPE_STRING) {
+      this.strings.append(kbuf, koff, klen, bytes, off, len);
       return;
     }
-    if (this.isPacked) {
+    if (this.found.isPacked) {
       const sink = new ByteSink();
-      this.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
-      this.shard.enlarge(
-        ref,
-        kbuf,
-        koff,
-        klen,
-        this.#decoded(metaType(this.shard.meta(ref)), sink.bytes, 0, sink.length),
-      );
-      this.locate(kbuf, koff, klen);
+      this.found.encodeSlice(0, sink, Number.POSITIVE_INFINITY);
+      keys.shard.enlarge(ref, kbuf, koff, klen, this.#decoded(type, sink.bytes, 0, sink.length));
+      keys.locate(kbuf, koff, klen);
     }
-    const { value } = this;
+    const { value } = keys;
     const before = value.bytes;
     value.decodeInto(bytes, off, len);
-    this.shard.valueBytes += value.bytes - before;
+    keys.shard.valueBytes += value.bytes - before;
   }
 
   /** A value with the same elements. */
   #copyOf(source: AnyValue): AnyValue {
-    return this.filled(newValue(source.type, this.keyspace), (copy: Collection) => copy.copyFrom(source));
+    return this.found.filled(valueType(source.type).make(this.keyspace), (copy: Collection) => copy.copyFrom(source));
   }
 
-  /** A collection from its encoded form. */
+  /** A value that lies in no record, from its encoded form. */
   #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
-    return this.filled(newValue(type, this.keyspace), (value) => value.decodeInto(bytes, off, len));
+    return this.found.filled(valueType(type).make(this.keyspace), (value) => value.decodeInto(bytes, off, len));
   }
 
   /** Stores what lies in #packing at the key that was located last, in the place of its record `old`, if it has one. */
   #insertPacked(kbuf: Uint8Array, koff: number, klen: number, type: number, expireAt: number, old: number): void {
+    const { shard, hash } = this.keys;
     const { bytes, length } = this.#packing;
-    const ref = this.shard.insertInline(this.hash, type, kbuf, koff, klen, length, expireAt, old);
-    copyBytes(bytes, 0, this.shard.bytesOf(ref), this.shard.valueOffset(ref), length);
-    this.shard.tidy();
+    const ref = shard.insertInline(hash, type, kbuf, koff, klen, length, expireAt, 0);
+    copyBytes(bytes, 0, shard.bytesOf(ref), shard.valueOffset(ref), length);
+    if (old !== 0) shard.unlink(old);
+    shard.tidy();
   }
-}
-
-/** An empty value of a type that lies in no record, with its memory from the keyspace. Throws UnknownCodeError for another type. */
-function newValue(type: number, keyspace: Keyspace): AnyValue {
-  if (type === TYPE_STRING) return new StringValue(keyspace.chunks, 0);
-  if (type === TYPE_HASH) return new HashValue(keyspace);
-  if (type === TYPE_LIST) return new ListValue(keyspace.blocks);
-  if (type === TYPE_SET) return new SetValue(keyspace);
-  if (type === TYPE_ZSET) return new ZsetValue(keyspace);
-  throw new UnknownCodeError("type", type);
 }

@@ -6,11 +6,7 @@ import { ALL_DATABASES } from "./keyspace.js";
 import { type ReplayDatabase, Replayer, type ReplayTarget } from "./mutations.js";
 import * as ops from "./ops.js";
 import { ENTRY_CONTINUES, readSnapshotEntries } from "./snapshot.js";
-import { ByteSource } from "./types/byte-sink.js";
-import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET, UnknownCodeError } from "./types/type-codes.js";
-
-/** Bytes, numbers, words of ours (types, sides), and lists of these. */
-export type Described = Buffer | number | bigint | string | readonly Described[];
+import { type Described, describeValue, typeName } from "./types/value-types.js";
 
 /** One mutation. Buffers are copies. */
 export interface DescribedMutation {
@@ -63,19 +59,6 @@ const OP_NAMES: ReadonlyMap<number, string> = new Map([
   [ops.OP_ZSET_REMOVE, "zset-remove"],
 ]);
 
-const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [TYPE_STRING, "string"],
-  [TYPE_LIST, "list"],
-  [TYPE_SET, "set"],
-  [TYPE_ZSET, "zset"],
-  [TYPE_HASH, "hash"],
-]);
-
-/** Name of a TYPE_* code, as the TYPE command gives it. */
-export function typeName(type: number): string {
-  return TYPE_NAMES.get(type) ?? `type ${type}`;
-}
-
 /** The mutations of one log entry, in their order. Throws RangeError where it is malformed. */
 export function describeMutations(op: number, bytes: Uint8Array, off: number, len: number): DescribedMutation[] {
   const notes = new Notes();
@@ -93,34 +76,8 @@ export function describeEntries(
   return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
     const key = copy(bytes, koff, klen);
     const continues = (flags & ENTRY_CONTINUES) !== 0;
-    visit({ key, type: typeName(type), expireAt, continues, value: encodedValue(type, bytes, voff, vlen) });
+    visit({ key, type: typeName(type), expireAt, continues, value: describeValue(type, bytes, voff, vlen) });
   });
-}
-
-function encodedValue(type: number, bytes: Uint8Array, off: number, len: number): Described {
-  return type === TYPE_STRING ? copy(bytes, off, len) : describeSlice(type, bytes, off, len);
-}
-
-/**
- * The content of a slice of a collection (Collection.encodeSlice): elements of a list in order; members of a set; [field, value] pairs of a
- * hash; [member, score] pairs of a sorted set. Buffers are copies. Throws RangeError where it is malformed.
- */
-export function describeSlice(type: number, bytes: Uint8Array, off: number, len: number): Described[] {
-  if (type === TYPE_STRING || !TYPE_NAMES.has(type)) throw new UnknownCodeError("type", type);
-  const slice = new ByteSource(bytes, off, len);
-  const element = () => {
-    const count = slice.blob();
-    return copy(slice.bytes, slice.blobAt, count);
-  };
-  const entry = (): Described => {
-    if (type === TYPE_HASH) return [element(), element()];
-    if (type !== TYPE_ZSET) return element();
-    const score = slice.f64();
-    return [element(), score];
-  };
-  const all: Described[] = [];
-  for (let left = slice.u32(); left > 0; left--) all.push(entry());
-  return all;
 }
 
 function copy(bytes: Uint8Array, off: number, len: number): Buffer {
@@ -163,28 +120,88 @@ class Notes implements ReplayTarget {
   }
 
   readonly #database: ReplayDatabase = {
-    setString: (b, koff, klen, v, voff, vlen, expireAt) => {
-      const value = copy(v, voff, vlen);
-      this.#note([copy(b, koff, klen)], expireAt === 0 ? { value } : { value, expireAt });
+    strings: {
+      set: (b, koff, klen, v, voff, vlen, expireAt) => {
+        const value = copy(v, voff, vlen);
+        this.#note([copy(b, koff, klen)], expireAt === 0 ? { value } : { value, expireAt });
+      },
+      mset: (b, off, len) => {
+        const key = copy(b, off[0], len[0]);
+        this.#pairs.push([key, copy(b, off[1], len[1])]);
+        this.#addKey(key);
+      },
+      // "Too large for the fast way": incrByBig follows.
+      incrBy: () => Number.NaN,
+      incrByBig: (b, koff, klen, amount) => {
+        this.#note([copy(b, koff, klen)], { by: amount });
+        return amount;
+      },
+      putLock: (b, koff, klen, v, voff, vlen, expireAt, token) => {
+        this.#note([copy(b, koff, klen)], { owner: copy(v, voff, vlen), expireAt, token });
+      },
+      append: (b, koff, klen, v, voff, vlen) => {
+        this.#note([copy(b, koff, klen)], { value: copy(v, voff, vlen) });
+        return 0;
+      },
+      setRange: (b, koff, klen, offset, v, voff, vlen) => {
+        this.#note([copy(b, koff, klen)], { offset, value: copy(v, voff, vlen) });
+        return 0;
+      },
     },
-    remove: (b, koff, klen) => {
-      if (this.#op === OP_NAMES.get(ops.OP_MDEL)) this.#addKey(copy(b, koff, klen));
-      else this.#note([copy(b, koff, klen)], {});
-      return true;
+    keys: {
+      remove: (b, koff, klen) => {
+        if (this.#op === OP_NAMES.get(ops.OP_MDEL)) this.#addKey(copy(b, koff, klen));
+        else this.#note([copy(b, koff, klen)], {});
+        return true;
+      },
+      setExpire: (b, koff, klen, expireAt) => this.#note([copy(b, koff, klen)], { expireAt }),
     },
-    mset: (b, off, len) => {
-      const key = copy(b, off[0], len[0]);
-      this.#pairs.push([key, copy(b, off[1], len[1])]);
-      this.#addKey(key);
+    hashes: {
+      set: (b, koff, klen, buf, off, len, first, count) => {
+        const all = copies(buf, off, len, first, 2 * count);
+        this.#note([copy(b, koff, klen)], {
+          fields: Array.from({ length: count }, (_, i) => all.slice(2 * i, 2 * i + 2)),
+        });
+        return 0;
+      },
+      delete: (b, koff, klen, ...elements) => {
+        this.#note([copy(b, koff, klen)], { fields: copies(...elements) });
+        return 0;
+      },
     },
-    // "Too large for the fast way": incrByBig follows.
-    incrBy: () => Number.NaN,
-    incrByBig: (b, koff, klen, amount) => {
-      this.#note([copy(b, koff, klen)], { by: amount });
-      return amount;
+    lists: {
+      push: (b, koff, klen, side, ...elements) => {
+        this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", elements: copies(...elements) });
+        return 0;
+      },
+      pop: (b, koff, klen, side, count) => {
+        this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", count });
+        return 0;
+      },
     },
-    putLock: (b, koff, klen, v, voff, vlen, expireAt, token) => {
-      this.#note([copy(b, koff, klen)], { owner: copy(v, voff, vlen), expireAt, token });
+    sets: {
+      add: (b, koff, klen, ...elements) => {
+        this.#note([copy(b, koff, klen)], { members: copies(...elements) });
+        return 0;
+      },
+      remove: (b, koff, klen, ...elements) => {
+        this.#note([copy(b, koff, klen)], { members: copies(...elements) });
+        return 0;
+      },
+    },
+    zsets: {
+      add: (b, koff, klen, scores, buf, off, len, first, count) => {
+        const members = Array.from({ length: count }, (_, i) => {
+          const m = first + 2 * i;
+          return [copy(buf, off[m], len[m]), scores[i]];
+        });
+        this.#note([copy(b, koff, klen)], { members });
+        return 0;
+      },
+      remove: (b, koff, klen, ...elements) => {
+        this.#note([copy(b, koff, klen)], { members: copies(...elements) });
+        return 0;
+      },
     },
     rename: (s, soff, slen, d, doff, dlen) => {
       this.#note([copy(s, soff, slen), copy(d, doff, dlen)], {});
@@ -194,57 +211,9 @@ class Notes implements ReplayTarget {
       this.#note([copy(s, soff, slen), copy(d, doff, dlen)], { toDb });
       return true;
     },
-    setExpire: (b, koff, klen, expireAt) => this.#note([copy(b, koff, klen)], { expireAt }),
-    append: (b, koff, klen, v, voff, vlen) => {
-      this.#note([copy(b, koff, klen)], { value: copy(v, voff, vlen) });
-      return 0;
-    },
-    setRange: (b, koff, klen, offset, v, voff, vlen) => {
-      this.#note([copy(b, koff, klen)], { offset, value: copy(v, voff, vlen) });
-      return 0;
-    },
     restore: (b, koff, klen, type, expireAt, v, voff, vlen) => {
-      const value = encodedValue(type, v, voff, vlen);
+      const value = describeValue(type, v, voff, vlen);
       this.#note([copy(b, koff, klen)], { type: typeName(type), ...(expireAt === 0 ? {} : { expireAt }), value });
-    },
-    hashSet: (b, koff, klen, buf, off, len, first, count) => {
-      const all = copies(buf, off, len, first, 2 * count);
-      this.#note([copy(b, koff, klen)], {
-        fields: Array.from({ length: count }, (_, i) => all.slice(2 * i, 2 * i + 2)),
-      });
-      return 0;
-    },
-    hashDelete: (b, koff, klen, ...elements) => {
-      this.#note([copy(b, koff, klen)], { fields: copies(...elements) });
-      return 0;
-    },
-    listPush: (b, koff, klen, side, ...elements) => {
-      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", elements: copies(...elements) });
-      return 0;
-    },
-    listPop: (b, koff, klen, side, count) => {
-      this.#note([copy(b, koff, klen)], { side: side === 0 ? "head" : "tail", count });
-      return 0;
-    },
-    setAdd: (b, koff, klen, ...elements) => {
-      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
-      return 0;
-    },
-    setRemove: (b, koff, klen, ...elements) => {
-      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
-      return 0;
-    },
-    zsetAdd: (b, koff, klen, scores, buf, off, len, first, count) => {
-      const members = Array.from({ length: count }, (_, i) => {
-        const m = first + 2 * i;
-        return [copy(buf, off[m], len[m]), scores[i]];
-      });
-      this.#note([copy(b, koff, klen)], { members });
-      return 0;
-    },
-    zsetRemove: (b, koff, klen, ...elements) => {
-      this.#note([copy(b, koff, klen)], { members: copies(...elements) });
-      return 0;
     },
   };
 

@@ -3,7 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import type { Database } from "./database.js";
 import type { Keyspace } from "./keyspace.js";
 import { ByteSink, ByteSource } from "./types/byte-sink.js";
-import { TYPE_HASH, TYPE_LIST, TYPE_STRING, TYPE_ZSET } from "./types/type-codes.js";
+import { type Entry, valueType } from "./types/value-types.js";
 
 const SLICE_BYTES = 64 * 1024;
 
@@ -11,7 +11,7 @@ const SLICE_BYTES = 64 * 1024;
 export function digestKeyspace(keyspace: Keyspace): string {
   const total = Buffer.alloc(20);
   for (const db of keyspace.databases()) {
-    db.forEachKey((buf, off, len, type, expireAt) => {
+    db.keys.forEachKey((buf, off, len, type, expireAt) => {
       const key = Buffer.from(buf.buffer, buf.byteOffset + off, len);
       const hash = createHash("sha1");
       hash.update(`${db.index} ${type} ${expireAt} ${len} `).update(key);
@@ -23,38 +23,34 @@ export function digestKeyspace(keyspace: Keyspace): string {
 }
 
 function addValue(hash: Hash, db: Database, key: Buffer): void {
-  const type = db.lookup(key, 0, key.length);
-  if (type === TYPE_STRING) {
-    hash.update(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen));
+  const type = db.keys.lookup(key, 0, key.length);
+  const { entries } = valueType(type);
+  if (entries === null) {
+    const { valueBuf, valueOff, valueLen } = db.keys;
+    hash.update(valueBuf.subarray(valueOff, valueOff + valueLen));
     return;
   }
-  const members = Buffer.alloc(20);
+  const unordered = Buffer.alloc(20);
   const sink = new ByteSink();
   let cursor = 0;
   do {
     sink.reset();
-    cursor = db.encodeSlice(cursor, sink, SLICE_BYTES);
-    addSlice(hash, members, type, new ByteSource(sink.bytes, 0, sink.length));
+    cursor = db.found.encodeSlice(cursor, sink, SLICE_BYTES);
+    const slice = new ByteSource(sink.bytes, 0, sink.length);
+    for (let left = slice.u32(); left > 0; left--) {
+      const entry = entries.read(slice);
+      if (entries.inOrder) addEntry(hash, entry);
+      else mix(unordered, addEntry(createHash("sha1"), entry).digest());
+    }
   } while (cursor >= 0);
-  hash.update(members);
+  hash.update(unordered);
 }
 
-/** Elements of a list count in their order, those of the other types in none. */
-function addSlice(hash: Hash, members: Buffer, type: number, slice: ByteSource): void {
-  const element = (): Buffer => {
-    const len = slice.blob();
-    return slice.bytes.subarray(slice.blobAt, slice.blobAt + len);
-  };
-  for (let left = slice.u32(); left > 0; left--) {
-    const score = type === TYPE_ZSET ? String(slice.f64()) : "";
-    const first = element();
-    if (type === TYPE_LIST) hash.update(`${first.length} `).update(first);
-    else mix(members, pairDigest(first, type === TYPE_HASH ? element() : score));
-  }
-}
-
-function pairDigest(a: Buffer, b: Buffer | string): Buffer {
-  return createHash("sha1").update(`${a.length} `).update(a).update(b).digest();
+/** An element behind its length, and what stands beside it. */
+function addEntry(hash: Hash, [element, ...beside]: Entry): Hash {
+  hash.update(`${element.length} `).update(element);
+  for (const each of beside) hash.update(typeof each === "number" ? String(each) : each);
+  return hash;
 }
 
 function mix(total: Buffer, digest: Buffer): void {

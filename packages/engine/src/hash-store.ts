@@ -1,5 +1,6 @@
 /** Hashes of one database. */
-import { CollectionStore, WRONG_TYPE } from "./collection-store.js";
+import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
+import type { KeyStore } from "./key-store.js";
 import { OP_HASH_DELETE, OP_HASH_SET } from "./ops.js";
 import { HashValue, type PairVisitor } from "./types/index.js";
 import {
@@ -16,12 +17,20 @@ import {
 } from "./types/packed.js";
 import { TYPE_HASH, TYPE_NONE } from "./types/type-codes.js";
 
-export class HashStore extends CollectionStore {
+export class HashStore {
+  readonly #keys: KeyStore;
+  readonly #found: FoundCollection;
+
+  constructor(keys: KeyStore, found: FoundCollection) {
+    this.#keys = keys;
+    this.#found = found;
+  }
+
   /**
    * Sets `pairs` fields, byte ranges of `buf` (field, value, field, value, ... from number `first` on); returns how many are new, WRONG_TYPE
    * when the key holds no hash.
    */
-  hashSet(
+  set(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -31,11 +40,11 @@ export class HashStore extends CollectionStore {
     first: number,
     pairs: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type !== TYPE_NONE && type !== TYPE_HASH) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + 2 * pairs;
-    this.beginElements(OP_HASH_SET, kbuf, koff, klen, len, first, end);
+    this.#found.beginElements(OP_HASH_SET, kbuf, koff, klen, len, first, end);
     let more = elementsBytes(len, first, end);
     let added = 0;
     try {
@@ -47,13 +56,13 @@ export class HashStore extends CollectionStore {
         effects.blob(buf, off[i + 1], len[i + 1]);
       }
     } finally {
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
     }
     return added;
   }
 
   /** Sets one field, whose value lies in another buffer, of the hash that was looked up last, or of a new one at that free key. */
-  hashPut(
+  put(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -64,9 +73,9 @@ export class HashStore extends CollectionStore {
     voff: number,
     vlen: number,
   ): void {
-    const { effects } = this.keyspace;
-    if (effects.enabled) effects.beginKey(OP_HASH_SET, this.index, kbuf, koff, klen, 8 + flen + vlen);
-    this.beginChange();
+    const { effects } = this.#keys.keyspace;
+    if (effects.enabled) effects.beginKey(OP_HASH_SET, this.#keys.index, kbuf, koff, klen, 8 + flen + vlen);
+    this.#found.beginChange();
     try {
       this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0);
       if (effects.enabled) {
@@ -74,12 +83,12 @@ export class HashStore extends CollectionStore {
         effects.blob(vbuf, voff, vlen);
       }
     } finally {
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
     }
   }
 
   /** Deletes fields, `count` byte ranges of `buf` from number `first` on; returns how many there were, WRONG_TYPE when the key holds no hash. */
-  hashDelete(
+  delete(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -89,44 +98,44 @@ export class HashStore extends CollectionStore {
     first: number,
     count: number,
   ): number {
-    return this.removeEntries(TYPE_HASH, OP_HASH_DELETE, 2, kbuf, koff, klen, buf, off, len, first, count);
+    return this.#found.removeEntries(TYPE_HASH, OP_HASH_DELETE, 2, kbuf, koff, klen, buf, off, len, first, count);
   }
 
   /** Finds a field of the hash found last, and leaves its value in valueBuf, valueOff, valueLen; false when it is absent. */
-  hashGet(buf: Uint8Array, off: number, len: number): boolean {
-    const place = this.placeOf(2, buf, off, len);
+  get(buf: Uint8Array, off: number, len: number): boolean {
+    const place = this.#found.placeOf(2, buf, off, len);
     if (place === 0) return false;
-    if (!this.isPacked) {
-      (this.value as HashValue).visitValue(place, this.keepRange);
+    if (!this.#found.isPacked) {
+      (this.#keys.value as HashValue).visitValue(place, this.#found.keepRange);
       return true;
     }
-    const bytes = this.shard.bytesOf(this.ref);
+    const bytes = this.#found.chunk;
     const p = nextElement(bytes, place);
-    this.valueBuf = bytes;
-    this.valueOff = elementStart(bytes, p);
-    this.valueLen = elementLength(bytes, p);
+    this.#keys.valueBuf = bytes;
+    this.#keys.valueOff = elementStart(bytes, p);
+    this.#keys.valueLen = elementLength(bytes, p);
     return true;
   }
 
   /** Visits every field of the hash found last with its value. */
-  hashEach(visit: PairVisitor): void {
-    if (this.isPacked) this.#packedPairs(visit);
-    else (this.value as HashValue).each(visit);
+  each(visit: PairVisitor): void {
+    if (this.#found.isPacked) this.#packedPairs(visit);
+    else (this.#keys.value as HashValue).each(visit);
   }
 
   /**
    * Visits about `count` fields of the hash found last, all when it is packed, and returns the next cursor; 0 begins and ends. A field present
    * during the whole scan is visited at least once.
    */
-  hashScan(cursor: number, count: number, visit: PairVisitor): number {
-    if (!this.isPacked) return (this.value as HashValue).scan(cursor, count, visit);
+  scan(cursor: number, count: number, visit: PairVisitor): number {
+    if (!this.#found.isPacked) return (this.#keys.value as HashValue).scan(cursor, count, visit);
     this.#packedPairs(visit);
     return 0;
   }
 
   #packedPairs(visit: PairVisitor): void {
-    const bytes = this.shard.bytesOf(this.ref);
-    const at = this.packedAt;
+    const bytes = this.#found.chunk;
+    const at = this.#found.packedAt;
     const end = at + packedEnd(bytes, at);
     let p = at + PACKED_HEADER_BYTES;
     while (p < end) {
@@ -149,44 +158,44 @@ export class HashStore extends CollectionStore {
     vlen: number,
     more: number,
   ): boolean {
-    const isLarge = this.ref !== 0 && !this.isPacked;
-    const place = this.ref === 0 || isLarge ? 0 : this.placeOf(2, fbuf, foff, flen);
+    const isLarge = this.#keys.ref !== 0 && !this.#found.isPacked;
+    const place = this.#keys.ref === 0 || isLarge ? 0 : this.#found.placeOf(2, fbuf, foff, flen);
     if (isLarge || !this.#staysPacked(place, flen, vlen)) {
       if (!isLarge) this.#makeLarge(kbuf, koff, klen);
-      return (this.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
+      return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     }
     const valueBytes = elementBytes(vlen);
     if (place !== 0) {
-      const bytes = this.shard.bytesOf(this.ref);
+      const bytes = this.#found.chunk;
       const from = nextElement(bytes, place);
-      const p = this.splice(from - this.packedAt, nextElement(bytes, from) - from, valueBytes, more);
-      putElement(this.shard.bytesOf(this.ref), p, vbuf, voff, vlen);
+      const p = this.#found.splice(from - this.#found.packedAt, nextElement(bytes, from) - from, valueBytes, more);
+      putElement(this.#found.chunk, p, vbuf, voff, vlen);
       return false;
     }
     const added = elementBytes(flen) + valueBytes;
-    if (this.ref === 0) this.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
-    const p = this.splice(packedEnd(this.shard.bytesOf(this.ref), this.packedAt), 0, added, more);
-    const bytes = this.shard.bytesOf(this.ref);
+    if (this.#keys.ref === 0) this.#found.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
+    const p = this.#found.splice(packedEnd(this.#found.chunk, this.#found.packedAt), 0, added, more);
+    const bytes = this.#found.chunk;
     putElement(bytes, putElement(bytes, p, fbuf, foff, flen), vbuf, voff, vlen);
-    addEntries(bytes, this.packedAt, 1);
+    addEntries(bytes, this.#found.packedAt, 1);
     return true;
   }
 
   /** Whether the hash (packed, or at a free key) can be packed with this field, which it has at `place` (0 = not yet). */
   #staysPacked(place: number, flen: number, vlen: number): boolean {
-    const { hashEntries, hashValueBytes } = this.keyspace.limits;
+    const { hashEntries, hashValueBytes } = this.#keys.keyspace.limits;
     if (flen > hashValueBytes || vlen > hashValueBytes) return false;
     const added = elementBytes(flen) + elementBytes(vlen);
-    if (this.ref === 0) return fitsPacked(1, hashEntries, PACKED_HEADER_BYTES + added);
-    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
-    return fitsPacked(this.collectionSize + (place === 0 ? 1 : 0), hashEntries, end + added);
+    if (this.#keys.ref === 0) return fitsPacked(1, hashEntries, PACKED_HEADER_BYTES + added);
+    const end = packedEnd(this.#found.chunk, this.#found.packedAt);
+    return fitsPacked(this.#found.size + (place === 0 ? 1 : 0), hashEntries, end + added);
   }
 
   #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {
-    const hash = this.filled(new HashValue(this.keyspace), (made) => {
-      if (this.ref === 0) return;
+    const hash = this.#found.filled(new HashValue(this.#keys.keyspace), (made) => {
+      if (this.#keys.ref === 0) return;
       this.#packedPairs((buf, foff, flen, voff, vlen) => made.set(buf, foff, flen, buf, voff, vlen));
     });
-    this.putLarge(kbuf, koff, klen, hash);
+    this.#found.putLarge(kbuf, koff, klen, hash);
   }
 }

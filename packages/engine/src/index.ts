@@ -1,18 +1,15 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
 export type { ReleaseBuffer } from "./chunk-pool.js";
-export { WRONG_TYPE } from "./collection-store.js";
 export { copyBytes } from "./copy-bytes.js";
 export { Database } from "./database.js";
 export {
-  type Described,
   type DescribedEntry,
   type DescribedMutation,
   describeEntries,
   describeMutations,
-  describeSlice,
-  typeName,
 } from "./describe.js";
 export { EFFECT_HEADROOM_BYTES, EffectLog, EntryTooLargeError } from "./effects.js";
+export { WRONG_TYPE } from "./found-collection.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
   ALL_DATABASES,
@@ -27,4 +24,5 @@ export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
 export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";
 export type { SnapshotFront } from "./snapshot-front.js";
 export * from "./types/index.js";
+export { type Described, describeValue, typeCode, typeName, valueType } from "./types/value-types.js";
 export { ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "./zset-store.js";

@@ -21,8 +21,14 @@ export type KeyVisitor = (buf: Uint8Array, off: number, len: number, type: numbe
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Lookups leave a cursor behind (`shard`, `ref`, and for a string its value's byte range): no object is made for a key that was found.
- * The cursor is valid until the next lookup or change.
+ * Besides, it has the cursor of the database: what a lookup found is left in `shard`, `hash` and `ref`, a string's bytes in `valueBuf`, `valueOff`
+ * and `valueLen`, so that no object is made for a key that was found. Its rules:
+ *
+ *   - lookup, lookupRead and locate set it, for all parts of the database. `ref` is 0 where the key is free.
+ *   - It stands until the next lookup, whoever makes it, or the next change of anything in the database.
+ *   - What is said to work on the key or the collection "found last" works on the cursor, and wants the lookup of that very key right before it.
+ *     Everything else looks its key up itself, and moves the cursor there.
+ *   - Readers of one element (HashStore.get, SetStore.read, ZsetStore.read) and randomKey leave it in `valueBuf`, `valueOff` and `valueLen`.
  */
 export class KeyStore {
   readonly index: number;
@@ -239,7 +245,7 @@ export class KeyStore {
   }
 
   /** Finds a record without judging its expiry (mutators: whoever called has looked the key up). Sets shard, hash and ref. */
-  protected locate(buf: Uint8Array, off: number, len: number): number {
+  locate(buf: Uint8Array, off: number, len: number): number {
     const hash = hashKey(this.keyspace.seed, buf, off, len);
     this.hash = hash;
     this.shard = this.shards[hash & 255];
@@ -248,13 +254,13 @@ export class KeyStore {
   }
 
   /** Tells who watches or waits for the key. */
-  protected modified(buf: Uint8Array, off: number, len: number): void {
+  modified(buf: Uint8Array, off: number, len: number): void {
     const { observer } = this.keyspace;
     if (observer !== null) observer.modified(this.index, buf, off, len);
   }
 
   /** Removes a record and logs it as a deletion. */
-  protected dropRecord(shard: Shard, ref: number): void {
+  dropRecord(shard: Shard, ref: number): void {
     const bytes = shard.bytesOf(ref);
     const koff = shard.keyOffset(ref);
     const klen = shard.keyLength(ref);
@@ -266,7 +272,7 @@ export class KeyStore {
     if (effects.enabled) effects.end();
   }
 
-  protected expireRecord(shard: Shard, ref: number): void {
+  expireRecord(shard: Shard, ref: number): void {
     this.dropRecord(shard, ref);
     this.keyspace.stats.expiredKeys++;
   }

@@ -126,14 +126,14 @@ export class Keyspace implements ShardHome {
   /** Bytes held by keys, values and indexes; collections are estimated. */
   usedBytes(): number {
     let bytes = 0;
-    for (const db of this.databases()) for (const shard of db.shards) bytes += shard.usedBytes;
+    for (const db of this.databases()) for (const shard of db.keys.shards) bytes += shard.usedBytes;
     return bytes;
   }
 
   /** Bytes of all chunks, used or not. */
   arenaBytes(): number {
     let bytes = this.blocks.totalBytes;
-    for (const db of this.databases()) for (const shard of db.shards) bytes += shard.arena.totalBytes;
+    for (const db of this.databases()) for (const shard of db.keys.shards) bytes += shard.arena.totalBytes;
     return bytes;
   }
 
@@ -146,7 +146,7 @@ export class Keyspace implements ShardHome {
     }
     for (const db of this.databases()) {
       if (index >= 0 && db.index !== index) continue;
-      for (let s = 0; s < SHARDS; s++) db.clearShard(s);
+      for (let s = 0; s < SHARDS; s++) db.keys.clearShard(s);
       if (this.observer !== null) this.observer.flushed(db.index);
     }
     if (effects.enabled) effects.end();
@@ -167,7 +167,7 @@ export class Keyspace implements ShardHome {
     let shardsLeft = this.#databases.length * SHARDS;
     while (budget > 0 && shardsLeft > 0 && this.effects.payloadBytes < EXPIRE_ENTRY_BYTES) {
       const db = this.#databases[this.#expireDb];
-      const shard = db?.shards[this.#expireShard];
+      const shard = db?.keys.shards[this.#expireShard];
       if (db === undefined || shard === undefined || shard.expiring === 0) {
         shardsLeft--;
         this.#nextExpireShard();
@@ -176,7 +176,7 @@ export class Keyspace implements ShardHome {
       seen = true;
       budget--;
       const bucket = Math.min(this.#expireBucket, shard.bucketCount - 1);
-      if (db.expireOne(shard, bucket)) {
+      if (db.keys.expireOne(shard, bucket)) {
         expired++;
         this.#expireBucket = bucket;
         continue;
@@ -196,7 +196,7 @@ export class Keyspace implements ShardHome {
     let done = 0;
     const end = this.#databases.length * SHARDS;
     for (let visited = 0; visited < end && done < maxRecords; visited++) {
-      const shard = this.#databases[this.#evacuateDb]?.shards[this.#evacuateShard];
+      const shard = this.#databases[this.#evacuateDb]?.keys.shards[this.#evacuateShard];
       if (shard?.arena.sparse) done += shard.evacuate(maxRecords - done);
       if (++this.#evacuateShard < SHARDS) continue;
       this.#evacuateShard = 0;
@@ -215,7 +215,7 @@ export class Keyspace implements ShardHome {
 
   /** Copies a shard for a snapshot. It must be stepped to its end, or closed, before the next one is made. */
   captureShard(dbIndex: number, shardIndex: number): ShardCapture {
-    return new ShardCapture(this.db(dbIndex).shards[shardIndex], ++this.#captureEpoch);
+    return new ShardCapture(this.db(dbIndex).keys.shards[shardIndex], ++this.#captureEpoch);
   }
 
   /**
@@ -225,12 +225,12 @@ export class Keyspace implements ShardHome {
    */
   loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number, expected = 0): number {
     const db = this.db(Math.floor(sectionId / SHARDS));
-    const shard = db.shards[sectionId % SHARDS];
+    const shard = db.keys.shards[sectionId % SHARDS];
     shard.reserve(shard.count + Math.min(expected, Math.floor(len / ENTRY_HEADER_BYTES)));
     return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
       if (klen > KEY_BYTES_MAX) throw new RangeError(`a key of ${klen} bytes`);
-      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, bytes, voff, vlen);
-      else if (type === TYPE_STRING) db.addString(bytes, koff, klen, expireAt, bytes, voff, vlen);
+      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, type, bytes, voff, vlen);
+      else if (type === TYPE_STRING) db.strings.load(bytes, koff, klen, bytes, voff, vlen, expireAt);
       else db.restore(bytes, koff, klen, type, expireAt, bytes, voff, vlen);
     });
   }
@@ -269,7 +269,7 @@ export class Keyspace implements ShardHome {
     for (const each of this.databases()) {
       if (db !== ALL_DATABASES && each.index !== db) continue;
       for (let s = 0; s < SHARDS; s++) {
-        if (!this.#contains(sequence, mutation, each.index * SHARDS + s)) each.clearShard(s);
+        if (!this.#contains(sequence, mutation, each.index * SHARDS + s)) each.keys.clearShard(s);
       }
     }
   }
@@ -287,7 +287,7 @@ export class Keyspace implements ShardHome {
 
   #reserve(): void {
     for (const db of this.databases()) {
-      for (const shard of db.shards) {
+      for (const shard of db.keys.shards) {
         if (shard.count > shard.bucketCount * NEARLY_FULL) shard.reserve(shard.bucketCount * 2);
       }
     }

@@ -1,6 +1,6 @@
 /** Lists of one database. */
-import { WRONG_TYPE } from "./collection-store.js";
-import { HashStore } from "./hash-store.js";
+import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
+import type { KeyStore } from "./key-store.js";
 import { OP_LIST_POP, OP_LIST_PUSH } from "./ops.js";
 import type { ByteVisitor } from "./types/collection.js";
 import { ListValue, SIDE_TAIL } from "./types/index.js";
@@ -18,12 +18,20 @@ import {
 } from "./types/packed.js";
 import { TYPE_LIST, TYPE_NONE } from "./types/type-codes.js";
 
-export class ListStore extends HashStore {
+export class ListStore {
+  readonly #keys: KeyStore;
+  readonly #found: FoundCollection;
+
+  constructor(keys: KeyStore, found: FoundCollection) {
+    this.#keys = keys;
+    this.#found = found;
+  }
+
   /**
    * Pushes elements, `count` byte ranges of `buf` from number `first` on, one after the other at a side; returns the new length, WRONG_TYPE
    * when the key holds no list.
    */
-  listPush(
+  push(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -34,30 +42,30 @@ export class ListStore extends HashStore {
     first: number,
     count: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type !== TYPE_NONE && type !== TYPE_LIST) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + count;
     let bytes = 0;
     for (let i = first; i < end; i++) bytes += len[i];
     if (effects.enabled) {
-      effects.beginKey(OP_LIST_PUSH, this.index, kbuf, koff, klen, 1 + count * 4 + bytes);
+      effects.beginKey(OP_LIST_PUSH, this.#keys.index, kbuf, koff, klen, 1 + count * 4 + bytes);
       effects.u8(side);
     }
     let size = 0;
-    this.beginChange();
+    this.#found.beginChange();
     try {
       const packed = this.#preparePush(kbuf, koff, klen, bytes, count);
       for (let i = first, left = bytes; i < end; i++) {
         left -= len[i];
         if (packed) this.#pushPacked(side, buf, off[i], len[i], left);
-        else (this.value as ListValue).push(side, buf, off[i], len[i]);
+        else (this.#keys.value as ListValue).push(side, buf, off[i], len[i]);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
       }
-      if (this.ref !== 0) size = this.collectionSize;
+      if (this.#keys.ref !== 0) size = this.#found.size;
     } finally {
       // Storing fails where there is no memory: the log then has as many elements as were stored.
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
     }
     return size;
   }
@@ -66,40 +74,33 @@ export class ListStore extends HashStore {
    * Takes up to `count` elements from a side, in the order they come off; `visit` is given each of them before any goes: where it throws, the
    * list is as it was. Returns how many, WRONG_TYPE when the key holds no list.
    */
-  listPop(
-    kbuf: Uint8Array,
-    koff: number,
-    klen: number,
-    side: number,
-    count: number,
-    visit: ByteVisitor | null,
-  ): number {
-    const type = this.lookup(kbuf, koff, klen);
+  pop(kbuf: Uint8Array, koff: number, klen: number, side: number, count: number, visit: ByteVisitor | null): number {
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type === TYPE_NONE) return 0;
     if (type !== TYPE_LIST) return WRONG_TYPE;
-    const popped = Math.min(count, this.collectionSize);
+    const popped = Math.min(count, this.#found.size);
     if (popped === 0) return 0;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_LIST_POP, this.index, kbuf, koff, klen, 5);
+      effects.beginKey(OP_LIST_POP, this.#keys.index, kbuf, koff, klen, 5);
       effects.u8(side);
       effects.u32(popped);
     }
-    this.beginChange();
-    if (this.isPacked) this.#popPacked(side, popped, visit);
-    else popLarge(this.value as ListValue, side, popped, visit);
-    this.endElements(kbuf, koff, klen);
+    this.#found.beginChange();
+    if (this.#found.isPacked) this.#popPacked(side, popped, visit);
+    else popLarge(this.#keys.value as ListValue, side, popped, visit);
+    this.#found.endElements(kbuf, koff, klen);
     return popped;
   }
 
   /** Visits the elements at positions [from, to) of the list found last, which there must be. */
-  listRange(from: number, to: number, visit: ByteVisitor): void {
-    if (!this.isPacked) {
-      (this.value as ListValue).iterate(from, to, visit);
+  range(from: number, to: number, visit: ByteVisitor): void {
+    if (!this.#found.isPacked) {
+      (this.#keys.value as ListValue).iterate(from, to, visit);
       return;
     }
-    const bytes = this.shard.bytesOf(this.ref);
-    let p = elementAt(bytes, this.packedAt, from);
+    const bytes = this.#found.chunk;
+    let p = elementAt(bytes, this.#found.packedAt, from);
     for (let i = from; i < to; i++) {
       visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
       p = nextElement(bytes, p);
@@ -107,43 +108,43 @@ export class ListStore extends HashStore {
   }
 
   /** Visits the entries of positions [from, to) of the list found last, which must not be packed; see ListValue.eachRun. */
-  listRuns(from: number, to: number, visit: (bytes: Uint8Array, start: number, end: number) => void): void {
-    (this.value as ListValue).eachRun(from, to, visit);
+  runs(from: number, to: number, visit: (bytes: Uint8Array, start: number, end: number) => void): void {
+    (this.#keys.value as ListValue).eachRun(from, to, visit);
   }
 
   /** Gives the list, which may be new, the form for `count` elements more; returns whether that is the packed one, with room for them. */
   #preparePush(kbuf: Uint8Array, koff: number, klen: number, bytes: number, count: number): boolean {
     if (count === 0) return false;
-    const { limits, blocks } = this.keyspace;
-    if (this.ref !== 0 && !this.isPacked) return false;
-    const entries = this.ref === 0 ? 0 : this.collectionSize;
-    const end = this.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    const { limits, blocks } = this.#keys.keyspace;
+    if (this.#keys.ref !== 0 && !this.#found.isPacked) return false;
+    const entries = this.#keys.ref === 0 ? 0 : this.#found.size;
+    const end = this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.#found.chunk, this.#found.packedAt);
     // Lengths of one byte, or of three when elements are long.
     const more = bytes + count + (bytes >> 6);
     if (fitsPackedList(limits, entries + count, end + more)) {
-      if (this.ref === 0) this.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
+      if (this.#keys.ref === 0) this.#found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       return true;
     }
-    const list = this.filled(new ListValue(blocks), (made) => {
-      if (this.ref !== 0) this.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
+    const list = this.#found.filled(new ListValue(blocks), (made) => {
+      if (this.#keys.ref !== 0) this.#found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
     });
-    this.putLarge(kbuf, koff, klen, list);
+    this.#found.putLarge(kbuf, koff, klen, list);
     return false;
   }
 
   /** `more` bytes of elements follow with the same command. */
   #pushPacked(side: number, buf: Uint8Array, off: number, len: number, more: number): void {
-    const at = side === SIDE_TAIL ? packedEnd(this.shard.bytesOf(this.ref), this.packedAt) : PACKED_HEADER_BYTES;
-    const p = this.splice(at, 0, elementBytes(len), more);
-    const to = this.shard.bytesOf(this.ref);
+    const at = side === SIDE_TAIL ? packedEnd(this.#found.chunk, this.#found.packedAt) : PACKED_HEADER_BYTES;
+    const p = this.#found.splice(at, 0, elementBytes(len), more);
+    const to = this.#found.chunk;
     putElement(to, p, buf, off, len);
-    addEntries(to, this.packedAt, 1);
+    addEntries(to, this.#found.packedAt, 1);
   }
 
   #popPacked(side: number, count: number, visit: ByteVisitor | null): void {
-    const bytes = this.shard.bytesOf(this.ref);
-    const at = this.packedAt;
-    const begin = side === SIDE_TAIL ? elementAt(bytes, at, this.collectionSize - count) : at + PACKED_HEADER_BYTES;
+    const bytes = this.#found.chunk;
+    const at = this.#found.packedAt;
+    const begin = side === SIDE_TAIL ? elementAt(bytes, at, this.#found.size - count) : at + PACKED_HEADER_BYTES;
     const places: number[] = [];
     let behind = begin;
     for (let i = 0; i < count; i++) {
@@ -155,7 +156,7 @@ export class ListStore extends HashStore {
       for (const p of places) visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
     }
     addEntries(bytes, at, -count);
-    this.splice(begin - at, behind - begin, 0, 0);
+    this.#found.splice(begin - at, behind - begin, 0, 0);
   }
 }
 

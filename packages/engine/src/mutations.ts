@@ -19,35 +19,26 @@
  */
 
 import type { Database } from "./database.js";
+import type { HashStore } from "./hash-store.js";
+import type { KeyStore } from "./key-store.js";
+import type { ListStore } from "./list-store.js";
 import * as ops from "./ops.js";
+import type { SetStore } from "./set-store.js";
+import type { StringStore } from "./string-store.js";
 import { UnknownCodeError } from "./types/type-codes.js";
+import type { ZsetStore } from "./zset-store.js";
 
 const TWO_32 = 4294967296;
 
 /** What a mutation of one key calls. Byte ranges are valid only during the call. */
-export type ReplayDatabase = Pick<
-  Database,
-  | "append"
-  | "copyTo"
-  | "hashDelete"
-  | "hashSet"
-  | "incrBy"
-  | "incrByBig"
-  | "listPop"
-  | "listPush"
-  | "mset"
-  | "putLock"
-  | "remove"
-  | "rename"
-  | "restore"
-  | "setAdd"
-  | "setExpire"
-  | "setRange"
-  | "setRemove"
-  | "setString"
-  | "zsetAdd"
-  | "zsetRemove"
->;
+export interface ReplayDatabase extends Pick<Database, "copyTo" | "rename" | "restore"> {
+  readonly keys: Pick<KeyStore, "remove" | "setExpire">;
+  readonly strings: Pick<StringStore, "append" | "incrBy" | "incrByBig" | "mset" | "putLock" | "set" | "setRange">;
+  readonly hashes: Pick<HashStore, "delete" | "set">;
+  readonly lists: Pick<ListStore, "pop" | "push">;
+  readonly sets: Pick<SetStore, "add" | "remove">;
+  readonly zsets: Pick<ZsetStore, "add" | "remove">;
+}
 
 /** What mutations are read into: the keyspace, or something that only describes them. */
 export interface ReplayTarget {
@@ -132,12 +123,12 @@ export class Replayer {
       case ops.OP_SET:
       case ops.OP_SETNX: {
         const expireAt = this.#u8() === 0 ? 0 : this.#i64();
-        db.setString(b, koff, klen, b, this.#at, this.#rest(), expireAt);
+        db.strings.set(b, koff, klen, b, this.#at, this.#rest(), expireAt);
         return;
       }
       case ops.OP_DELETE:
       case ops.OP_UNLOCK:
-        db.remove(b, koff, klen);
+        db.keys.remove(b, koff, klen);
         return;
       case ops.OP_INCR:
       case ops.OP_DECR:
@@ -147,19 +138,19 @@ export class Replayer {
         const expireAt = this.#i64();
         const token = this.#i64();
         this.#keyspace.lastFence = Math.max(this.#keyspace.lastFence, token);
-        db.putLock(b, koff, klen, b, this.#at, this.#rest(), expireAt, token);
+        db.strings.putLock(b, koff, klen, b, this.#at, this.#rest(), expireAt, token);
         return;
       }
       case ops.OP_EXTEND_LOCK:
       case ops.OP_EXPIRE:
-        db.setExpire(b, koff, klen, this.#i64());
+        db.keys.setExpire(b, koff, klen, this.#i64());
         return;
       case ops.OP_APPEND:
-        db.append(b, koff, klen, b, this.#at, this.#rest());
+        db.strings.append(b, koff, klen, b, this.#at, this.#rest());
         return;
       case ops.OP_SETRANGE: {
         const offset = this.#u32();
-        db.setRange(b, koff, klen, offset, b, this.#at, this.#rest());
+        db.strings.setRange(b, koff, klen, offset, b, this.#at, this.#rest());
         return;
       }
       case ops.OP_RESTORE: {
@@ -170,43 +161,43 @@ export class Replayer {
       }
       case ops.OP_HASH_SET: {
         const count = this.#blobs();
-        db.hashSet(b, koff, klen, b, this.#off, this.#len, 0, count / 2);
+        db.hashes.set(b, koff, klen, b, this.#off, this.#len, 0, count / 2);
         return;
       }
       case ops.OP_HASH_DELETE: {
         const count = this.#blobs();
-        db.hashDelete(b, koff, klen, b, this.#off, this.#len, 0, count);
+        db.hashes.delete(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
       }
       case ops.OP_LIST_PUSH: {
         const side = this.#u8();
         const count = this.#blobs();
-        db.listPush(b, koff, klen, side, b, this.#off, this.#len, 0, count);
+        db.lists.push(b, koff, klen, side, b, this.#off, this.#len, 0, count);
         return;
       }
       case ops.OP_LIST_POP: {
         const side = this.#u8();
-        db.listPop(b, koff, klen, side, this.#u32(), null);
+        db.lists.pop(b, koff, klen, side, this.#u32(), null);
         return;
       }
       case ops.OP_SET_ADD: {
         const count = this.#blobs();
-        db.setAdd(b, koff, klen, b, this.#off, this.#len, 0, count);
+        db.sets.add(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
       }
       case ops.OP_SET_REMOVE: {
         const count = this.#blobs();
-        db.setRemove(b, koff, klen, b, this.#off, this.#len, 0, count);
+        db.sets.remove(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
       }
       case ops.OP_ZSET_ADD: {
         const count = this.#scored();
-        db.zsetAdd(b, koff, klen, this.#scores, b, this.#off, this.#len, 1, count, 0);
+        db.zsets.add(b, koff, klen, this.#scores, b, this.#off, this.#len, 1, count, 0);
         return;
       }
       case ops.OP_ZSET_REMOVE: {
         const count = this.#blobs();
-        db.zsetRemove(b, koff, klen, b, this.#off, this.#len, 0, count);
+        db.zsets.remove(b, koff, klen, b, this.#off, this.#len, 0, count);
         return;
       }
       default:
@@ -217,9 +208,10 @@ export class Replayer {
   #incr(db: ReplayDatabase, koff: number, klen: number, sign: 1 | -1): void {
     const from = this.#at;
     const amount = this.#u32() + this.#u32() * TWO_32;
-    if (amount <= Number.MAX_SAFE_INTEGER && !Number.isNaN(db.incrBy(this.#bytes, koff, klen, sign * amount))) return;
+    if (amount <= Number.MAX_SAFE_INTEGER && !Number.isNaN(db.strings.incrBy(this.#bytes, koff, klen, sign * amount)))
+      return;
     this.#at = from;
-    db.incrByBig(this.#bytes, koff, klen, BigInt(sign) * this.#big64());
+    db.strings.incrByBig(this.#bytes, koff, klen, BigInt(sign) * this.#big64());
   }
 
   #mset(dbIndex: number, sequence: number): void {
@@ -231,7 +223,7 @@ export class Replayer {
         len[i] = this.#u32();
         off[i] = this.#take(len[i]);
       }
-      if (!this.#isContained(sequence, dbIndex, off[0], len[0])) db.mset(this.#bytes, off, len, 0, 1);
+      if (!this.#isContained(sequence, dbIndex, off[0], len[0])) db.strings.mset(this.#bytes, off, len, 0, 1);
     }
   }
 
@@ -240,7 +232,7 @@ export class Replayer {
     for (let count = this.#u32(); count > 0; count--) {
       const klen = this.#u32();
       const koff = this.#take(klen);
-      if (!this.#isContained(sequence, dbIndex, koff, klen)) db.remove(this.#bytes, koff, klen);
+      if (!this.#isContained(sequence, dbIndex, koff, klen)) db.keys.remove(this.#bytes, koff, klen);
     }
   }
 
@@ -273,7 +265,7 @@ export class Replayer {
   /** The entry that made the source is missing. What the new key held is not what it would hold now. */
   #loseSource(db: ReplayDatabase, koff: number, klen: number): void {
     this.#keyspace.lostSources++;
-    db.remove(this.#bytes, koff, klen);
+    db.keys.remove(this.#bytes, koff, klen);
   }
 
   /** Whether the loaded state of the key's shard has this mutation already. Above the highest stamp the key need not be hashed for that. */

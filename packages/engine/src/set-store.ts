@@ -1,6 +1,6 @@
 /** Sets of one database. */
-import { WRONG_TYPE } from "./collection-store.js";
-import { ListStore } from "./list-store.js";
+import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
+import type { KeyStore } from "./key-store.js";
 import { OP_SET_ADD, OP_SET_REMOVE } from "./ops.js";
 import type { ByteVisitor } from "./types/collection.js";
 import { SetValue } from "./types/index.js";
@@ -23,11 +23,19 @@ import {
 } from "./types/packed.js";
 import { TYPE_NONE, TYPE_SET } from "./types/type-codes.js";
 
-export class SetStore extends ListStore {
+export class SetStore {
+  readonly #keys: KeyStore;
+  readonly #found: FoundCollection;
+
+  constructor(keys: KeyStore, found: FoundCollection) {
+    this.#keys = keys;
+    this.#found = found;
+  }
+
   /**
    * Adds members, `count` byte ranges of `buf` from number `first` on; returns how many are new, WRONG_TYPE when the key holds no set.
    */
-  setAdd(
+  add(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -37,29 +45,29 @@ export class SetStore extends ListStore {
     first: number,
     count: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type !== TYPE_NONE && type !== TYPE_SET) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + count;
     let more = elementsBytes(len, first, end);
     let added = 0;
     try {
       for (let i = first; i < end; i++) {
         more -= elementBytes(len[i]);
-        if (this.ref !== 0 && this.setHas(buf, off[i], len[i])) continue;
-        if (added === 0) this.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
+        if (this.#keys.ref !== 0 && this.has(buf, off[i], len[i])) continue;
+        if (added === 0) this.#found.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
         this.#insert(kbuf, koff, klen, buf, off[i], len[i], more);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
         added++;
       }
     } finally {
-      if (added > 0) this.endElements(kbuf, koff, klen);
+      if (added > 0) this.#found.endElements(kbuf, koff, klen);
     }
     return added;
   }
 
-  /** Removes members, given as to setAdd; returns how many there were, WRONG_TYPE when the key holds no set. */
-  setRemove(
+  /** Removes members, given as to add(); returns how many there were, WRONG_TYPE when the key holds no set. */
+  remove(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -69,84 +77,84 @@ export class SetStore extends ListStore {
     first: number,
     count: number,
   ): number {
-    return this.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
+    return this.#found.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
   }
 
   /**
    * Takes the members in some slots (at least one, distinct) of the set found last, which the key names; `visit` is given each of them, in
    * this order, before any goes. All of them at once are logged as the deletion of the key.
    */
-  setPopSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[], visit: ByteVisitor): void {
-    const { effects } = this.keyspace;
-    if (slots.length === this.collectionSize) {
+  popSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[], visit: ByteVisitor): void {
+    const { effects } = this.#keys.keyspace;
+    if (slots.length === this.#found.size) {
       this.#visitSlots(slots, visit);
-      this.dropRecord(this.shard, this.ref);
+      this.#keys.dropRecord(this.#keys.shard, this.#keys.ref);
       return;
     }
     if (effects.enabled) {
       let bytes = 0;
       for (const slot of slots) {
-        this.setRead(slot);
-        bytes += 4 + this.valueLen;
+        this.read(slot);
+        bytes += 4 + this.#keys.valueLen;
       }
-      effects.beginKey(OP_SET_REMOVE, this.index, kbuf, koff, klen, bytes);
+      effects.beginKey(OP_SET_REMOVE, this.#keys.index, kbuf, koff, klen, bytes);
     }
     this.#visitSlots(slots, visit);
-    this.beginChange();
+    this.#found.beginChange();
     let logged = effects.at;
     try {
       // The largest first: the last member moves into a slot that becomes free.
       for (const slot of slots.toSorted((a, b) => b - a)) {
-        const place = this.setRead(slot);
-        if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
-        this.removeAt(1, place);
+        const place = this.read(slot);
+        if (effects.enabled) effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
+        this.#found.removeAt(1, place);
         logged = effects.at;
       }
     } finally {
       // What a snapshot still needs may find no memory: the log then has as many members as went.
       effects.at = logged;
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
     }
   }
 
   #visitSlots(slots: readonly number[], visit: ByteVisitor): void {
     for (const slot of slots) {
-      this.setRead(slot);
-      visit(this.valueBuf, this.valueOff, this.valueLen);
+      this.read(slot);
+      visit(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
     }
   }
 
   /** Whether the set found last has a member. */
-  setHas(buf: Uint8Array, off: number, len: number): boolean {
-    return this.placeOf(1, buf, off, len) !== 0;
+  has(buf: Uint8Array, off: number, len: number): boolean {
+    return this.#found.placeOf(1, buf, off, len) !== 0;
   }
 
   /**
    * Leaves the member in a slot (0 .. collectionSize - 1) of the set found last in valueBuf, valueOff, valueLen. Slots change with every change.
    * @returns the member's place
    */
-  setRead(slot: number): number {
-    if (this.isPacked) {
-      const bytes = this.shard.bytesOf(this.ref);
-      const place = elementAt(bytes, this.packedAt, slot);
-      this.valueBuf = bytes;
-      this.valueOff = elementStart(bytes, place);
-      this.valueLen = elementLength(bytes, place);
+  read(slot: number): number {
+    if (this.#found.isPacked) {
+      const bytes = this.#found.chunk;
+      const place = elementAt(bytes, this.#found.packedAt, slot);
+      this.#keys.valueBuf = bytes;
+      this.#keys.valueOff = elementStart(bytes, place);
+      this.#keys.valueLen = elementLength(bytes, place);
       return place;
     }
-    const set = this.value as SetValue;
+    const set = this.#keys.value as SetValue;
     const place = set.at(slot);
-    set.visit(place, this.keepRange);
+    set.visit(place, this.#found.keepRange);
     return place;
   }
 
   /** Visits every member of the set found last. */
-  setEach(visit: ByteVisitor): void {
-    if (this.isPacked) {
-      this.packedEach(visit);
+  each(visit: ByteVisitor): void {
+    if (this.#found.isPacked) {
+      this.#found.packedEach(visit);
       return;
     }
-    const set = this.value as SetValue;
+    const set = this.#keys.value as SetValue;
     for (let slot = 0; slot < set.size; slot++) set.visit(set.at(slot), visit);
   }
 
@@ -154,9 +162,9 @@ export class SetStore extends ListStore {
    * Visits about `count` members of the set found last, all when it is packed, and returns the next cursor; 0 begins and ends. A member present
    * during the whole scan is visited at least once.
    */
-  setScan(cursor: number, count: number, visit: ByteVisitor): number {
-    if (!this.isPacked) return (this.value as SetValue).scan(cursor, count, visit);
-    this.packedEach(visit);
+  scan(cursor: number, count: number, visit: ByteVisitor): number {
+    if (!this.#found.isPacked) return (this.#keys.value as SetValue).scan(cursor, count, visit);
+    this.#found.packedEach(visit);
     return 0;
   }
 
@@ -168,21 +176,21 @@ export class SetStore extends ListStore {
       return;
     }
     const added = elementBytes(len);
-    if (this.ref === 0) this.createPacked(TYPE_SET, kbuf, koff, klen, added, more);
-    const p = this.splice(packedEnd(this.shard.bytesOf(this.ref), this.packedAt), 0, added, more);
-    const bytes = this.shard.bytesOf(this.ref);
+    if (this.#keys.ref === 0) this.#found.createPacked(TYPE_SET, kbuf, koff, klen, added, more);
+    const p = this.#found.splice(packedEnd(this.#found.chunk, this.#found.packedAt), 0, added, more);
+    const bytes = this.#found.chunk;
     putElement(bytes, p, buf, off, len);
-    setPackedKind(bytes, this.packedAt, kind);
-    addEntries(bytes, this.packedAt, 1);
+    setPackedKind(bytes, this.#found.packedAt, kind);
+    addEntries(bytes, this.#found.packedAt, 1);
   }
 
   /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
   #kindWith(buf: Uint8Array, off: number, len: number): number {
-    const { limits } = this.keyspace;
-    const kind = this.ref === 0 ? PACKED_INTEGERS : this.packedKind;
+    const { limits } = this.#keys.keyspace;
+    const kind = this.#keys.ref === 0 ? PACKED_INTEGERS : this.#found.packedKind;
     if (kind < 0) return -1;
-    const entries = this.ref === 0 ? 1 : this.collectionSize + 1;
-    const end = this.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
+    const entries = this.#keys.ref === 0 ? 1 : this.#found.size + 1;
+    const end = this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.#found.chunk, this.#found.packedAt);
     const bytes = end + elementBytes(len);
     if (kind === PACKED_INTEGERS) {
       const integer = isInteger(buf, off, len);
@@ -194,14 +202,14 @@ export class SetStore extends ListStore {
   }
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
-    if (this.ref !== 0 && !this.isPacked) {
-      (this.value as SetValue).add(buf, off, len);
+    if (this.#keys.ref !== 0 && !this.#found.isPacked) {
+      (this.#keys.value as SetValue).add(buf, off, len);
       return;
     }
-    const set = this.filled(new SetValue(this.keyspace), (made) => {
-      if (this.ref !== 0) this.packedEach((b, o, n) => made.add(b, o, n));
+    const set = this.#found.filled(new SetValue(this.#keys.keyspace), (made) => {
+      if (this.#keys.ref !== 0) this.#found.packedEach((b, o, n) => made.add(b, o, n));
       made.add(buf, off, len);
     });
-    this.putLarge(kbuf, koff, klen, set);
+    this.#found.putLarge(kbuf, koff, klen, set);
   }
 }

@@ -29,10 +29,9 @@ import type { Shard } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
 import type { FrozenCollection } from "./types/collection.js";
 import type { AnyValue } from "./types/index.js";
-import { putSlice } from "./types/list-entries.js";
-import { putMembers } from "./types/member-record.js";
 import { packedSlice } from "./types/packed.js";
-import { TYPE_LIST, TYPE_STRING } from "./types/type-codes.js";
+import { TYPE_STRING } from "./types/type-codes.js";
+import { valueType } from "./types/value-types.js";
 
 /** Bytes of an entry before its optional expiry. */
 export const ENTRY_HEADER_BYTES = 10;
@@ -232,9 +231,7 @@ export function diskEntries(entries: Uint8Array, sink: ByteSink): void {
     const at = sink.length;
     sink.raw(entries, from, voff - from);
     sink.bytes[at + 1] = flags & ~ENTRY_UNCODED;
-    if (type === TYPE_STRING) sink.raw(entries, voff, vlen);
-    else if (type === TYPE_LIST) putSlice(entries, voff, vlen, sink);
-    else putMembers(type, entries, voff, vlen, sink);
+    valueType(type).toDisk(entries, voff, vlen, sink);
     endEntry(sink, at);
   });
 }

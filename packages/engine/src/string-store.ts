@@ -2,7 +2,8 @@
 import { CHUNK_BYTES } from "./chunk-pool.js";
 import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
-import { KeyStore } from "./key-store.js";
+import { hashKey } from "./hash.js";
+import { type KeyStore, SHARDS } from "./key-store.js";
 import {
   OP_APPEND,
   OP_DECR,
@@ -28,15 +29,20 @@ const INT64_TEXT_BYTES = 20;
 const DIGITS_END = 24;
 const INT32_MAX = 0x7fffffff;
 
-export class StringStore extends KeyStore {
+export class StringStore {
+  readonly #keys: KeyStore;
   readonly #digits = new Uint8Array(DIGITS_END);
+
+  constructor(keys: KeyStore) {
+    this.#keys = keys;
+  }
 
   /**
    * Makes `key` hold the string, whatever it held; any value it had is gone.
    * @param expireAtMs 0 = no expiry
    * @param op OP_SET or OP_SETNX: how it is logged
    */
-  setString(
+  set(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -46,9 +52,9 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
     op: number = OP_SET,
   ): void {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(op, this.index, kbuf, koff, klen, 9 + vlen);
+      effects.beginKey(op, this.#keys.index, kbuf, koff, klen, 9 + vlen);
       if (expireAtMs === 0) {
         effects.u8(0);
       } else {
@@ -59,25 +65,25 @@ export class StringStore extends KeyStore {
     }
     this.#put(kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
   }
 
   /** The same, and an expiry that the key has stays. */
-  setStringKeepTtl(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): void {
-    const ref = this.locate(kbuf, koff, klen);
-    const expireAt = ref === 0 ? 0 : this.shard.expireAt(ref);
-    this.setString(kbuf, koff, klen, vbuf, voff, vlen, expireAt);
+  setKeepTtl(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): void {
+    const ref = this.#keys.locate(kbuf, koff, klen);
+    const expireAt = ref === 0 ? 0 : this.#keys.shard.expireAt(ref);
+    this.set(kbuf, koff, klen, vbuf, voff, vlen, expireAt);
   }
 
   /** Sets `pairs` keys of an argument list (key, value, key, value, ... from `first` on) as one mutation. */
   mset(buf: Uint8Array, off: Int32Array, len: Int32Array, first: number, pairs: number): void {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + pairs * 2;
     if (effects.enabled) {
       let bytes = 5;
       for (let i = first; i < end; i++) bytes += 4 + len[i];
       effects.begin(OP_MSET, bytes);
-      effects.u8(this.index);
+      effects.u8(this.#keys.index);
     }
     const countAt = effects.at;
     if (effects.enabled) effects.u32(0);
@@ -89,7 +95,7 @@ export class StringStore extends KeyStore {
           effects.blob(buf, off[i], len[i]);
           effects.blob(buf, off[i + 1], len[i + 1]);
         }
-        this.modified(buf, off[i], len[i]);
+        this.#keys.modified(buf, off[i], len[i]);
       }
     } finally {
       // Storing fails where there is no memory: the log then has as many pairs as were stored.
@@ -105,60 +111,61 @@ export class StringStore extends KeyStore {
    * NaN: the value is no integer, or one too large for this fast way; nothing was changed, and incrByBig tells which.
    */
   incrBy(kbuf: Uint8Array, koff: number, klen: number, delta: number): number {
-    this.locate(kbuf, koff, klen);
+    this.#keys.locate(kbuf, koff, klen);
     return this.incrFound(kbuf, koff, klen, delta);
   }
 
   /** The same for the key that was looked up last. */
   incrFound(kbuf: Uint8Array, koff: number, klen: number, delta: number): number {
-    const ref = this.ref;
+    const ref = this.#keys.ref;
     const before = ref === 0 ? 0 : this.#safeInteger(ref);
     const sum = before + delta;
     if (!Number.isSafeInteger(sum)) return Number.NaN;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(delta < 0 ? OP_DECR : OP_INCR, this.index, kbuf, koff, klen, 8);
+      effects.beginKey(delta < 0 ? OP_DECR : OP_INCR, this.#keys.index, kbuf, koff, klen, 8);
       effects.i64(Math.abs(delta));
     }
     const at = this.#formatInteger(sum);
     this.#storeDigits(kbuf, koff, klen, at, DIGITS_END - at);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return sum;
   }
 
   /** The same for all of 64 bits. */
   incrByBig(kbuf: Uint8Array, koff: number, klen: number, delta: bigint): bigint | "notint" | "overflow" {
-    const ref = this.locate(kbuf, koff, klen);
+    const ref = this.#keys.locate(kbuf, koff, klen);
     let before: bigint | null = 0n;
-    if (ref !== 0 && !this.shard.isInline(ref)) return "notint";
-    if (ref !== 0) before = parseInt64(this.shard.bytesOf(ref), this.shard.valueOffset(ref), this.shard.size(ref));
+    if (ref !== 0 && !this.#keys.shard.isInline(ref)) return "notint";
+    if (ref !== 0)
+      before = parseInt64(this.#keys.shard.bytesOf(ref), this.#keys.shard.valueOffset(ref), this.#keys.shard.size(ref));
     if (before === null) return "notint";
     const sum = before + delta;
     if (sum < INT64_MIN || sum > INT64_MAX) return "overflow";
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(delta < 0n ? OP_DECR : OP_INCR, this.index, kbuf, koff, klen, 8);
+      effects.beginKey(delta < 0n ? OP_DECR : OP_INCR, this.#keys.index, kbuf, koff, klen, 8);
       effects.big64(delta < 0n ? -delta : delta);
     }
     const text = sum.toString();
     for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);
     this.#storeDigits(kbuf, koff, klen, 0, text.length);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return sum;
   }
 
   /** Appends to the key's string (made when there is none) and returns its new length. The caller has checked the limit. */
   append(kbuf: Uint8Array, koff: number, klen: number, vbuf: Uint8Array, voff: number, vlen: number): number {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_APPEND, this.index, kbuf, koff, klen, vlen);
+      effects.beginKey(OP_APPEND, this.#keys.index, kbuf, koff, klen, vlen);
       effects.raw(vbuf, voff, vlen);
     }
     const length = this.#writeAt(kbuf, koff, klen, -1, vbuf, voff, vlen);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return length;
   }
 
@@ -172,15 +179,15 @@ export class StringStore extends KeyStore {
     voff: number,
     vlen: number,
   ): number {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_SETRANGE, this.index, kbuf, koff, klen, 4 + vlen);
+      effects.beginKey(OP_SETRANGE, this.#keys.index, kbuf, koff, klen, 4 + vlen);
       effects.u32(offset);
       effects.raw(vbuf, voff, vlen);
     }
     const length = this.#writeAt(kbuf, koff, klen, offset, vbuf, voff, vlen);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return length;
   }
 
@@ -194,8 +201,8 @@ export class StringStore extends KeyStore {
     olen: number,
     expireAtMs: number,
   ): number {
-    if (this.lookup(kbuf, koff, klen) !== TYPE_NONE) return 0;
-    const token = this.keyspace.nextFence();
+    if (this.#keys.lookup(kbuf, koff, klen) !== TYPE_NONE) return 0;
+    const token = this.#keys.keyspace.nextFence();
     this.putLock(kbuf, koff, klen, obuf, ooff, olen, expireAtMs, token);
     return token;
   }
@@ -211,26 +218,26 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
     token: number,
   ): void {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_LOCK, this.index, kbuf, koff, klen, 16 + olen);
+      effects.beginKey(OP_LOCK, this.#keys.index, kbuf, koff, klen, 16 + olen);
       effects.i64(expireAtMs);
       effects.i64(token);
       effects.raw(obuf, ooff, olen);
     }
     this.#put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
   }
 
   /** Frees a lock that `owner` holds: 1, else 0. */
   unlock(kbuf: Uint8Array, koff: number, klen: number, obuf: Uint8Array, ooff: number, olen: number): number {
     if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
-    const { effects } = this.keyspace;
-    if (effects.enabled) effects.beginKey(OP_UNLOCK, this.index, kbuf, koff, klen, 0);
-    this.shard.unlink(this.ref);
+    const { effects } = this.#keys.keyspace;
+    if (effects.enabled) effects.beginKey(OP_UNLOCK, this.#keys.index, kbuf, koff, klen, 0);
+    this.#keys.shard.unlink(this.#keys.ref);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return 1;
   }
 
@@ -245,21 +252,37 @@ export class StringStore extends KeyStore {
     expireAtMs: number,
   ): number {
     if (!this.#holds(kbuf, koff, klen, obuf, ooff, olen)) return 0;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_EXTEND_LOCK, this.index, kbuf, koff, klen, 8);
+      effects.beginKey(OP_EXTEND_LOCK, this.#keys.index, kbuf, koff, klen, 8);
       effects.i64(expireAtMs);
     }
-    this.shard.setExpiry(this.ref, expireAtMs);
+    this.#keys.shard.setExpiry(this.#keys.ref, expireAtMs);
     if (effects.enabled) effects.end();
-    this.modified(kbuf, koff, klen);
+    this.#keys.modified(kbuf, koff, klen);
     return 1;
   }
 
   #holds(kbuf: Uint8Array, koff: number, klen: number, obuf: Uint8Array, ooff: number, olen: number): boolean {
-    if (this.lookup(kbuf, koff, klen) !== TYPE_STRING || this.valueLen !== olen) return false;
-    for (let i = 0; i < olen; i++) if (this.valueBuf[this.valueOff + i] !== obuf[ooff + i]) return false;
+    if (this.#keys.lookup(kbuf, koff, klen) !== TYPE_STRING || this.#keys.valueLen !== olen) return false;
+    for (let i = 0; i < olen; i++) if (this.#keys.valueBuf[this.#keys.valueOff + i] !== obuf[ooff + i]) return false;
     return true;
+  }
+
+  /** Adds a string whose key does not exist, without looking for it. Nothing is logged. */
+  load(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+    expireAtMs: number,
+  ): void {
+    const hash = hashKey(this.#keys.keyspace.seed, kbuf, koff, klen);
+    const shard = this.#keys.shards[hash & (SHARDS - 1)];
+    this.#insert(shard, hash, kbuf, koff, klen, vbuf, voff, vlen, expireAtMs, 0);
+    this.#keys.modified(kbuf, koff, klen);
   }
 
   /** Stores without logging. */
@@ -272,8 +295,8 @@ export class StringStore extends KeyStore {
     vlen: number,
     expireAt: number,
   ): void {
-    const ref = this.locate(kbuf, koff, klen);
-    const shard = this.shard;
+    const ref = this.#keys.locate(kbuf, koff, klen);
+    const shard = this.#keys.shard;
     if (ref !== 0) {
       const meta = shard.meta(ref);
       const sameForm = metaType(meta) === TYPE_STRING && ((meta & META_EXPIRES) !== 0) === (expireAt !== 0);
@@ -283,12 +306,11 @@ export class StringStore extends KeyStore {
         return;
       }
     }
-    if (vlen > CHUNK_BYTES) this.insertLarge(shard, this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
-    else shard.insertString(this.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
+    this.#insert(shard, this.#keys.hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, ref);
   }
 
-  /** As Shard.insertString, for a string that is too large for a record. */
-  protected insertLarge(
+  /** As Shard.insertString, whatever the string's size. */
+  #insert(
     shard: Shard,
     hash: number,
     kbuf: Uint8Array,
@@ -300,15 +322,19 @@ export class StringStore extends KeyStore {
     expireAt: number,
     old: number,
   ): void {
-    const value = new StringValue(this.keyspace.chunks, vlen);
+    if (vlen <= CHUNK_BYTES) {
+      shard.insertString(hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, old);
+      return;
+    }
+    const value = new StringValue(this.#keys.keyspace.chunks, vlen);
     value.write(0, vbuf, voff, vlen);
     shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
   }
 
   /** Overwrites the large string located last in its buffer; false when that has not the size for it. */
   #overwriteLarge(vbuf: Uint8Array, voff: number, vlen: number): boolean {
-    const { shard } = this;
-    const value = this.value as StringValue;
+    const { shard } = this.#keys;
+    const value = this.#keys.value as StringValue;
     shard.beforeChange(value);
     const before = value.bytes;
     if (!value.assign(vbuf, voff, vlen)) return false;
@@ -326,28 +352,28 @@ export class StringStore extends KeyStore {
     voff: number,
     vlen: number,
   ): void {
-    const { shard, ref } = this;
+    const { shard, ref } = this.#keys;
     if (ref !== 0 && !shard.isInline(ref)) {
-      const value = this.value as StringValue;
+      const value = this.#keys.value as StringValue;
       shard.beforeChange(value);
       const before = value.bytes;
       value.write(at, vbuf, voff, vlen);
       shard.valueBytes += value.bytes - before;
       return;
     }
-    const value = new StringValue(this.keyspace.chunks, at + vlen);
+    const value = new StringValue(this.#keys.keyspace.chunks, at + vlen);
     if (ref !== 0) value.write(0, shard.bytesOf(ref), shard.valueOffset(ref), shard.size(ref));
     value.write(at, vbuf, voff, vlen);
-    shard.insertValue(this.hash, kbuf, koff, klen, value, ref === 0 ? 0 : shard.expireAt(ref), ref);
+    shard.insertValue(this.#keys.hash, kbuf, koff, klen, value, ref === 0 ? 0 : shard.expireAt(ref), ref);
   }
 
   /** Stores `length` bytes of #digits as the value; the expiry stays. The key was located. */
   #storeDigits(kbuf: Uint8Array, koff: number, klen: number, at: number, length: number): void {
-    const shard = this.shard;
-    const ref = this.ref;
+    const shard = this.#keys.shard;
+    const ref = this.#keys.ref;
     if (ref !== 0 && shard.overwrite(ref, this.#digits, at, length)) return;
     const expireAt = ref === 0 ? 0 : shard.expireAt(ref);
-    shard.insertString(this.hash, kbuf, koff, klen, this.#digits, at, length, expireAt, ref);
+    shard.insertString(this.#keys.hash, kbuf, koff, klen, this.#digits, at, length, expireAt, ref);
   }
 
   /** Writes at `offset`, -1 = behind the end; returns the new length. */
@@ -360,16 +386,16 @@ export class StringStore extends KeyStore {
     voff: number,
     vlen: number,
   ): number {
-    let ref = this.locate(kbuf, koff, klen);
-    const shard = this.shard;
-    const before = ref === 0 ? 0 : shard.isInline(ref) ? shard.size(ref) : (this.value as StringValue).size;
+    let ref = this.#keys.locate(kbuf, koff, klen);
+    const shard = this.#keys.shard;
+    const before = ref === 0 ? 0 : shard.isInline(ref) ? shard.size(ref) : (this.#keys.value as StringValue).size;
     const at = offset < 0 ? before : offset;
     const length = Math.max(before, at + vlen);
     if (length > CHUNK_BYTES) {
       this.#writeLarge(kbuf, koff, klen, at, vbuf, voff, vlen);
       return length;
     }
-    if (ref === 0) ref = shard.insertInline(this.hash, TYPE_STRING, kbuf, koff, klen, length, 0, 0);
+    if (ref === 0) ref = shard.insertInline(this.#keys.hash, TYPE_STRING, kbuf, koff, klen, length, 0, 0);
     else if (length > before) ref = shard.resize(ref, length);
     const bytes = shard.bytesOf(ref);
     const valueAt = shard.valueOffset(ref);
@@ -381,10 +407,10 @@ export class StringStore extends KeyStore {
 
   /** The integer of a string of at most 15 digits, else NaN. */
   #safeInteger(ref: number): number {
-    if (!this.shard.isInline(ref)) return Number.NaN;
-    const bytes = this.shard.bytesOf(ref);
-    const len = this.shard.size(ref);
-    let at = this.shard.valueOffset(ref);
+    if (!this.#keys.shard.isInline(ref)) return Number.NaN;
+    const bytes = this.#keys.shard.bytesOf(ref);
+    const len = this.#keys.shard.size(ref);
+    let at = this.#keys.shard.valueOffset(ref);
     const negative = len > 0 && bytes[at] === 45;
     const digits = negative ? len - 1 : len;
     if (digits < 1 || digits > SAFE_DIGITS) return Number.NaN;

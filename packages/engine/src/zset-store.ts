@@ -1,8 +1,9 @@
 /** Sorted sets of one database. */
-import { WRONG_TYPE } from "./collection-store.js";
+
 import { compareBytes } from "./copy-bytes.js";
+import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
+import type { KeyStore } from "./key-store.js";
 import { OP_ZSET_ADD, OP_ZSET_REMOVE } from "./ops.js";
-import { SetStore } from "./set-store.js";
 import { type ScoreVisitor, ZsetValue } from "./types/index.js";
 import {
   addEntries,
@@ -25,7 +26,7 @@ import {
 } from "./types/packed.js";
 import { TYPE_NONE, TYPE_ZSET } from "./types/type-codes.js";
 
-/** Conditions of zsetAdd, as ZADD's options: only new members; only those that are there. */
+/** Conditions of ZsetStore.add, as ZADD's options: only new members; only those that are there. */
 export const ZADD_NX = 1;
 export const ZADD_XX = 2;
 /** Only to a higher, or to a lower score; new members are added all the same. */
@@ -39,9 +40,17 @@ export function zaddAllows(conditions: number, before: number, after: number): b
   return (conditions & ZADD_LT) === 0 || !(after >= before);
 }
 
-export class ZsetStore extends SetStore {
-  /** Members that the last zsetAdd changed: new ones, and those with another score now. */
-  zsetChanged = 0;
+export class ZsetStore {
+  readonly #keys: KeyStore;
+  readonly #found: FoundCollection;
+
+  constructor(keys: KeyStore, found: FoundCollection) {
+    this.#keys = keys;
+    this.#found = found;
+  }
+
+  /** Members that the last add() changed: new ones, and those with another score now. */
+  changed = 0;
   /** Score and, in the large form, hash of the member that #find found last. */
   #foundScore = 0;
   #hash = 0;
@@ -51,7 +60,7 @@ export class ZsetStore extends SetStore {
    * Conditions are ZADD_* bits; a member named twice is judged by the score it just got. Only what changes is logged.
    * @returns how many members are new, WRONG_TYPE when the key holds no sorted set
    */
-  zsetAdd(
+  add(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -63,36 +72,36 @@ export class ZsetStore extends SetStore {
     count: number,
     conditions: number,
   ): number {
-    this.zsetChanged = 0;
-    const type = this.lookup(kbuf, koff, klen);
+    this.changed = 0;
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type !== TYPE_NONE && type !== TYPE_ZSET) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     let added = 0;
     try {
       for (let i = 0; i < count; i++) {
         const m = first + 2 * i;
         const score = scores[i];
-        const place = this.ref === 0 ? 0 : this.#find(buf, off[m], len[m]);
+        const place = this.#keys.ref === 0 ? 0 : this.#find(buf, off[m], len[m]);
         const before = place === 0 ? Number.NaN : this.#foundScore;
         if (score === before || !zaddAllows(conditions, before, score)) continue;
-        if (this.zsetChanged === 0) this.#begin(OP_ZSET_ADD, kbuf, koff, klen, len, m, first + 2 * count, 2, 8);
+        if (this.changed === 0) this.#begin(OP_ZSET_ADD, kbuf, koff, klen, len, m, first + 2 * count, 2, 8);
         if (place === 0) {
           this.#insert(kbuf, koff, klen, buf, off[m], len[m], score);
           added++;
         } else this.#move(place, buf, off[m], len[m], score);
-        this.zsetChanged++;
+        this.changed++;
         if (!effects.enabled) continue;
         effects.f64(score);
         effects.blob(buf, off[m], len[m]);
       }
     } finally {
-      if (this.zsetChanged > 0) this.endElements(kbuf, koff, klen);
+      if (this.changed > 0) this.#found.endElements(kbuf, koff, klen);
     }
     return added;
   }
 
   /** Removes members, `count` byte ranges of `buf` from number `first` on; returns how many there were, WRONG_TYPE when the key holds no sorted set. */
-  zsetRemove(
+  remove(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -102,10 +111,10 @@ export class ZsetStore extends SetStore {
     first: number,
     count: number,
   ): number {
-    const type = this.lookup(kbuf, koff, klen);
+    const type = this.#keys.lookup(kbuf, koff, klen);
     if (type === TYPE_NONE) return 0;
     if (type !== TYPE_ZSET) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + count;
     let gone = 0;
     try {
@@ -113,13 +122,13 @@ export class ZsetStore extends SetStore {
         const place = this.#find(buf, off[i], len[i]);
         if (place === 0) continue;
         if (gone === 0) this.#begin(OP_ZSET_REMOVE, kbuf, koff, klen, len, i, end, 1, 0);
-        if (this.isPacked) this.removeElements(place, 2);
+        if (this.#found.isPacked) this.#found.removeElements(place, 2);
         else this.#zset.delete(place);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
         gone++;
       }
     } finally {
-      if (gone > 0) this.endElements(kbuf, koff, klen);
+      if (gone > 0) this.#found.endElements(kbuf, koff, klen);
     }
     return gone;
   }
@@ -128,7 +137,7 @@ export class ZsetStore extends SetStore {
    * Takes the members with ranks [from, to), at least one, of the sorted set found last, which the key names; `visit` is given each of them,
    * lowest first or highest first, before any goes. All of them at once are logged as the deletion of the key.
    */
-  zsetPopRanks(
+  popRanks(
     kbuf: Uint8Array,
     koff: number,
     klen: number,
@@ -137,88 +146,88 @@ export class ZsetStore extends SetStore {
     reverse: boolean,
     visit: ScoreVisitor,
   ): void {
-    const { effects } = this.keyspace;
-    if (to - from === this.collectionSize) {
-      this.zsetEach(from, to, reverse, visit);
-      this.dropRecord(this.shard, this.ref);
+    const { effects } = this.#keys.keyspace;
+    if (to - from === this.#found.size) {
+      this.each(from, to, reverse, visit);
+      this.#keys.dropRecord(this.#keys.shard, this.#keys.ref);
       return;
     }
     if (effects.enabled) {
       let bytes = 0;
-      this.zsetEach(from, to, false, (_buf, _off, len) => {
+      this.each(from, to, false, (_buf, _off, len) => {
         bytes += 4 + len;
       });
-      effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, bytes);
+      effects.beginKey(OP_ZSET_REMOVE, this.#keys.index, kbuf, koff, klen, bytes);
     }
-    this.zsetEach(from, to, reverse, visit);
-    this.beginChange();
-    if (this.isPacked) {
-      if (effects.enabled) this.zsetEach(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
+    this.each(from, to, reverse, visit);
+    this.#found.beginChange();
+    if (this.#found.isPacked) {
+      if (effects.enabled) this.each(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
       this.#removePackedRanks(from, to);
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
       return;
     }
     let logged = effects.at;
     try {
       for (let left = to - from; left > 0; left--) {
-        this.zsetRead(from);
-        if (effects.enabled) effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+        this.read(from);
+        if (effects.enabled) effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
         this.#zset.deleteAt(from);
         logged = effects.at;
       }
     } finally {
       // What a snapshot still needs may find no memory: the log then has as many members as went.
       effects.at = logged;
-      this.endElements(kbuf, koff, klen);
+      this.#found.endElements(kbuf, koff, klen);
     }
   }
 
   /** Leaves the member at a rank, 0 .. collectionSize - 1, of the sorted set found last in valueBuf, valueOff, valueLen; returns its score. */
-  zsetRead(rank: number): number {
-    if (this.isPacked) {
-      const bytes = this.shard.bytesOf(this.ref);
-      const p = elementAt(bytes, this.packedAt, 2 * rank);
-      this.valueBuf = bytes;
-      this.valueOff = elementStart(bytes, p);
-      this.valueLen = elementLength(bytes, p);
+  read(rank: number): number {
+    if (this.#found.isPacked) {
+      const bytes = this.#found.chunk;
+      const p = elementAt(bytes, this.#found.packedAt, 2 * rank);
+      this.#keys.valueBuf = bytes;
+      this.#keys.valueOff = elementStart(bytes, p);
+      this.#keys.valueLen = elementLength(bytes, p);
       return scoreAt(bytes, nextElement(bytes, p));
     }
     const zset = this.#zset;
     const place = zset.at(rank);
-    zset.visit(place, this.keepRange);
+    zset.visit(place, this.#found.keepRange);
     return zset.scoreOf(place);
   }
 
-  /** Removes the member that zsetRead has just found at a rank. */
-  zsetRemoveRead(kbuf: Uint8Array, koff: number, klen: number, rank: number): void {
-    const { effects } = this.keyspace;
+  /** Removes the member that read() has just found at a rank. */
+  removeRead(kbuf: Uint8Array, koff: number, klen: number, rank: number): void {
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_ZSET_REMOVE, this.index, kbuf, koff, klen, 4 + this.valueLen);
-      effects.blob(this.valueBuf, this.valueOff, this.valueLen);
+      effects.beginKey(OP_ZSET_REMOVE, this.#keys.index, kbuf, koff, klen, 4 + this.#keys.valueLen);
+      effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
     }
-    this.beginChange();
-    if (this.isPacked) this.#removePackedRanks(rank, rank + 1);
+    this.#found.beginChange();
+    if (this.#found.isPacked) this.#removePackedRanks(rank, rank + 1);
     else this.#zset.deleteAt(rank);
-    this.endElements(kbuf, koff, klen);
+    this.#found.endElements(kbuf, koff, klen);
   }
 
   /** Score of a member of the sorted set found last, NaN when absent. */
-  zsetScore(buf: Uint8Array, off: number, len: number): number {
+  score(buf: Uint8Array, off: number, len: number): number {
     return this.#find(buf, off, len) === 0 ? Number.NaN : this.#foundScore;
   }
 
   /** Rank of a member of the sorted set found last, from the lowest on; -1 when absent. */
-  zsetRank(buf: Uint8Array, off: number, len: number): number {
+  rank(buf: Uint8Array, off: number, len: number): number {
     const place = this.#find(buf, off, len);
     if (place === 0) return -1;
-    if (!this.isPacked) return this.#zset.rankOf(place);
+    if (!this.#found.isPacked) return this.#zset.rankOf(place);
     return this.#packedRank((p) => p < place);
   }
 
   /** Members of the sorted set found last with a score below `score`; with `orEqual` also those with that score. */
-  zsetCountByScore(score: number, orEqual: boolean): number {
-    if (!this.isPacked) return this.#zset.countByScore(score, orEqual);
-    const bytes = this.shard.bytesOf(this.ref);
+  countByScore(score: number, orEqual: boolean): number {
+    if (!this.#found.isPacked) return this.#zset.countByScore(score, orEqual);
+    const bytes = this.#found.chunk;
     return this.#packedRank((p) => {
       const own = scoreAt(bytes, nextElement(bytes, p));
       return own < score || (orEqual && own === score);
@@ -226,9 +235,9 @@ export class ZsetStore extends SetStore {
   }
 
   /** Its members below a byte string; with `orEqual` also that one. Sensible only while all scores are the same. */
-  zsetCountByMember(buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
-    if (!this.isPacked) return this.#zset.countByMember(buf, off, len, orEqual);
-    const bytes = this.shard.bytesOf(this.ref);
+  countByMember(buf: Uint8Array, off: number, len: number, orEqual: boolean): number {
+    if (!this.#found.isPacked) return this.#zset.countByMember(buf, off, len, orEqual);
+    const bytes = this.#found.chunk;
     return this.#packedRank((p) => {
       const order = compareBytes(bytes, elementStart(bytes, p), elementLength(bytes, p), buf, off, len);
       return order < 0 || (orEqual && order === 0);
@@ -236,15 +245,15 @@ export class ZsetStore extends SetStore {
   }
 
   /** Visits the members with ranks [from, to) of the sorted set found last, lowest first or highest first. */
-  zsetEach(from: number, to: number, reverse: boolean, visit: ScoreVisitor): void {
-    if (!this.isPacked) {
+  each(from: number, to: number, reverse: boolean, visit: ScoreVisitor): void {
+    if (!this.#found.isPacked) {
       this.#zset.iterate(from, to, reverse, visit);
       return;
     }
     if (from >= to) return;
-    const bytes = this.shard.bytesOf(this.ref);
+    const bytes = this.#found.chunk;
     const places: number[] = [];
-    let p = elementAt(bytes, this.packedAt, 2 * from);
+    let p = elementAt(bytes, this.#found.packedAt, 2 * from);
     for (let left = to - from; left > 0; left--) {
       places.push(p);
       p = nextElement(bytes, nextElement(bytes, p));
@@ -257,28 +266,28 @@ export class ZsetStore extends SetStore {
    * Visits about `count` members of the sorted set found last, all when it is packed, and returns the next cursor; 0 begins and ends. A member
    * present during the whole scan is visited at least once.
    */
-  zsetScan(cursor: number, count: number, visit: ScoreVisitor): number {
-    if (!this.isPacked) return this.#zset.scan(cursor, count, visit);
-    this.zsetEach(0, this.collectionSize, false, visit);
+  scan(cursor: number, count: number, visit: ScoreVisitor): number {
+    if (!this.#found.isPacked) return this.#zset.scan(cursor, count, visit);
+    this.each(0, this.#found.size, false, visit);
     return 0;
   }
 
   /** The sorted set found last, which is not packed. */
   get #zset(): ZsetValue {
-    return this.value as ZsetValue;
+    return this.#keys.value as ZsetValue;
   }
 
   /** Place of a member of the sorted set found last, or its position where that is packed; 0 when it is absent. Leaves its score in #foundScore. */
   #find(buf: Uint8Array, off: number, len: number): number {
-    if (!this.isPacked) {
+    if (!this.#found.isPacked) {
       const zset = this.#zset;
       this.#hash = zset.hashOf(buf, off, len);
       const place = zset.find(this.#hash, buf, off, len);
       if (place !== 0) this.#foundScore = zset.scoreOf(place);
       return place;
     }
-    const bytes = this.shard.bytesOf(this.ref);
-    const p = findElement(bytes, this.packedAt, 2, buf, off, len);
+    const bytes = this.#found.chunk;
+    const p = findElement(bytes, this.#found.packedAt, 2, buf, off, len);
     if (p === 0) return 0;
     this.#foundScore = scoreAt(bytes, nextElement(bytes, p));
     return p;
@@ -296,13 +305,13 @@ export class ZsetStore extends SetStore {
     stride: 1 | 2,
     beside: number,
   ): void {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
       let bytes = 0;
       for (let i = m; i < end; i += stride) bytes += beside + 4 + len[i];
-      effects.beginKey(op, this.index, kbuf, koff, klen, bytes);
+      effects.beginKey(op, this.#keys.index, kbuf, koff, klen, bytes);
     }
-    this.beginChange();
+    this.#found.beginChange();
   }
 
   /** Adds a member that is absent, as #find has just told where there is a sorted set already. */
@@ -315,14 +324,14 @@ export class ZsetStore extends SetStore {
     len: number,
     score: number,
   ): void {
-    if (this.ref === 0 || this.isPacked) {
+    if (this.#keys.ref === 0 || this.#found.isPacked) {
       const bytes = elementBytes(len) + scoreBytes(score);
       if (this.#fitsOneMore(len, bytes)) {
-        if (this.ref === 0) this.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
+        if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
         this.#insertPacked(buf, off, len, score);
-        const to = this.shard.bytesOf(this.ref);
-        setPackedKind(to, this.packedAt, PACKED_SCORES);
-        addEntries(to, this.packedAt, 1);
+        const to = this.#found.chunk;
+        setPackedKind(to, this.#found.packedAt, PACKED_SCORES);
+        addEntries(to, this.#found.packedAt, 1);
         return;
       }
       this.#enlarge(kbuf, koff, klen, buf, off, len, score);
@@ -333,38 +342,38 @@ export class ZsetStore extends SetStore {
 
   /** Whether a new member fits into the packed sorted set found last, or into a new one. */
   #fitsOneMore(len: number, bytes: number): boolean {
-    const { limits } = this.keyspace;
+    const { limits } = this.#keys.keyspace;
     if (len > limits.zsetValueBytes) return false;
-    if (this.ref === 0) return fitsPacked(1, limits.zsetEntries, PACKED_HEADER_BYTES + bytes);
-    const end = packedEnd(this.shard.bytesOf(this.ref), this.packedAt);
-    return fitsPacked(this.collectionSize + 1, limits.zsetEntries, end + bytes);
+    if (this.#keys.ref === 0) return fitsPacked(1, limits.zsetEntries, PACKED_HEADER_BYTES + bytes);
+    const end = packedEnd(this.#found.chunk, this.#found.packedAt);
+    return fitsPacked(this.#found.size + 1, limits.zsetEntries, end + bytes);
   }
 
   /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */
   #insertPacked(buf: Uint8Array, off: number, len: number, score: number): number {
-    const bytes = this.shard.bytesOf(this.ref);
-    const at = this.packedAt;
+    const bytes = this.#found.chunk;
+    const at = this.#found.packedAt;
     const end = at + packedEnd(bytes, at);
     let p = at + PACKED_HEADER_BYTES;
     while (p < end && compareEntry(bytes, p, score, buf, off, len) < 0) p = nextElement(bytes, nextElement(bytes, p));
-    const gap = this.splice(p - at, 0, elementBytes(len) + scoreBytes(score), 0);
-    const to = this.shard.bytesOf(this.ref);
+    const gap = this.#found.splice(p - at, 0, elementBytes(len) + scoreBytes(score), 0);
+    const to = this.#found.chunk;
     putScore(to, putElement(to, gap, buf, off, len), score);
     return p - at;
   }
 
   /** Gives the member at a place another score. */
   #move(place: number, buf: Uint8Array, off: number, len: number, score: number): void {
-    if (!this.isPacked) {
+    if (!this.#found.isPacked) {
       this.#zset.setScore(place, score);
       return;
     }
     // The new entry comes before the old one goes: where there is no memory for it, nothing has changed.
-    const old = place - this.packedAt;
+    const old = place - this.#found.packedAt;
     const made = this.#insertPacked(buf, off, len, score);
     const moved = made <= old ? old + elementBytes(len) + scoreBytes(score) : old;
-    addEntries(this.shard.bytesOf(this.ref), this.packedAt, 1);
-    this.removeElements(this.packedAt + moved, 2);
+    addEntries(this.#found.chunk, this.#found.packedAt, 1);
+    this.#found.removeElements(this.#found.packedAt + moved, 2);
   }
 
   /** Makes the sorted set a large one, with one more member. */
@@ -377,30 +386,30 @@ export class ZsetStore extends SetStore {
     len: number,
     score: number,
   ): void {
-    const zset = this.filled(new ZsetValue(this.keyspace), (made) => {
+    const zset = this.#found.filled(new ZsetValue(this.#keys.keyspace), (made) => {
       const add: ScoreVisitor = (b, o, n, s) => made.add(made.hashOf(b, o, n), b, o, n, s);
-      if (this.ref !== 0) this.zsetEach(0, this.collectionSize, false, add);
+      if (this.#keys.ref !== 0) this.each(0, this.#found.size, false, add);
       add(buf, off, len, score);
     });
-    this.putLarge(kbuf, koff, klen, zset);
+    this.#found.putLarge(kbuf, koff, klen, zset);
   }
 
   #removePackedRanks(from: number, to: number): void {
-    const bytes = this.shard.bytesOf(this.ref);
-    const at = this.packedAt;
+    const bytes = this.#found.chunk;
+    const at = this.#found.packedAt;
     const p = elementAt(bytes, at, 2 * from);
     let behind = p;
     for (let left = to - from; left > 0; left--) behind = nextElement(bytes, nextElement(bytes, behind));
     addEntries(bytes, at, from - to);
-    this.splice(p - at, behind - p, 0, 0);
+    this.#found.splice(p - at, behind - p, 0, 0);
   }
 
   /** Number of members of the packed sorted set found last before the first at whose position `isBefore` says no. */
   #packedRank(isBefore: (p: number) => boolean): number {
-    const bytes = this.shard.bytesOf(this.ref);
-    const end = this.packedAt + packedEnd(bytes, this.packedAt);
+    const bytes = this.#found.chunk;
+    const end = this.#found.packedAt + packedEnd(bytes, this.#found.packedAt);
     let rank = 0;
-    for (let p = this.packedAt + PACKED_HEADER_BYTES; p < end && isBefore(p); rank++) {
+    for (let p = this.#found.packedAt + PACKED_HEADER_BYTES; p < end && isBefore(p); rank++) {
       p = nextElement(bytes, nextElement(bytes, p));
     }
     return rank;

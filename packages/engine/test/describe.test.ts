@@ -12,7 +12,7 @@ const k = [key, 0, 3] as const;
 
 function hashSet(db: Database, pairs: readonly string[]): void {
   const [buf, off, len] = ranges(pairs);
-  db.hashSet(...k, buf, off, len, 0, pairs.length / 2);
+  db.hashes.set(...k, buf, off, len, 0, pairs.length / 2);
 }
 
 /** What `change` logs, as one entry. */
@@ -27,7 +27,7 @@ function logged(change: (db: Database, keyspace: Keyspace) => void): DescribedMu
 
 function zadd(db: Database, key: Buffer, scores: number[], members: string[]): void {
   const [buf, off, len] = ranges(members.flatMap((member) => [member, "score"]));
-  db.zsetAdd(key, 0, key.length, scores, buf, off, len, 0, members.length, 0);
+  db.zsets.add(key, 0, key.length, scores, buf, off, len, 0, members.length, 0);
 }
 
 /** The last mutation of what `change` logs. */
@@ -38,32 +38,32 @@ function last(change: (db: Database, keyspace: Keyspace) => void): DescribedMuta
 describe("each mutation", () => {
   const value = bytes("v\xff");
   test.each<[string, (db: Database, keyspace: Keyspace) => void, Partial<DescribedMutation>]>([
-    ["set", (db) => db.setString(...k, value, 0, 2, 0), { details: { value } }],
-    ["set", (db) => db.setString(...k, value, 0, 2, 99), { details: { value, expireAt: 99 } }],
-    ["setnx", (db) => db.setString(...k, value, 0, 2, 0, ops.OP_SETNX), { details: { value } }],
+    ["set", (db) => db.strings.set(...k, value, 0, 2, 0), { details: { value } }],
+    ["set", (db) => db.strings.set(...k, value, 0, 2, 99), { details: { value, expireAt: 99 } }],
+    ["setnx", (db) => db.strings.set(...k, value, 0, 2, 0, ops.OP_SETNX), { details: { value } }],
     [
       "delete",
       (db) => {
-        db.setString(...k, value, 0, 2, 0);
-        db.remove(...k);
+        db.strings.set(...k, value, 0, 2, 0);
+        db.keys.remove(...k);
       },
       { details: {} },
     ],
-    ["incr", (db) => db.incrBy(...k, 5), { details: { by: 5n } }],
-    ["decr", (db) => db.incrBy(...k, -5), { details: { by: -5n } }],
-    ["append", (db) => db.append(...k, value, 0, 2), { details: { value } }],
-    ["setrange", (db) => db.setRange(...k, 4, value, 0, 2), { details: { offset: 4, value } }],
+    ["incr", (db) => db.strings.incrBy(...k, 5), { details: { by: 5n } }],
+    ["decr", (db) => db.strings.incrBy(...k, -5), { details: { by: -5n } }],
+    ["append", (db) => db.strings.append(...k, value, 0, 2), { details: { value } }],
+    ["setrange", (db) => db.strings.setRange(...k, 4, value, 0, 2), { details: { offset: 4, value } }],
     ["hash-set", (db) => hashSet(db, ["f", "v\xff"]), { details: { fields: [[bytes("f"), value]] } }],
     [
       "list-push",
-      (db) => db.listPush(...k, 1, ...ranges(["a", "b"])),
+      (db) => db.lists.push(...k, 1, ...ranges(["a", "b"])),
       { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
     ],
-    ["set-add", (db) => db.setAdd(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
+    ["set-add", (db) => db.sets.add(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
     ["zset-add", (db) => zadd(db, key, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
     [
       "mset",
-      (db) => db.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
+      (db) => db.strings.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
       { details: { pairs: [[key, bytes("v")]] } },
     ],
     [
@@ -103,11 +103,11 @@ describe("each mutation", () => {
 
   test("several of one command come in their order", () => {
     const all = logged((db) => {
-      db.setString(...k, bytes("v"), 0, 1, 0);
-      db.setExpire(...k, 77);
-      db.listPush(bytes("list"), 0, 4, 0, ...ranges(["a", "b"]));
-      db.listPop(bytes("list"), 0, 4, 0, 1, null);
-      db.removeMany(bytes("keylist"), Int32Array.of(0, 3), Int32Array.of(3, 4), 0, 2);
+      db.strings.set(...k, bytes("v"), 0, 1, 0);
+      db.keys.setExpire(...k, 77);
+      db.lists.push(bytes("list"), 0, 4, 0, ...ranges(["a", "b"]));
+      db.lists.pop(bytes("list"), 0, 4, 0, 1, null);
+      db.keys.removeMany(bytes("keylist"), Int32Array.of(0, 3), Int32Array.of(3, 4), 0, 2);
     });
     expect(all.map(({ op }) => op)).toEqual(["set", "expire", "list-push", "list-pop", "mdel"]);
     expect(all.at(1)?.details).toEqual({ expireAt: 77 });
@@ -133,7 +133,7 @@ describe("each mutation", () => {
 test("snapshot entries of strings and collections", () => {
   const keyspace = new Keyspace({ hashSeed: Buffer.alloc(8), random: () => 0 });
   const db = keyspace.db(0);
-  db.setString(...k, bytes("v"), 0, 1, 123);
+  db.strings.set(...k, bytes("v"), 0, 1, 123);
   zadd(db, bytes("zset"), [2, 1], ["b", "a"]);
   const seen: unknown[] = [];
   for (const section of keyspace.shardSections()) {

@@ -88,29 +88,29 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
   const [at, other, by, digits] = [bytes("mutated"), bytes("other"), bytes("owner"), bytes("12")];
   const pair = ranges(["a", "b"]).slice(0, 3) as [Buffer, Int32Array, Int32Array];
   return [
-    () => db.setString(...at, ...digits, 0),
-    () => db.incrBy(...at, 1),
-    () => db.incrBy(...at, -1),
-    () => db.append(...at, ...digits),
-    () => db.setRange(...at, 3, ...digits),
-    () => db.setExpire(...at, keyspace.nowMs + 1e9),
+    () => db.strings.set(...at, ...digits, 0),
+    () => db.strings.incrBy(...at, 1),
+    () => db.strings.incrBy(...at, -1),
+    () => db.strings.append(...at, ...digits),
+    () => db.strings.setRange(...at, 3, ...digits),
+    () => db.keys.setExpire(...at, keyspace.nowMs + 1e9),
     () => db.copyTo(...at, 0, ...other),
     () => db.rename(...other, ...at),
-    () => db.setString(...other, ...digits, 0, ops.OP_SETNX),
-    () => db.mset(...pair, 0, 1),
-    () => db.removeMany(...ranges(["mutated", "other"])),
-    () => db.lock(...at, ...by, keyspace.nowMs + 1e9),
-    () => db.extendLock(...at, ...by, keyspace.nowMs + 2e9),
-    () => db.unlock(...at, ...by),
-    () => db.hashSet(...at, ...pair, 0, 1),
-    () => db.hashDelete(...at, ...ranges(["a"])),
-    () => db.setAdd(...at, ...ranges(["a", "b"])),
-    () => db.setRemove(...at, ...ranges(["a", "b"])),
-    () => db.zsetAdd(...at, [1], ...pair, 1, 1, 0),
-    () => db.zsetRemove(...at, ...ranges(["b"])),
-    () => db.listPush(...at, SIDE_TAIL, ...ranges(["a", "b"])),
-    () => db.listPop(...at, SIDE_HEAD, 1, null),
-    () => db.remove(...at),
+    () => db.strings.set(...other, ...digits, 0, ops.OP_SETNX),
+    () => db.strings.mset(...pair, 0, 1),
+    () => db.keys.removeMany(...ranges(["mutated", "other"])),
+    () => db.strings.lock(...at, ...by, keyspace.nowMs + 1e9),
+    () => db.strings.extendLock(...at, ...by, keyspace.nowMs + 2e9),
+    () => db.strings.unlock(...at, ...by),
+    () => db.hashes.set(...at, ...pair, 0, 1),
+    () => db.hashes.delete(...at, ...ranges(["a"])),
+    () => db.sets.add(...at, ...ranges(["a", "b"])),
+    () => db.sets.remove(...at, ...ranges(["a", "b"])),
+    () => db.zsets.add(...at, [1], ...pair, 1, 1, 0),
+    () => db.zsets.remove(...at, ...ranges(["b"])),
+    () => db.lists.push(...at, SIDE_TAIL, ...ranges(["a", "b"])),
+    () => db.lists.pop(...at, SIDE_HEAD, 1, null),
+    () => db.keys.remove(...at),
     () => db.restore(...at, TYPE_STRING, 0, ...digits),
     () => keyspace.flush(0),
   ];
@@ -121,10 +121,10 @@ function captureSometimes(driver: Driver): void {
   const { keyspace, random } = driver;
   const db = keyspace.db(0);
   if (random.int(40) !== 0) return;
-  for (const shard of db.shards) shard.capture?.close();
+  for (const shard of db.keys.shards) shard.capture?.close();
   const key = driver.key();
-  db.lookup(key, 0, key.length);
-  keyspace.captureShard(0, db.shards.indexOf(db.shard));
+  db.keys.lookup(key, 0, key.length);
+  keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
 }
 
 it("prop: a sink that refuses at begin finds memory as it was, in every mutator there is", () => {
@@ -187,13 +187,13 @@ const KEY = [Buffer.from("key"), 0, 3] as const;
 /** A change that touches every chunk of a collection, and what makes that collection of NAMES. */
 const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db: Database) => unknown }> = {
   SREM: {
-    make: (db) => db.setAdd(...KEY, ...ranges(NAMES)),
-    change: (db) => db.setRemove(...KEY, ...ranges(SOME)),
+    make: (db) => db.sets.add(...KEY, ...ranges(NAMES)),
+    change: (db) => db.sets.remove(...KEY, ...ranges(SOME)),
   },
   SPOP: {
-    make: (db) => db.setAdd(...KEY, ...ranges(NAMES)),
+    make: (db) => db.sets.add(...KEY, ...ranges(NAMES)),
     change: (db) =>
-      db.setPopSlots(
+      db.sets.popSlots(
         ...KEY,
         Array.from(SOME, (_, i) => 7 * i),
         () => {},
@@ -202,14 +202,14 @@ const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db
   HDEL: {
     make: (db) => {
       const [buf, off, len] = ranges(NAMES);
-      db.hashSet(...KEY, buf, off, len, 0, NAMES.length / 2);
+      db.hashes.set(...KEY, buf, off, len, 0, NAMES.length / 2);
     },
-    change: (db) => db.hashDelete(...KEY, ...ranges(SOME)),
+    change: (db) => db.hashes.delete(...KEY, ...ranges(SOME)),
   },
   ZREM: {
     make: (db) => {
       const [buf, off, len] = ranges(NAMES);
-      db.zsetAdd(
+      db.zsets.add(
         ...KEY,
         Array.from(NAMES, (_, i) => i % 1000),
         buf,
@@ -220,12 +220,12 @@ const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db
         0,
       );
     },
-    change: (db) => db.zsetRemove(...KEY, ...ranges(NAMES.slice(0, 2000))),
+    change: (db) => db.zsets.remove(...KEY, ...ranges(NAMES.slice(0, 2000))),
   },
   ZPOPMIN: {
     make: (db) => {
       const [buf, off, len] = ranges(NAMES);
-      db.zsetAdd(
+      db.zsets.add(
         ...KEY,
         Array.from(NAMES, (_, i) => i % 1000),
         buf,
@@ -236,7 +236,7 @@ const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db
         0,
       );
     },
-    change: (db) => db.zsetPopRanks(...KEY, 0, 2000, false, () => {}),
+    change: (db) => db.zsets.popRanks(...KEY, 0, 2000, false, () => {}),
   },
 };
 
@@ -253,8 +253,8 @@ it.each(Object.entries(wideChanges))(
       const follower = new Follower(driver);
       expect(follower.digest()).toBe(keyspace.digest());
       const memory = new Fault(keyspace.chunks, "take");
-      db.lookup(...KEY);
-      keyspace.captureShard(0, db.shards.indexOf(db.shard));
+      db.keys.lookup(...KEY);
+      keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
       memory.arm(nth);
       if (failed(() => change(db))) failures++;
       done = !memory.fired;
@@ -274,7 +274,7 @@ it.each([
   const { keyspace } = driver;
   const db = keyspace.db(0);
   const key = Buffer.from("list");
-  db.listPush(key, 0, key.length, SIDE_TAIL, ...ranges(Array.from({ length: size }, (_, i) => `element ${i}`)));
+  db.lists.push(key, 0, key.length, SIDE_TAIL, ...ranges(Array.from({ length: size }, (_, i) => `element ${i}`)));
   const follower = new Follower(driver);
   const before = keyspace.digest();
   for (const side of [SIDE_HEAD, SIDE_TAIL]) {
@@ -283,7 +283,7 @@ it.each([
       const visit = (): void => {
         if (--left === 0) throw new Injected("no memory for the reply");
       };
-      expect(() => db.listPop(key, 0, key.length, side, count, visit)).toThrow(Injected);
+      expect(() => db.lists.pop(key, 0, key.length, side, count, visit)).toThrow(Injected);
       expect(keyspace.digest()).toBe(before);
       expect(follower.digest()).toBe(before);
     }

@@ -10,8 +10,8 @@ function keysOfOneShard(keyspace: Keyspace, count: number): Buffer[] {
   const keys: Buffer[] = [];
   for (let i = 0; keys.length < count; i++) {
     const key = Buffer.from(`key:${i}`);
-    db.lookup(key, 0, key.length);
-    if (db.shard === db.shards[SHARD]) keys.push(key);
+    db.keys.lookup(key, 0, key.length);
+    if (db.keys.shard === db.keys.shards[SHARD]) keys.push(key);
   }
   return keys;
 }
@@ -24,8 +24,8 @@ function prepare(): { keyspace: Keyspace; key: Buffer } {
   const keyspace = new Keyspace({ hashSeed: new Uint8Array(8), random: () => 0 });
   const db = keyspace.db(0);
   const [a, b, c, key] = keysOfOneShard(keyspace, 4) as [Buffer, Buffer, Buffer, Buffer];
-  const set = (k: Buffer, bytes: number) => db.setString(k, 0, k.length, Buffer.alloc(bytes, 120), 0, bytes, 0);
-  const remove = (k: Buffer) => db.remove(k, 0, k.length);
+  const set = (k: Buffer, bytes: number) => db.strings.set(k, 0, k.length, Buffer.alloc(bytes, 120), 0, bytes, 0);
+  const remove = (k: Buffer) => db.keys.remove(k, 0, k.length);
   set(a, 600); // X: the first chunk, 1 KB
   set(b, 250);
   set(c, 3500); // the second, 4 KB
@@ -36,22 +36,22 @@ function prepare(): { keyspace: Keyspace; key: Buffer } {
 
 function value(keyspace: Keyspace, key: Buffer): string {
   const db = keyspace.db(0);
-  db.lookup(key, 0, key.length);
-  return Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen)).toString();
+  db.keys.lookup(key, 0, key.length);
+  return Buffer.from(db.keys.valueBuf.subarray(db.keys.valueOff, db.keys.valueOff + db.keys.valueLen)).toString();
 }
 
 describe("a string that grows while the arena is being tidied", () => {
   it.each([100, 200, 300, 400])("APPEND makes it with %d bytes", (bytes) => {
     const { keyspace, key } = prepare();
     const text = "y".repeat(bytes);
-    keyspace.db(0).append(key, 0, key.length, Buffer.from(text), 0, bytes);
+    keyspace.db(0).strings.append(key, 0, key.length, Buffer.from(text), 0, bytes);
     expect(value(keyspace, key)).toBe(text);
   });
 
   it.each([100, 200, 300, 400])("SETRANGE makes it with %d bytes", (bytes) => {
     const { keyspace, key } = prepare();
     const text = "y".repeat(bytes);
-    keyspace.db(0).setRange(key, 0, key.length, 0, Buffer.from(text), 0, bytes);
+    keyspace.db(0).strings.setRange(key, 0, key.length, 0, Buffer.from(text), 0, bytes);
     expect(value(keyspace, key)).toBe(text);
   });
 });

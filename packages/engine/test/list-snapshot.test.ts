@@ -14,11 +14,11 @@ test.each([0, 1, 40, 1000])("is in the snapshot as it was when the copy began; w
   const keyspace = fresh();
   const db = keyspace.db(0);
   const text = () => "x".repeat(random.int(random.int(20) === 0 ? 5000 : 100));
-  for (let i = 0; i < 2000; i++) db.listPush(...k, i % 2, ...ranges([text(), text()]));
-  db.setExpire(...k, 1_900_000_000_000);
+  for (let i = 0; i < 2000; i++) db.lists.push(...k, i % 2, ...ranges([text(), text()]));
+  db.keys.setExpire(...k, 1_900_000_000_000);
   const digest = keyspace.digest();
-  db.lookup(...k);
-  const section = db.shards.indexOf(db.shard);
+  db.keys.lookup(...k);
+  const section = db.keys.shards.indexOf(db.keys.shard);
   const capture = keyspace.captureShard(0, section);
   const sink = new ByteSink();
   let step = 0;
@@ -26,11 +26,11 @@ test.each([0, 1, 40, 1000])("is in the snapshot as it was when the copy began; w
   while (!capture.done) {
     for (let i = 0; i < 5; i++) {
       const side = random.pick([SIDE_HEAD, SIDE_TAIL]);
-      if (random.int(2) === 0) db.listPop(...k, side, random.int(60), null);
-      else db.listPush(...k, side, ...ranges([text()]));
+      if (random.int(2) === 0) db.lists.pop(...k, side, random.int(60), null);
+      else db.lists.push(...k, side, ...ranges([text()]));
     }
-    if (step === steps + 5) db.setExpire(...k, 0);
-    if (step === steps + 10) db.remove(...k);
+    if (step === steps + 5) db.keys.setExpire(...k, 0);
+    if (step === steps + 10) db.keys.remove(...k);
     capture.step(sink, 4096);
     step++;
   }
@@ -39,17 +39,17 @@ test.each([0, 1, 40, 1000])("is in the snapshot as it was when the copy began; w
   diskEntries(sink.bytes.subarray(0, sink.length), disk);
   loaded.loadEntries(section % SHARDS, disk.bytes, 0, disk.length);
   expect(loaded.digest()).toBe(digest);
-  db.remove(...k);
+  db.keys.remove(...k);
   expect(keyspace.blocks.usedBytes).toBe(0);
 });
 
 test("a snapshot that is given up keeps nothing of a deleted list", () => {
   const keyspace = fresh();
   const db = keyspace.db(0);
-  db.listPush(...k, SIDE_TAIL, ...ranges(new Array(1000).fill("x".repeat(100))));
-  const capture = keyspace.captureShard(0, db.shards.indexOf(db.shard));
+  db.lists.push(...k, SIDE_TAIL, ...ranges(new Array(1000).fill("x".repeat(100))));
+  const capture = keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
   capture.step(new ByteSink(), 1000);
-  db.remove(...k);
+  db.keys.remove(...k);
   expect(keyspace.blocks.usedBytes).toBeGreaterThan(0);
   capture.close();
   expect(keyspace.blocks.usedBytes).toBe(0);

@@ -10,11 +10,11 @@ function keyOf(i: number): Buffer {
 
 function fill(keyspace: Keyspace, size: number): void {
   const value = Buffer.alloc(size, "x");
-  for (let i = 0; i < KEYS; i++) keyspace.db(0).setString(keyOf(i), 0, 16, value, 0, value.length, 0);
+  for (let i = 0; i < KEYS; i++) keyspace.db(0).strings.set(keyOf(i), 0, 16, value, 0, value.length, 0);
 }
 
 function drop(keyspace: Keyspace, which: (i: number) => boolean): void {
-  for (let i = 0; i < KEYS; i++) if (which(i)) keyspace.db(0).remove(keyOf(i), 0, 16);
+  for (let i = 0; i < KEYS; i++) if (which(i)) keyspace.db(0).keys.remove(keyOf(i), 0, 16);
 }
 
 const fresh = (): Keyspace => new Keyspace({ hashSeed: SEED, random: Math.random });
@@ -42,7 +42,7 @@ test("deleting nine of ten keys gives most chunks back through bounded steps", (
   while (keyspace.evacuate(64) > 0) steps++;
   expect(steps).toBeGreaterThan(100);
   expect(keyspace.arenaBytes()).toBeLessThan(full * 0.5);
-  for (let i = 0; i < KEYS; i += 10) expect(keyspace.db(0).lookup(keyOf(i), 0, 16)).not.toBe(0);
+  for (let i = 0; i < KEYS; i += 10) expect(keyspace.db(0).keys.lookup(keyOf(i), 0, 16)).not.toBe(0);
 });
 
 test("overwriting with other sizes does not grow without bound", () => {
@@ -55,9 +55,9 @@ test("a value above a chunk's size has its own memory and gives it back", () => 
   const keyspace = fresh();
   const key = Buffer.from("big");
   const value = Buffer.alloc(5_000_000, "x");
-  keyspace.db(0).setString(key, 0, 3, value, 0, value.length, 0);
+  keyspace.db(0).strings.set(key, 0, 3, value, 0, value.length, 0);
   expect(keyspace.usedBytes()).toBeGreaterThan(5_000_000);
-  keyspace.db(0).setString(key, 0, 3, value, 0, 10, 0);
+  keyspace.db(0).strings.set(key, 0, 3, value, 0, 10, 0);
   expect(keyspace.usedBytes()).toBeLessThan(100_000);
 });
 
@@ -68,11 +68,11 @@ test("appending by small steps copies a large value rarely", () => {
   let moves = 0;
   let before: Uint8Array | null = null;
   for (let i = 0; i < 5000; i++) {
-    db.append(key, 0, 3, piece, 0, 1000);
-    db.lookup(key, 0, 3);
-    if (i > 300 && db.valueBuf !== before) moves++;
-    before = db.valueBuf;
+    db.strings.append(key, 0, 3, piece, 0, 1000);
+    db.keys.lookup(key, 0, 3);
+    if (i > 300 && db.keys.valueBuf !== before) moves++;
+    before = db.keys.valueBuf;
   }
-  expect(db.valueLen).toBe(5_000_000);
+  expect(db.keys.valueLen).toBe(5_000_000);
   expect(moves).toBeLessThan(30);
 });

@@ -12,22 +12,22 @@ const MEMBERS = Array.from({ length: 3000 }, (_, i) => `member ${i}`.padEnd(100,
 function keyOf(db: Database, shard: number, name: string): Key {
   for (let i = 0; ; i++) {
     const key = Buffer.from(`${name} ${i}`);
-    db.lookup(key, 0, key.length);
-    if (db.shards.indexOf(db.shard) === shard) return [key, 0, key.length];
+    db.keys.lookup(key, 0, key.length);
+    if (db.keys.shards.indexOf(db.keys.shard) === shard) return [key, 0, key.length];
   }
 }
 
 const FILL: Record<string, (db: Database, key: Key) => void> = {
-  list: (db, key) => db.listPush(...key, 1, ...ranges(MEMBERS)),
-  set: (db, key) => db.setAdd(...key, ...ranges(MEMBERS)),
+  list: (db, key) => db.lists.push(...key, 1, ...ranges(MEMBERS)),
+  set: (db, key) => db.sets.add(...key, ...ranges(MEMBERS)),
   hash: (db, key) => {
     const [buf, off, len] = ranges(MEMBERS);
-    db.hashSet(...key, buf, off, len, 0, MEMBERS.length / 2);
+    db.hashes.set(...key, buf, off, len, 0, MEMBERS.length / 2);
   },
   zset: (db, key) => {
     const [buf, off, len] = ranges(MEMBERS.flatMap((member) => ["s", member]));
     const scores = MEMBERS.map((_, i) => i);
-    db.zsetAdd(...key, scores, buf, off, len, 1, MEMBERS.length, 0);
+    db.zsets.add(...key, scores, buf, off, len, 1, MEMBERS.length, 0);
   },
 };
 
@@ -64,14 +64,14 @@ test.each(
   const second = keyspace.captureShard(0, oldFirst ? 9 : 3);
   db.rename(...moved, ...target);
   // And goes on changing under its new name.
-  db.lookup(...target);
-  db.setRemove(...target, ...ranges(MEMBERS.slice(0, 2000)));
-  db.listPop(...target, 0, 2000, null);
-  db.hashDelete(...target, ...ranges(MEMBERS.slice(0, 2000)));
-  db.zsetRemove(...target, ...ranges(MEMBERS.slice(0, 2000)));
+  db.keys.lookup(...target);
+  db.sets.remove(...target, ...ranges(MEMBERS.slice(0, 2000)));
+  db.lists.pop(...target, 0, 2000, null);
+  db.hashes.delete(...target, ...ranges(MEMBERS.slice(0, 2000)));
+  db.zsets.remove(...target, ...ranges(MEMBERS.slice(0, 2000)));
   const found = [contents(first), contents(second)];
   if (!oldFirst) found.reverse();
   expect(found).toEqual([{ before: size, moved: size }, { other: size }]);
-  db.lookup(...target);
-  expect(db.collectionSize).toBe(type === "hash" ? 500 : 1000);
+  db.keys.lookup(...target);
+  expect(db.found.size).toBe(type === "hash" ? 500 : 1000);
 });

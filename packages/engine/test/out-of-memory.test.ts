@@ -19,18 +19,18 @@ it("MSET", () => {
   const db = keyspace.db(0);
   const text = Buffer.from("a1b2c3");
   const off = Int32Array.from(text, (_, i) => i);
-  const broken = db.shards.find((shard) => {
-    db.lookup(text, 4, 1);
-    return shard === db.shard;
+  const broken = db.keys.shards.find((shard) => {
+    db.keys.lookup(text, 4, 1);
+    return shard === db.keys.shard;
   })!;
   broken.insertString = () => {
     throw new RangeError("Array buffer allocation failed");
   };
-  expect(() => db.mset(text, off, new Int32Array(6).fill(1), 0, 3)).toThrow(RangeError);
+  expect(() => db.strings.mset(text, off, new Int32Array(6).fill(1), 0, 3)).toThrow(RangeError);
   const bytes = logged(keyspace);
   const replayed = fresh();
   replayed.replay(effects.op, 1, bytes, 0, bytes.length);
-  expect(replayed.db(0).size).toBe(2);
+  expect(replayed.db(0).keys.size).toBe(2);
   expect(replayed.digest()).toBe(keyspace.digest());
 });
 
@@ -41,7 +41,7 @@ it("the second of two mutations", () => {
   effects.target(new Uint8Array(40), 0, 40);
   const db = keyspace.db(0);
   const text = Buffer.from("ab");
-  db.setString(text, 0, 1, text, 1, 1, 0);
+  db.strings.set(text, 0, 1, text, 1, 1, 0);
   expect(() => effects.begin(1, 2 ** 52)).toThrow(RangeError);
   expect(effects.op).not.toBe(OP_BATCH);
   const bytes = logged(keyspace);

@@ -74,7 +74,7 @@ test("entries of a damaged snapshot are refused or give other data, of which flu
       refused++;
     }
     copy.flush(-1);
-    for (const { size, volatileCount } of copy.databases()) expect([size, volatileCount]).toEqual([0, 0]);
+    for (const { keys } of copy.databases()) expect([keys.size, keys.volatileCount]).toEqual([0, 0]);
     while (copy.blocks.giveDiscarded());
     // Of lists' blocks the pool keeps a few for the next one.
     expect([copy.usedBytes(), copy.arenaBytes() - copy.blocks.totalBytes, copy.blocks.usedBytes]).toEqual([

@@ -7,19 +7,21 @@ const VALUE = Buffer.from("v");
 
 function set(db: Database, name: string, expireAt = 0): void {
   const key = Buffer.from(name);
-  db.setString(key, 0, key.length, VALUE, 0, 1, expireAt);
+  db.strings.set(key, 0, key.length, VALUE, 0, 1, expireAt);
 }
 
 function remove(db: Database, name: string): void {
   const key = Buffer.from(name);
-  db.remove(key, 0, key.length);
+  db.keys.remove(key, 0, key.length);
 }
 
 function fullScan(db: Database, between: () => void): string[] {
   const seen: string[] = [];
   let cursor = 0;
   do {
-    cursor = db.scan(cursor, 10, (buf, off, len) => seen.push(Buffer.from(buf.subarray(off, off + len)).toString()));
+    cursor = db.keys.scan(cursor, 10, (buf, off, len) =>
+      seen.push(Buffer.from(buf.subarray(off, off + len)).toString()),
+    );
     between();
   } while (cursor !== 0);
   return seen;
@@ -67,7 +69,7 @@ test("any number is a cursor: nothing is thrown", () => {
   const db = new Keyspace({ hashSeed: SEED, random: Math.random }).db(0);
   for (let i = 0; i < 1000; i++) set(db, `k${i}`);
   for (const cursor of [1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 40, 2 ** 53]) {
-    expect(db.scan(cursor, 10, () => {})).toBeGreaterThanOrEqual(0);
+    expect(db.keys.scan(cursor, 10, () => {})).toBeGreaterThanOrEqual(0);
   }
 });
 
@@ -81,11 +83,11 @@ test("expired keys are not returned, and the sweep deletes them all", () => {
   expect(fullScan(db, () => {}).length).toBe(2000);
   keyspace.nowMs = 1501;
   expect(fullScan(db, () => {}).length).toBe(1000);
-  expect(db.volatileCount).toBe(1000);
+  expect(db.keys.volatileCount).toBe(1000);
   let expired = 0;
   for (let i = 0; i < 1000 && expired < 1000; i++) expired += keyspace.activeExpire(20);
   expect(expired).toBe(1000);
-  expect(db.size).toBe(1000);
+  expect(db.keys.size).toBe(1000);
 });
 
 test("the index shrinks with its records, and a sweep finds the last of many to expire as soon as the first", () => {
@@ -99,20 +101,20 @@ test("the index shrinks with its records, and a sweep finds the last of many to 
     const inStep = keyspace.activeExpire(256);
     expect(inStep).toBeGreaterThan(expired + 256 < keys ? 40 : 0);
     expired += inStep;
-    const wide = db.shards.find(({ count, bucketCount }) => bucketCount > Math.max(4, count * 4));
+    const wide = db.keys.shards.find(({ count, bucketCount }) => bucketCount > Math.max(4, count * 4));
     expect(wide?.bucketCount).toBeUndefined();
   }
-  expect(db.size).toBe(0);
+  expect(db.keys.size).toBe(0);
 });
 
 test("random keys cover the database", () => {
   const db = new Keyspace({ hashSeed: SEED, random: new Random(seedOf("randomkey")).next }).db(0);
-  expect(db.randomKey()).toBe(false);
+  expect(db.keys.randomKey()).toBe(false);
   for (let i = 0; i < 20; i++) set(db, `k${i}`);
   const seen = new Set<string>();
   for (let i = 0; i < 2000; i++) {
-    expect(db.randomKey()).toBe(true);
-    seen.add(Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen)).toString());
+    expect(db.keys.randomKey()).toBe(true);
+    seen.add(Buffer.from(db.keys.valueBuf.subarray(db.keys.valueOff, db.keys.valueOff + db.keys.valueLen)).toString());
   }
   expect(seen.size).toBe(20);
 });

@@ -7,7 +7,7 @@
  * A call that finds nothing simply goes on waiting. Serving happens before the next command, so nobody can come between.
  */
 import type { CommandRow } from "@hearthkv/commands";
-import { type Keyspace, TYPE_LIST, TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine";
+import { type Keyspace, TYPE_NONE } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
 import type { ClientState } from "./client-state.js";
 import { HALT_BLOCKED } from "./client-state.js";
@@ -23,6 +23,8 @@ export interface BlockedCall {
   readonly row: CommandRow;
   /** With bytes of its own. */
   readonly request: Request;
+  /** What lets the call go on is a value of this type (a TYPE_* code) in one of the keys. */
+  readonly type: number;
   readonly keys: readonly string[];
   /** On the monotonic clock; 0 = waits for ever. */
   readonly deadlineMs: number;
@@ -72,10 +74,17 @@ export class Blocking implements KeyListener {
   }
 
   /** Lets the client wait. @param timeoutMs 0 = for ever; fractions allowed. */
-  add(client: ClientState, row: CommandRow, request: Request, keys: readonly string[], timeoutMs: number): void {
+  add(
+    client: ClientState,
+    row: CommandRow,
+    request: Request,
+    type: number,
+    keys: readonly string[],
+    timeoutMs: number,
+  ): void {
     const deadlineMs = timeoutMs > 0 ? this.#clock.monotonicMs() + timeoutMs : 0;
     const ids = keys.map((key) => watchKey(client.dbIndex, key));
-    const call: BlockedCall = { client, row, request: request.copy(), keys: ids, deadlineMs, timer: undefined };
+    const call: BlockedCall = { client, row, request: request.copy(), type, keys: ids, deadlineMs, timer: undefined };
     for (const id of ids) {
       const calls = this.#waiting.get(id);
       if (calls === undefined) this.#waiting.set(id, new Set([call]));
@@ -128,9 +137,9 @@ export class Blocking implements KeyListener {
     const db = this.#keyspace.db(ready.db);
     // A served call leaves the set, which a loop over a Set allows; none joins it meanwhile.
     for (const call of calls) {
-      const type = db.lookup(ready.key, 0, ready.key.length);
+      const type = db.keys.lookup(ready.key, 0, ready.key.length);
       if (type === TYPE_NONE) return;
-      if (type === awaitedType(call.row) && this.#runner().rerun(call)) this.remove(call.client);
+      if (type === call.type && this.#runner().rerun(call)) this.remove(call.client);
     }
   }
 
@@ -148,9 +157,4 @@ export class Blocking implements KeyListener {
     this.#runner().timedOut(call);
     this.remove(call.client);
   }
-}
-
-/** The type of value that lets a call go on: writing another type to its key does not wake it. */
-function awaitedType(row: CommandRow): number {
-  return row.group === "sorted-set" ? TYPE_ZSET : TYPE_LIST;
 }

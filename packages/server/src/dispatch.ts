@@ -219,10 +219,10 @@ export class Dispatcher implements BlockingRunner {
   }
 
   /** ServerHost.block. */
-  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void {
+  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void {
     if (ctx.denyBlocking) ctx.reply.nilArray();
     else if (this.#isRerun) this.#waitsOn = true;
-    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, keys, timeoutMs);
+    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, type, keys, timeoutMs);
   }
 
   rerun(call: BlockedCall): boolean {

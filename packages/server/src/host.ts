@@ -127,8 +127,8 @@ export class Host implements ServerHost {
     );
   }
 
-  block(ctx: CommandContext, keys: readonly string[], timeoutMs: number): void {
-    this.#parts.dispatcher().block(ctx, keys, timeoutMs);
+  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void {
+    this.#parts.dispatcher().block(ctx, type, keys, timeoutMs);
   }
 
   suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void {

@@ -45,8 +45,8 @@ export class InfoCollector {
       commands: this.#core.commands,
       databases: keyspace.databases().map((db) => ({
         index: db.index,
-        keys: db.size,
-        expires: db.volatileCount,
+        keys: db.keys.size,
+        expires: db.keys.volatileCount,
         avgTtl: 0,
       })),
     };

@@ -67,7 +67,7 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
     await core.persistence.load();
     signal?.throwIfAborted();
     let keysLoaded = 0;
-    for (const db of core.keyspace.databases()) keysLoaded += db.size;
+    for (const db of core.keyspace.databases()) keysLoaded += db.keys.size;
     const startMs = clock.monotonicMs() - startedMs;
     return {
       version: HEARTHKV_VERSION,

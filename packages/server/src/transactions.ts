@@ -63,7 +63,7 @@ export class Transactions implements TransactionsHost {
     const { request, db } = ctx;
     for (let i = 1; i < request.argc; i++) {
       // The lookup deletes a key whose time is up, so only a key that is really there can be lost later.
-      const existed = db.lookup(request.buf, request.off[i], request.len[i]) !== 0;
+      const existed = db.keys.lookup(request.buf, request.off[i], request.len[i]) !== 0;
       this.#watches.add(client, { db: client.dbIndex, key: request.str(i), existed });
     }
     ctx.reply.ok();
@@ -93,7 +93,7 @@ export class Transactions implements TransactionsHost {
   #watchedChanged(ctx: CommandContext, client: ClientState): boolean {
     for (const { db, key } of client.watched) {
       const bytes = Buffer.from(key, "latin1");
-      ctx.keyspace.db(db).lookup(bytes, 0, bytes.length);
+      ctx.keyspace.db(db).keys.lookup(bytes, 0, bytes.length);
     }
     return client.watchFailed;
   }

@@ -69,7 +69,7 @@ it("sends large replies of one pipeline whole, also to a client that reads late"
   // Each fits the buffer of the one before.
   const values = ["a", "b", "c", "d"].map((letter, i) => {
     const value = Buffer.alloc(9_000_000 - i * 1_000_000, letter);
-    keyspace.db(0).setString(Buffer.from(letter), 0, 1, value, 0, value.length, 0);
+    keyspace.db(0).strings.set(Buffer.from(letter), 0, 1, value, 0, value.length, 0);
     return `$${value.length}\r\n${value.toString("latin1")}\r\n`;
   });
   effects.enabled = true;

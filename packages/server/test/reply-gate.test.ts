@@ -339,7 +339,7 @@ describe("a server whose log is slow", () => {
       await writer.expect(`${refused}:1\r\n`);
       const message = `>3\r\n${bulk("message")}${bulk("news")}${bulk("one")}`;
       await subscriber.expect(`${refused}${bulk("1")}${message}${refused}%0\r\n`);
-      expect(keyspace.db(0).size).toBe(2);
+      expect(keyspace.db(0).keys.size).toBe(2);
       subscriber.close();
     });
 
@@ -399,10 +399,10 @@ describe("a server whose log is slow", () => {
   it("answers a command that throws, keeps its changes and the connection", async () => {
     server.persistence.ack(1000);
     await writer.call("SET", "a", "1").expect("+OK\r\n");
-    const db = keyspace.db(0);
-    const remove = db.removeMany;
-    db.removeMany = (...args) => {
-      remove.apply(db, args);
+    const { keys } = keyspace.db(0);
+    const remove = keys.removeMany;
+    keys.removeMany = (...args) => {
+      remove.apply(keys, args);
       throw new Error("out of luck");
     };
     await writer.call("DEL", "a", "b").call("EXISTS", "a").expect("-ERR internal error\r\n:0\r\n");

@@ -89,7 +89,7 @@ describe("a long pipeline", () => {
     const seen: number[] = [];
     other.send(encode("RPUSH", "q", "1"));
     while ((seen.at(-1) ?? 0) < REQUESTS) {
-      seen.push(keyspace.db(0).lookup(Buffer.from("a"), 0, 1) === 0 ? 0 : keyspace.db(0).valueLen);
+      seen.push(keyspace.db(0).keys.lookup(Buffer.from("a"), 0, 1) === 0 ? 0 : keyspace.db(0).keys.valueLen);
       await turn();
     }
     expect(new Set(seen).size).toBeGreaterThan(20);

@@ -7,7 +7,6 @@
  *   slot     position in the list of all records, -1 = dead
  */
 import type { ByteSink } from "./byte-sink.js";
-import { TYPE_HASH, TYPE_ZSET } from "./type-codes.js";
 
 /** What stands beside each element: nothing, a double, or bytes. */
 export type Beside = "nothing" | "number" | "value";
@@ -20,22 +19,22 @@ export function memberRecordBytes(head: number, len: number, vlen: number): numb
   return (head + len + vlen + 7) & ~7;
 }
 
-/** Appends the live ones of the records `bytes[off, off + len)` as a slice of a set, hash or sorted set. Throws RangeError where they are not whole. */
-export function putMembers(type: number, bytes: Uint8Array, off: number, len: number, out: ByteSink): void {
+/** Appends the live ones of the records `bytes[off, off + len)`, which have this beside their elements, as a slice of the type that has. Throws RangeError where they are not whole. */
+export function putMembers(beside: Beside, bytes: Uint8Array, off: number, len: number, out: ByteSink): void {
   const countAt = out.length;
   out.u32(0);
-  const head = HEADER_BYTES[type === TYPE_HASH ? "value" : type === TYPE_ZSET ? "number" : "nothing"];
+  const head = HEADER_BYTES[beside];
   const end = off + len;
   let count = 0;
   for (let at = off; at < end; ) {
     const n = word(bytes, at + 12);
-    const vlen = type === TYPE_HASH ? word(bytes, at + 16) : 0;
+    const vlen = beside === "value" ? word(bytes, at + 16) : 0;
     const size = memberRecordBytes(head, n, vlen);
     if (n < 0 || vlen < 0 || at + size > end) throw new RangeError("a record of a table is cut short");
     if (word(bytes, at + 8) >= 0) {
-      if (type === TYPE_ZSET) out.raw(bytes, at + 16, 8);
+      if (beside === "number") out.raw(bytes, at + 16, 8);
       out.blob(bytes, at + head, n);
-      if (type === TYPE_HASH) out.blob(bytes, at + head + n, vlen);
+      if (beside === "value") out.blob(bytes, at + head + n, vlen);
       count++;
     }
     at += size;

@@ -12,16 +12,13 @@
  * bytes (a signed integer) or of 8 (a double). Elements are found by comparing one after the other, which is why there are limits (those of
  * Redis's CONFIG, PackedLimits): where a value passes them it becomes an object in the shard's table of values, in one step, and stays one.
  *
- * To give a type a small form:
- *   1. its limits in PackedLimits, connected to CONFIG in server/src/config.ts (and gone from config-remembered.ts)
- *   2. packSlice() and packedSlice() here, so that snapshots, COPY and replay can read and write it
- *   3. in its store (set-store.ts is the shortest): readers and mutators that look the key up, and then ask `isPacked`; a change begins
- *      with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with addEntries(), and ends with endChange()
- *   4. OBJECT ENCODING in commands/src/object.ts; the limits of the random model test, so that both forms and the step between them are tried
+ * To give a type a small form: its limits in PackedLimits, connected to CONFIG in server/src/config.ts (and gone from config-remembered.ts);
+ * `pack` and `encoding` in its row (value-types.ts); and in its store (set-store.ts is the shortest) readers and mutators that look the key up and
+ * then ask `isPacked`. A change begins with beginChange(), makes room with createPacked() and splice(), writes with putElement(), counts with
+ * addEntries(), and ends with endChange() (found-collection.ts).
  */
 import { compareBytes, copyBytes } from "../copy-bytes.js";
-import { type ByteSink, ByteSource } from "./byte-sink.js";
-import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "./type-codes.js";
+import type { ByteSink, ByteSource } from "./byte-sink.js";
 
 export const PACKED_HEADER_BYTES = 6;
 /** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
@@ -229,36 +226,8 @@ export function packedSlice(bytes: Uint8Array, at: number, out: ByteSink): void 
   }
 }
 
-/**
- * Writes a whole slice of a type as a packed collection into `out`, which must be empty; false when it does not fit the limits, or the type has
- * no small form. Throws RangeError when the slice is malformed.
- */
-export function packSlice(
-  type: number,
-  limits: PackedLimits,
-  bytes: Uint8Array,
-  off: number,
-  len: number,
-  out: ByteSink,
-): boolean {
-  const slice = new ByteSource(bytes, off, len);
-  const entries = slice.u32();
-  if (type === TYPE_LIST) {
-    if (!fitsPackedList(limits, entries, slice.remaining - 3 * entries)) return false;
-    return packElements(PACKED_PLAIN, 1, entries, PACKED_BYTES_MAX, slice, entries, out);
-  }
-  if (type === TYPE_HASH) {
-    return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, entries, out);
-  }
-  if (type === TYPE_ZSET) return packScores(limits, slice, entries, out);
-  if (type !== TYPE_SET) return false;
-  if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
-    return packElements(PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
-  }
-  return packElements(PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, out);
-}
-
-function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
+/** Whether the next elements are all integers. */
+export function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
   for (let i = count; i > 0; i--) {
     const len = elements.blob();
     if (!isInteger(elements.bytes, elements.blobAt, len)) return false;
@@ -266,7 +235,11 @@ function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
   return true;
 }
 
-function packElements(
+/**
+ * Writes a whole slice of a set, list or hash as a packed collection into `out`, which must be empty; false when it does not fit these limits.
+ * Throws RangeError when the slice is malformed.
+ */
+export function packElements(
   kind: number,
   perEntry: 1 | 2,
   entriesMax: number,
@@ -291,8 +264,8 @@ function packElements(
   return true;
 }
 
-/** A sorted set's slice; false also when it is not in order. */
-function packScores(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
+/** As packElements, for a sorted set's slice; false also when it is not in order. */
+export function packScores(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
   if (!fitsPacked(entries, limits.zsetEntries, slice.remaining)) return false;
   const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
   putPackedHeader(bytes, 0, PACKED_SCORES);

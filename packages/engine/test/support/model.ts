@@ -111,20 +111,22 @@ export class Driver {
     const db = this.keyspace.db(0);
     const key = Buffer.from(k);
     const expected = this.get(k);
-    const type = db.lookup(key, 0, key.length);
+    const type = db.keys.lookup(key, 0, key.length);
     same(k, "type", type, expected?.type ?? TYPE_NONE);
     if (expected === undefined) return;
-    same(k, "expiry", db.expireAt, expected.expireAt);
+    same(k, "expiry", db.keys.expireAt, expected.expireAt);
     if (expected.type === TYPE_STRING) {
-      const real = Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen)).toString("latin1");
+      const real = Buffer.from(
+        db.keys.valueBuf.subarray(db.keys.valueOff, db.keys.valueOff + db.keys.valueLen),
+      ).toString("latin1");
       same(k, "string", real, expected.data);
       return;
     }
-    same(k, "size", db.collectionSize, "length" in expected.data ? expected.data.length : expected.data.size);
+    same(k, "size", db.found.size, "length" in expected.data ? expected.data.length : expected.data.size);
     if (expected.type === TYPE_SET) {
-      for (const m of expected.data) same(k, m, db.setHas(bytes(m), 0, m.length), true);
+      for (const m of expected.data) same(k, m, db.sets.has(bytes(m), 0, m.length), true);
       let visited = 0;
-      db.setEach((buf, off, len) => {
+      db.sets.each((buf, off, len) => {
         const member = textAt(buf, off, len);
         same(k, `${member} at ${visited++}`, expected.data.has(member), true);
       });
@@ -133,11 +135,11 @@ export class Driver {
     }
     if (expected.type === TYPE_HASH) {
       for (const [f, v] of expected.data) {
-        same(k, `has ${f}`, db.hashGet(bytes(f), 0, f.length), true);
-        same(k, f, textAt(db.valueBuf, db.valueOff, db.valueLen), v);
+        same(k, `has ${f}`, db.hashes.get(bytes(f), 0, f.length), true);
+        same(k, f, textAt(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen), v);
       }
       let visited = 0;
-      db.hashEach((buf, foff, flen, voff, vlen) => {
+      db.hashes.each((buf, foff, flen, voff, vlen) => {
         visited++;
         const field = textAt(buf, foff, flen);
         same(k, `visited ${field}`, textAt(buf, voff, vlen), expected.data.get(field));
@@ -151,7 +153,7 @@ export class Driver {
     }
     if (expected.type === TYPE_LIST) {
       let at = this.random.int(3) === 0 ? this.random.int(expected.data.length) : 0;
-      db.listRange(at, expected.data.length, (buf, off, len) => {
+      db.lists.range(at, expected.data.length, (buf, off, len) => {
         same(k, `[${at}]`, textAt(buf, off, len), expected.data[at]);
         at++;
       });
@@ -164,10 +166,10 @@ export class Driver {
     const db = this.keyspace.db(0);
     this.model.clear();
     const keys: Buffer[] = [];
-    db.forEachKey((buf, off, len) => keys.push(Buffer.from(buf.subarray(off, off + len))));
+    db.keys.forEachKey((buf, off, len) => keys.push(Buffer.from(buf.subarray(off, off + len))));
     for (const key of keys) {
-      const type = db.lookup(key, 0, key.length);
-      const { expireAt } = db;
+      const type = db.keys.lookup(key, 0, key.length);
+      const { expireAt } = db.keys;
       this.model.set(key.toString(), { ...readValue(db, type), expireAt });
     }
   }
@@ -176,7 +178,9 @@ export class Driver {
   checkAll(): void {
     for (const k of [...this.model.keys()]) this.check(k);
     const found = new Set<string>();
-    this.keyspace.db(0).forEachKey((buf, off, len) => found.add(Buffer.from(buf.subarray(off, off + len)).toString()));
+    this.keyspace
+      .db(0)
+      .keys.forEachKey((buf, off, len) => found.add(Buffer.from(buf.subarray(off, off + len)).toString()));
     same("*", "keys", found.size, [...this.model.keys()].filter((k) => this.get(k) !== undefined).length);
   }
 
@@ -196,24 +200,24 @@ export function same(key: string, what: string, real: unknown, expected: unknown
 
 /** The value found last, of any type. */
 function readValue(db: Database, type: number): ModelValue {
-  if (type === TYPE_STRING) return { type, data: textAt(db.valueBuf, db.valueOff, db.valueLen) };
+  if (type === TYPE_STRING) return { type, data: textAt(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen) };
   if (type === TYPE_LIST) {
     const data: string[] = [];
-    db.listRange(0, db.collectionSize, (buf, off, len) => data.push(textAt(buf, off, len)));
+    db.lists.range(0, db.found.size, (buf, off, len) => data.push(textAt(buf, off, len)));
     return { type, data };
   }
   if (type === TYPE_SET) {
     const data = new Set<string>();
-    db.setEach((buf, off, len) => data.add(textAt(buf, off, len)));
+    db.sets.each((buf, off, len) => data.add(textAt(buf, off, len)));
     return { type, data };
   }
   if (type === TYPE_HASH) {
     const data = new Map<string, string>();
-    db.hashEach((buf, foff, flen, voff, vlen) => data.set(textAt(buf, foff, flen), textAt(buf, voff, vlen)));
+    db.hashes.each((buf, foff, flen, voff, vlen) => data.set(textAt(buf, foff, flen), textAt(buf, voff, vlen)));
     return { type, data };
   }
   const data = new Map<string, number>();
-  db.zsetEach(0, db.collectionSize, false, (buf, off, len, score) => data.set(textAt(buf, off, len), score));
+  db.zsets.each(0, db.found.size, false, (buf, off, len, score) => data.set(textAt(buf, off, len), score));
   return { type: TYPE_ZSET, data };
 }
 
@@ -224,7 +228,7 @@ function collection<T extends ModelValue>(d: Driver, k: string, fresh: T): (T & 
   const found = d.get(k);
   // The engine's callers look a key up before they change it.
   const key = bytes(k);
-  d.keyspace.db(0).lookup(key, 0, key.length);
+  d.keyspace.db(0).keys.lookup(key, 0, key.length);
   if (found === undefined) return { ...fresh, expireAt: 0 };
   return found.type === fresh.type ? (found as T & { expireAt: number }) : null;
 }
@@ -241,22 +245,22 @@ function checkZset(k: string, db: Database, expected: ReadonlyMap<string, number
   const seen: [string, number][] = [];
   const see = (buf: Uint8Array, off: number, len: number, score: number) => seen.push([textAt(buf, off, len), score]);
   pairs.forEach(([m, score], rank) => {
-    same(k, m, db.zsetScore(bytes(m), 0, m.length), score);
-    same(k, m, db.zsetRank(bytes(m), 0, m.length), rank);
+    same(k, m, db.zsets.score(bytes(m), 0, m.length), score);
+    same(k, m, db.zsets.rank(bytes(m), 0, m.length), rank);
     if (rank % 5 !== 0) return;
     const below = pairs.filter(([, other]) => other < score).length;
     const upTo = pairs.filter(([, other]) => other <= score).length;
-    same(k, `${score}`, [db.zsetCountByScore(score, false), db.zsetCountByScore(score, true)], [below, upTo]);
+    same(k, `${score}`, [db.zsets.countByScore(score, false), db.zsets.countByScore(score, true)], [below, upTo]);
   });
-  same(k, "absent", [db.zsetScore(bytes("?"), 0, 1), db.zsetRank(bytes("?"), 0, 1)], [Number.NaN, -1]);
+  same(k, "absent", [db.zsets.score(bytes("?"), 0, 1), db.zsets.rank(bytes("?"), 0, 1)], [Number.NaN, -1]);
   const half = pairs.length >> 1;
-  db.zsetEach(0, half, false, see);
-  db.zsetEach(half, pairs.length, true, see);
+  db.zsets.each(0, half, false, see);
+  db.zsets.each(half, pairs.length, true, see);
   same(k, "order", seen, [...pairs.slice(0, half), ...pairs.slice(half).reverse()]);
   const scanned = new Map<string, number>();
   let cursor = 0;
   do {
-    cursor = db.zsetScan(cursor, 7, (buf, off, len, score) => {
+    cursor = db.zsets.scan(cursor, 7, (buf, off, len, score) => {
       scanned.set(textAt(buf, off, len), score);
     });
   } while (cursor !== 0);
@@ -280,9 +284,9 @@ const setString: Operation = (d) => {
   const expireAt = d.random.int(3) === 0 ? d.keyspace.nowMs + d.random.int(5000) : 0;
   const nx = d.random.int(4) === 0;
   if (nx && d.get(key.toString()) !== undefined) return;
-  if (nx) d.keyspace.db(0).lookup(key, 0, key.length);
-  if (nx) d.keyspace.db(0).setString(key, 0, key.length, v, 0, v.length, expireAt, OP_SETNX);
-  else d.keyspace.db(0).setString(key, 0, key.length, v, 0, v.length, expireAt);
+  if (nx) d.keyspace.db(0).keys.lookup(key, 0, key.length);
+  if (nx) d.keyspace.db(0).strings.set(key, 0, key.length, v, 0, v.length, expireAt, OP_SETNX);
+  else d.keyspace.db(0).strings.set(key, 0, key.length, v, 0, v.length, expireAt);
   d.model.set(key.toString(), { type: TYPE_STRING, data, expireAt });
 };
 
@@ -292,8 +296,8 @@ const keepTtl: Operation = (d) => {
   const data = d.value();
   const v = bytes(data);
   const expireAt = d.get(k)?.expireAt ?? 0;
-  d.keyspace.db(0).lookup(key, 0, key.length);
-  d.keyspace.db(0).setStringKeepTtl(key, 0, key.length, v, 0, v.length);
+  d.keyspace.db(0).keys.lookup(key, 0, key.length);
+  d.keyspace.db(0).strings.setKeepTtl(key, 0, key.length, v, 0, v.length);
   d.model.set(k, { type: TYPE_STRING, data, expireAt });
 };
 
@@ -304,7 +308,7 @@ const mset: Operation = (d) => {
   const len = Int32Array.from(parts, (p) => p.length);
   const off = new Int32Array(parts.length);
   for (let i = 1; i < parts.length; i++) off[i] = (off[i - 1] as number) + (len[i - 1] as number);
-  d.keyspace.db(0).mset(buf, off, len, 0, 3);
+  d.keyspace.db(0).strings.mset(buf, off, len, 0, 3);
   for (let i = 0; i < 6; i += 2) {
     const data = (parts[i + 1] as Buffer).toString("latin1");
     d.model.set((parts[i] as Buffer).toString(), { type: TYPE_STRING, data, expireAt: 0 });
@@ -317,12 +321,12 @@ const incr: Operation = (d) => {
   const delta = d.random.int(4) === 0 ? -d.random.int(1000) : d.random.int(2 ** 40);
   const db = d.keyspace.db(0);
   const before = d.get(k);
-  db.lookup(key, 0, key.length);
+  db.keys.lookup(key, 0, key.length);
   if (before !== undefined && before.type !== TYPE_STRING) return;
   const old = before === undefined ? "0" : (before.data as string);
   const integer = /^(0|-?[1-9][0-9]{0,15})$/.test(old);
-  let real: number | bigint | string = db.incrBy(key, 0, key.length, delta);
-  if (Number.isNaN(real)) real = db.incrByBig(key, 0, key.length, BigInt(delta));
+  let real: number | bigint | string = db.strings.incrBy(key, 0, key.length, delta);
+  if (Number.isNaN(real)) real = db.strings.incrByBig(key, 0, key.length, BigInt(delta));
   if (!integer) return same(k, "incr", real, "notint");
   const sum = BigInt(old) + BigInt(delta);
   same(k, "incr", String(real), String(sum));
@@ -336,7 +340,7 @@ const writeAt =
     const k = key.toString();
     const before = d.get(k);
     const db = d.keyspace.db(0);
-    db.lookup(key, 0, key.length);
+    db.keys.lookup(key, 0, key.length);
     if (before !== undefined && before.type !== TYPE_STRING) return;
     const old = (before?.data as string | undefined) ?? "";
     if (old.length > 600_000) return;
@@ -345,8 +349,8 @@ const writeAt =
     const offset = append ? old.length : d.random.int(200);
     if (!append && v.length === 0) return;
     const length = append
-      ? db.append(key, 0, key.length, v, 0, v.length)
-      : db.setRange(key, 0, key.length, offset, v, 0, v.length);
+      ? db.strings.append(key, 0, key.length, v, 0, v.length)
+      : db.strings.setRange(key, 0, key.length, offset, v, 0, v.length);
     const merged = old.slice(0, offset).padEnd(offset, "\0") + data + old.slice(offset + data.length);
     same(k, "length", length, merged.length);
     d.model.set(k, { type: TYPE_STRING, data: merged, expireAt: before?.expireAt ?? 0 });
@@ -355,7 +359,7 @@ const writeAt =
 const remove: Operation = (d) => {
   const key = d.key();
   const had = d.get(key.toString()) !== undefined;
-  same(key.toString(), "removed", d.keyspace.db(0).remove(key, 0, key.length), had);
+  same(key.toString(), "removed", d.keyspace.db(0).keys.remove(key, 0, key.length), had);
   d.model.delete(key.toString());
 };
 
@@ -364,7 +368,7 @@ const removeMany: Operation = (d) => {
   const len = Int32Array.from(parts, (p) => p.length);
   const off = new Int32Array(parts.length);
   for (let i = 1; i < parts.length; i++) off[i] = (off[i - 1] as number) + (len[i - 1] as number);
-  const real = d.keyspace.db(0).removeMany(Buffer.concat(parts), off, len, 0, parts.length);
+  const real = d.keyspace.db(0).keys.removeMany(Buffer.concat(parts), off, len, 0, parts.length);
   const names = new Set(parts.map(String).filter((k) => d.get(k) !== undefined));
   same("many", "removed", real, names.size);
   for (const k of names) d.model.delete(k);
@@ -374,9 +378,9 @@ const expire: Operation = (d) => {
   const key = d.key();
   const found = d.get(key.toString());
   const db = d.keyspace.db(0);
-  if (db.lookup(key, 0, key.length) === TYPE_NONE) return;
+  if (db.keys.lookup(key, 0, key.length) === TYPE_NONE) return;
   const at = d.random.int(3) === 0 ? 0 : d.keyspace.nowMs + d.random.int(3000);
-  db.setExpire(key, 0, key.length, at);
+  db.keys.setExpire(key, 0, key.length, at);
   if (found !== undefined) found.expireAt = at;
 };
 
@@ -387,7 +391,7 @@ const rename: Operation = (d) => {
   const to = d.key();
   const found = d.get(from.toString());
   const db = d.keyspace.db(0);
-  if (db.lookup(from, 0, from.length) === TYPE_NONE || from.equals(to) || found === undefined) return;
+  if (db.keys.lookup(from, 0, from.length) === TYPE_NONE || from.equals(to) || found === undefined) return;
   if (d.random.int(2) === 0) {
     db.rename(from, 0, from.length, to, 0, to.length);
     d.model.delete(from.toString());
@@ -412,16 +416,16 @@ const hash: Operation = (d) => {
     const before = value.data.size;
     for (let i = 0; i < pairs.length; i += 2) value.data.set(pairs[i] as string, pairs[i + 1] as string);
     const [buf, off, len] = ranges(pairs);
-    same(k, "hset", db.hashSet(key, 0, key.length, buf, off, len, 0, pairs.length / 2), value.data.size - before);
+    same(k, "hset", db.hashes.set(key, 0, key.length, buf, off, len, 0, pairs.length / 2), value.data.size - before);
   } else if (dice < 4) {
     const pair = [field(), d.text()] as const;
     const [f, v] = [bytes(pair[0]), bytes(pair[1])];
-    db.hashPut(key, 0, key.length, f, 0, f.length, v, 0, v.length);
+    db.hashes.put(key, 0, key.length, f, 0, f.length, v, 0, v.length);
     value.data.set(...pair);
   } else {
     const fields = [field(), field()];
     const gone = fields.filter((f) => value.data.delete(f)).length;
-    same(k, "hdel", db.hashDelete(key, 0, key.length, ...ranges(fields)), gone);
+    same(k, "hdel", db.hashes.delete(key, 0, key.length, ...ranges(fields)), gone);
   }
   keep(d, k, value);
 };
@@ -438,12 +442,12 @@ const list: Operation = (d) => {
     const values = Array.from({ length: 1 + d.random.int(20) }, () => d.text());
     // Rare, or most lists would be too large to be packed.
     if (d.random.int(60) === 0) values.push("e".repeat(d.random.int(9000)));
-    same(k, "push", db.listPush(key, 0, key.length, side, ...ranges(values)), value.data.length + values.length);
+    same(k, "push", db.lists.push(key, 0, key.length, side, ...ranges(values)), value.data.length + values.length);
     for (const v of values) head ? value.data.unshift(v) : value.data.push(v);
   } else {
     const count = 1 + d.random.int(d.random.int(4) === 0 ? 300 : 15);
     const popped = Math.min(count, value.data.length);
-    const real = db.listPop(key, 0, key.length, side, count, (buf, off, len) => {
+    const real = db.lists.pop(key, 0, key.length, side, count, (buf, off, len) => {
       const expected = head ? value.data.shift() : value.data.pop();
       same(k, "pop", textAt(buf, off, len), expected);
     });
@@ -466,13 +470,13 @@ const set: Operation = (d) => {
   const dice = d.random.int(8);
   if (dice < 4) {
     for (const m of members) value.data.add(m);
-    same(k, "sadd", db.setAdd(key, 0, key.length, ...ranges(members)), value.data.size - before);
+    same(k, "sadd", db.sets.add(key, 0, key.length, ...ranges(members)), value.data.size - before);
   } else if (dice < 7 || before === 0) {
     for (const m of members) value.data.delete(m);
-    same(k, "srem", db.setRemove(key, 0, key.length, ...ranges(members)), before - value.data.size);
+    same(k, "srem", db.sets.remove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
     const slots = [...new Set([d.random.int(before), d.random.int(before)])];
-    db.setPopSlots(key, 0, key.length, slots, (buf, off, len) => {
+    db.sets.popSlots(key, 0, key.length, slots, (buf, off, len) => {
       same(k, "spop", value.data.delete(textAt(buf, off, len)), true);
     });
     same(k, "left", value.data.size, before - slots.length);
@@ -502,28 +506,28 @@ const zset: Operation = (d) => {
       changed++;
     });
     const [buf, off, len] = ranges(members.flatMap((m) => ["score", m]));
-    const added = db.zsetAdd(key, 0, key.length, scores, buf, off, len, 1, 3, conditions);
-    same(k, "zadd", [added, db.zsetChanged], [value.data.size - before, changed]);
+    const added = db.zsets.add(key, 0, key.length, scores, buf, off, len, 1, 3, conditions);
+    same(k, "zadd", [added, db.zsets.changed], [value.data.size - before, changed]);
   } else if (dice < 7 || before === 0) {
     for (const m of members) value.data.delete(m);
-    same(k, "zrem", db.zsetRemove(key, 0, key.length, ...ranges(members)), before - value.data.size);
+    same(k, "zrem", db.zsets.remove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
     const from = d.random.int(before);
     const to = Math.min(before, from + 1 + d.random.int(3));
     const gone = inOrder(value.data).slice(from, to);
     for (const [m] of gone) value.data.delete(m);
-    db.lookup(key, 0, key.length);
+    db.keys.lookup(key, 0, key.length);
     if (gone.length === 1) {
-      const score = db.zsetRead(from);
-      same(k, "zpop", [textAt(db.valueBuf, db.valueOff, db.valueLen), score], gone[0]);
-      db.zsetRemoveRead(key, 0, key.length, from);
+      const score = db.zsets.read(from);
+      same(k, "zpop", [textAt(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen), score], gone[0]);
+      db.zsets.removeRead(key, 0, key.length, from);
     } else {
       const reverse = d.random.int(2) === 1;
       if (reverse) gone.reverse();
       const popped: [string, number][] = [];
       const see = (buf: Uint8Array, off: number, len: number, score: number) =>
         popped.push([textAt(buf, off, len), score]);
-      db.zsetPopRanks(key, 0, key.length, from, to, reverse, see);
+      db.zsets.popRanks(key, 0, key.length, from, to, reverse, see);
       same(k, "zpop", popped, gone);
     }
   }
@@ -551,14 +555,14 @@ const lock: Operation = (d) => {
   const action = d.random.int(3);
   if (action === 0) {
     const fence = d.keyspace.lastFence;
-    const token = db.lock(key, 0, key.length, owner, 0, owner.length, at);
+    const token = db.strings.lock(key, 0, key.length, owner, 0, owner.length, at);
     same(k, "locked", token > fence, found === undefined);
     if (found === undefined) d.model.set(k, { type: TYPE_STRING, data: owner.toString(), expireAt: at });
   } else if (action === 1) {
-    same(k, "unlock", db.unlock(key, 0, key.length, owner, 0, owner.length), holds ? 1 : 0);
+    same(k, "unlock", db.strings.unlock(key, 0, key.length, owner, 0, owner.length), holds ? 1 : 0);
     if (holds) d.model.delete(k);
   } else {
-    same(k, "extend", db.extendLock(key, 0, key.length, owner, 0, owner.length, at), holds ? 1 : 0);
+    same(k, "extend", db.strings.extendLock(key, 0, key.length, owner, 0, owner.length, at), holds ? 1 : 0);
     if (holds && found !== undefined) found.expireAt = at;
   }
 };

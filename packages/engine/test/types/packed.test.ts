@@ -14,10 +14,10 @@ import {
   packedEnd,
   packedEntries,
   packedSlice,
-  packSlice,
   putElement,
 } from "../../src/types/packed.js";
 import { TYPE_SET } from "../../src/types/type-codes.js";
+import { valueType } from "../../src/types/value-types.js";
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
 
@@ -59,7 +59,7 @@ function slice(elements: readonly string[]): ByteSink {
 function packed(elements: readonly string[], limits = new PackedLimits()): ByteSink | null {
   const out = new ByteSink(1);
   const from = slice(elements);
-  return packSlice(TYPE_SET, limits, from.bytes, 0, from.length, out) ? out : null;
+  return valueType(TYPE_SET).pack(limits, from.bytes, 0, from.length, out) ? out : null;
 }
 
 describe("a set's slice", () => {
@@ -98,7 +98,7 @@ describe("a set's slice", () => {
 
   test("cut short it is refused", () => {
     const from = slice(["1", "2"]);
-    expect(() => packSlice(TYPE_SET, new PackedLimits(), from.bytes, 0, from.length - 1, new ByteSink())).toThrow(
+    expect(() => valueType(TYPE_SET).pack(new PackedLimits(), from.bytes, 0, from.length - 1, new ByteSink())).toThrow(
       RangeError,
     );
   });

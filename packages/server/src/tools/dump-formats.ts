@@ -88,7 +88,9 @@ function encodeBson(document: Record<string, unknown>): Buffer {
 function commandOf({ type, key, continues, value }: DumpRecord): Buffer[] {
   if (Buffer.isBuffer(value)) return [Buffer.from(continues ? "APPEND" : "SET"), key, value];
   const elements = value as readonly Described[];
-  const name = { list: "RPUSH", set: "SADD", hash: "HSET", zset: "ZADD" }[type] ?? "";
+  const name = { list: "RPUSH", set: "SADD", hash: "HSET", zset: "ZADD" }[type];
+  if (name === undefined)
+    throw new DataError(`there is no command that writes a ${type}: --format jsonl or bson takes it`);
   // A sorted set's pairs are [member, score]; ZADD takes the score first.
   const parts = elements.flatMap((element) => {
     if (Buffer.isBuffer(element)) return [element];

@@ -5,7 +5,7 @@ import {
   type Database,
   type Described,
   type DescribedEntry,
-  describeSlice,
+  describeValue,
   KEY_BYTES_MAX,
   type Keyspace,
   SIDE_TAIL,
@@ -39,7 +39,7 @@ export function readRecords(keyspace: Keyspace, nowMs: number, visit: (record: D
   keyspace.nowMs = nowMs;
   let keys = 0;
   for (const db of keyspace.databases()) {
-    db.forEachKey((buf, off, len, type, expireAt) => {
+    db.keys.forEachKey((buf, off, len, type, expireAt) => {
       keys++;
       const key = Buffer.from(buf.subarray(off, off + len));
       let continues = false;
@@ -53,9 +53,9 @@ export function readRecords(keyspace: Keyspace, nowMs: number, visit: (record: D
 }
 
 function* partsOf(db: Database, key: Buffer): Generator<Described> {
-  const type = db.lookup(key, 0, key.length);
+  const type = db.keys.lookup(key, 0, key.length);
   if (type === TYPE_STRING) {
-    const bytes = Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen));
+    const bytes = Buffer.from(db.keys.valueBuf.subarray(db.keys.valueOff, db.keys.valueOff + db.keys.valueLen));
     for (let at = 0; at === 0 || at < bytes.length; at += PART_BYTES) yield bytes.subarray(at, at + PART_BYTES);
     return;
   }
@@ -63,8 +63,8 @@ function* partsOf(db: Database, key: Buffer): Generator<Described> {
   let cursor = 0;
   do {
     sink.reset();
-    cursor = db.encodeSlice(cursor, sink, PART_BYTES);
-    const elements = describeSlice(type, sink.bytes, 0, sink.length);
+    cursor = db.found.encodeSlice(cursor, sink, PART_BYTES);
+    const elements = asList(describeValue(type, sink.bytes, 0, sink.length));
     for (let i = 0; i < elements.length; i += PART_ELEMENTS) yield elements.slice(i, i + PART_ELEMENTS);
   } while (cursor >= 0);
 }
@@ -80,12 +80,13 @@ export function putRecord(keyspace: Keyspace, record: DumpRecord): void {
   }
   if (key.length > KEY_BYTES_MAX) throw new DataError(`a key of ${key.length} bytes: ${KEY_BYTES_MAX} is the most`);
   const db = keyspace.db(record.db);
-  const existing = db.lookup(key, 0, key.length);
+  const existing = db.keys.lookup(key, 0, key.length);
   if (!continues && existing !== TYPE_NONE) throw new DataError("the key was there already");
   if (continues && typeName(existing) !== type) throw new DataError(`more of a ${type} follows where there is none`);
-  if (continues && expireAt !== db.expireAt) throw new DataError("expireAt is another one than in the part before");
+  if (continues && expireAt !== db.keys.expireAt)
+    throw new DataError("expireAt is another one than in the part before");
   putValue(db, key, type, value);
-  if (!continues && expireAt !== 0) db.setExpire(key, 0, key.length, expireAt);
+  if (!continues && expireAt !== 0) db.keys.setExpire(key, 0, key.length, expireAt);
 }
 
 /** Makes the value of the key that was looked up last, or adds to it. */
@@ -94,23 +95,23 @@ function putValue(db: Database, key: Buffer, type: string, value: Described): vo
   switch (type) {
     case "string": {
       const bytes = asBytes(value);
-      if (db.lookup(...k) === TYPE_NONE) db.setString(...k, bytes, 0, bytes.length, 0);
-      else if (db.valueLen + bytes.length > STRING_BYTES_MAX) throw tooLong(db.valueLen + bytes.length);
-      else db.append(...k, bytes, 0, bytes.length);
+      if (db.keys.lookup(...k) === TYPE_NONE) db.strings.set(...k, bytes, 0, bytes.length, 0);
+      else if (db.keys.valueLen + bytes.length > STRING_BYTES_MAX) throw tooLong(db.keys.valueLen + bytes.length);
+      else db.strings.append(...k, bytes, 0, bytes.length);
       return;
     }
     case "list":
-      db.listPush(...k, SIDE_TAIL, ...asRanges(asList(value).map(asBytes)));
+      db.lists.push(...k, SIDE_TAIL, ...asRanges(asList(value).map(asBytes)));
       return;
     case "set": {
       const members = asList(value).map(asBytes);
-      requireAdded(db.setAdd(...k, ...asRanges(members)), members.length);
+      requireAdded(db.sets.add(...k, ...asRanges(members)), members.length);
       return;
     }
     case "hash": {
       const pairs = asPairs(value);
       const [buf, off, len] = asRanges(pairs.flat().map(asBytes));
-      requireAdded(db.hashSet(...k, buf, off, len, 0, pairs.length), pairs.length);
+      requireAdded(db.hashes.set(...k, buf, off, len, 0, pairs.length), pairs.length);
       return;
     }
     case "zset": {
@@ -118,7 +119,7 @@ function putValue(db: Database, key: Buffer, type: string, value: Described): vo
       const scores = pairs.map(([, score]) => asScore(score));
       // Members have every other place, as in ZADD.
       const [buf, off, len] = asRanges(pairs.flatMap(([member]) => [asBytes(member), Buffer.alloc(0)]));
-      requireAdded(db.zsetAdd(...k, scores, buf, off, len, 0, pairs.length, 0), pairs.length);
+      requireAdded(db.zsets.add(...k, scores, buf, off, len, 0, pairs.length, 0), pairs.length);
       return;
     }
     default:

@@ -27,5 +27,5 @@ export async function loadDirectory(dir: Directory, mode: RecoveryMode, options:
 
 /** How many keys there are in all databases. */
 export function countKeys(keyspace: Keyspace): number {
-  return keyspace.databases().reduce((sum, db) => sum + db.size, 0);
+  return keyspace.databases().reduce((sum, db) => sum + db.keys.size, 0);
 }

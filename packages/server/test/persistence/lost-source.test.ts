@@ -18,10 +18,10 @@ test.each<[string, (db: Database) => unknown]>([
   const path = freshDirectory();
   const { keyspace, persistence } = await openAt(path);
   const db = keyspace.db(0);
-  db.setString(...TARGET, Buffer.from("stale"), 0, 5, 0);
+  db.strings.set(...TARGET, Buffer.from("stale"), 0, 5, 0);
   persistence.commit(Date.now());
   keyspace.effects.enabled = false;
-  db.setString(...SOURCE, Buffer.from("value"), 0, 5, 0);
+  db.strings.set(...SOURCE, Buffer.from("value"), 0, 5, 0);
   keyspace.effects.enabled = true;
   move(db);
   persistence.commit(Date.now());
@@ -40,6 +40,6 @@ test.each<[string, (db: Database) => unknown]>([
   });
   const messages: string[] = [];
   const found = await start("skip-corrupt", messages);
-  expect(found.db(0).size).toBe(0);
+  expect(found.db(0).keys.size).toBe(0);
   expect(messages).toContain("1 RENAME or COPY had no source: it was in entries that are damaged");
 });

@@ -105,5 +105,5 @@ export function nextTurn(): Promise<void> {
 export function set(keyspace: Keyspace, key: string, value: string): void {
   const k = Buffer.from(key, "latin1");
   const v = Buffer.from(value, "latin1");
-  keyspace.db(0).setString(k, 0, k.length, v, 0, v.length, 0);
+  keyspace.db(0).strings.set(k, 0, k.length, v, 0, v.length, 0);
 }

@@ -189,16 +189,16 @@ describe("snapshots", () => {
       const key = Buffer.from(`key:${Math.floor(random() * 5000)}`);
       const db = keyspace.db(random() < 0.9 ? 0 : 1);
       const kind = random();
-      const type = db.lookup(key, 0, key.length);
-      if (kind < 0.1) db.remove(key, 0, key.length);
+      const type = db.keys.lookup(key, 0, key.length);
+      if (kind < 0.1) db.keys.remove(key, 0, key.length);
       else if (kind < 0.6) {
         const value = Buffer.alloc(Math.floor(random() * 300), "v");
-        db.setString(key, 0, key.length, value, 0, value.length, random() < 0.1 ? Date.now() + 1e9 : 0);
+        db.strings.set(key, 0, key.length, value, 0, value.length, random() < 0.1 ? Date.now() + 1e9 : 0);
       } else if (type === 0 || type === 5) {
         const pairs: string[] = [];
         for (let i = 0; i < 20; i++) pairs.push(`field${Math.floor(random() * 500)}`, "y".repeat(random() * 50));
         const request = Request.of(...pairs);
-        db.hashSet(key, 0, key.length, request.buf, request.off, request.len, 0, 20);
+        db.hashes.set(key, 0, key.length, request.buf, request.off, request.len, 0, 20);
       }
     };
     let commits = 0;

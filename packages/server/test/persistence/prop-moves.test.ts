@@ -184,21 +184,21 @@ const grow: Operation = (world) => {
   const many = isLarge ? elements(world, 180, 1200) : elements(world, 3, 30);
   const kind = random.int(5);
   // Several such pieces, and then it begins anew.
-  if (db.lookup(...k) !== TYPE_NONE && db.valueBytes > 300_000) db.remove(...k);
-  db.lookup(...k);
+  if (db.keys.lookup(...k) !== TYPE_NONE && db.keys.valueBytes > 300_000) db.keys.remove(...k);
+  db.keys.lookup(...k);
   if (kind === 0)
-    db.setString(...k, Buffer.alloc(isLarge ? 70_000 + random.int(300_000) : 9, key), 0, isLarge ? 70_000 : 9, 0);
-  else if (kind === 1) db.listPush(...k, random.int(2), ...ranges(many));
-  else if (kind === 2) db.setAdd(...k, ...ranges(many));
+    db.strings.set(...k, Buffer.alloc(isLarge ? 70_000 + random.int(300_000) : 9, key), 0, isLarge ? 70_000 : 9, 0);
+  else if (kind === 1) db.lists.push(...k, random.int(2), ...ranges(many));
+  else if (kind === 2) db.sets.add(...k, ...ranges(many));
   else if (kind === 3)
-    db.hashSet(
+    db.hashes.set(
       ...k,
       ...(ranges([...many, ...many]).slice(0, 4) as [Buffer, Int32Array, Int32Array, number]),
       many.length,
     );
   else {
     const scores = many.map(() => random.int(50));
-    db.zsetAdd(
+    db.zsets.add(
       ...k,
       scores,
       ...(ranges(many.flatMap((m) => [Buffer.from("s"), m])).slice(0, 3) as [Buffer, Int32Array, Int32Array]),
@@ -215,14 +215,14 @@ const shrink: Operation = (world) => {
   const key = world.key();
   const k = [key, 0, key.length] as const;
   const some = ranges(elements(world, 20, 40));
-  db.lookup(...k);
-  db.listPop(...k, random.int(2), 1 + random.int(9), null);
-  db.lookup(...k);
-  db.setRemove(...k, ...some);
-  db.lookup(...k);
-  db.hashDelete(...k, ...some);
-  db.lookup(...k);
-  db.zsetRemove(...k, ...some);
+  db.keys.lookup(...k);
+  db.lists.pop(...k, random.int(2), 1 + random.int(9), null);
+  db.keys.lookup(...k);
+  db.sets.remove(...k, ...some);
+  db.keys.lookup(...k);
+  db.hashes.delete(...k, ...some);
+  db.keys.lookup(...k);
+  db.zsets.remove(...k, ...some);
 };
 
 const move: Operation = (world) => {
@@ -248,22 +248,22 @@ const publish: Operation = (world) => {
   const db = world.db();
   const from = world.key();
   const to = world.key();
-  if (from.equals(to) || ![TYPE_NONE, TYPE_LIST].includes(db.lookup(from, 0, from.length))) return;
-  db.listPush(from, 0, from.length, 1, ...ranges(elements(world, 180, 1200)));
+  if (from.equals(to) || ![TYPE_NONE, TYPE_LIST].includes(db.keys.lookup(from, 0, from.length))) return;
+  db.lists.push(from, 0, from.length, 1, ...ranges(elements(world, 180, 1200)));
   if (random.int(2) === 0) db.rename(from, 0, from.length, to, 0, to.length);
   else db.copyTo(from, 0, from.length, db.index, to, 0, to.length);
 };
 
 const remove: Operation = (world) => {
   const key = world.key();
-  world.db().remove(key, 0, key.length);
+  world.db().keys.remove(key, 0, key.length);
 };
 
 const expire: Operation = (world) => {
   const key = world.key();
   const db = world.db();
-  if (db.lookup(key, 0, key.length) !== 0)
-    db.setExpire(key, 0, key.length, world.keyspace.nowMs + world.random.int(2000));
+  if (db.keys.lookup(key, 0, key.length) !== 0)
+    db.keys.setExpire(key, 0, key.length, world.keyspace.nowMs + world.random.int(2000));
 };
 
 const pass: Operation = ({ keyspace, random }) => {

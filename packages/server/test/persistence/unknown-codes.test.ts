@@ -56,6 +56,6 @@ it("an unknown type in a snapshot leaves nothing behind", () => {
   // type 9, no flags, a key of one byte, a slice without elements.
   const entry = Buffer.from([9, 0, 1, 0, 0, 0, 4, 0, 0, 0, 107, 0, 0, 0, 0]);
   expect(() => keyspace.loadEntries(0, entry, 0, entry.length)).toThrow(UnknownCodeError);
-  expect(keyspace.db(0).size).toBe(0);
+  expect(keyspace.db(0).keys.size).toBe(0);
   expect(() => describeEntries(entry, 0, entry.length, () => {})).toThrow(UnknownCodeError);
 });

@@ -67,7 +67,7 @@ function tick() {
     const n = persistence.lastSequence + 1;
     const key = Buffer.from(`key:${n % KEYS}`);
     const value = Buffer.from(`${n}:${pad}`);
-    keyspace.db(0).setString(key, 0, key.length, value, 0, value.length, 0);
+    keyspace.db(0).strings.set(key, 0, key.length, value, 0, value.length, 0);
     persistence.commit(Date.now());
   }
   persistence.endTick();

@@ -80,6 +80,9 @@ export async function checkWritten(path: string, acked: number): Promise<number>
 function numberAt(keyspace: Keyspace, name: string): number {
   const key = Buffer.from(name);
   const db = keyspace.db(0);
-  if (db.lookup(key, 0, key.length) === 0) return 0;
-  return Number.parseInt(Buffer.from(db.valueBuf.subarray(db.valueOff, db.valueOff + db.valueLen)).toString(), 10);
+  if (db.keys.lookup(key, 0, key.length) === 0) return 0;
+  return Number.parseInt(
+    Buffer.from(db.keys.valueBuf.subarray(db.keys.valueOff, db.keys.valueOff + db.keys.valueLen)).toString(),
+    10,
+  );
 }

@@ -1,9 +1,9 @@
 /**
- * What the stores of hashes, lists, sets and sorted sets share. A mutator makes the collection when the key does not exist, deletes the key
- * when the last element goes, and logs only what really changed. The caller has looked the key up and knows that it is free or of the
- * right type. One file for each type stands on this: hash-store.ts, list-store.ts, set-store.ts, zset-store.ts.
+ * The collection that the last lookup found, whatever its type: what the stores of hashes, lists, sets and sorted sets call (hash-store.ts,
+ * list-store.ts, set-store.ts, zset-store.ts). Their mutators make the collection when the key does not exist, delete the key when the last
+ * element goes, and log only what really changed.
  */
-import { StringStore } from "./string-store.js";
+import type { KeyStore } from "./key-store.js";
 import type { ByteSink } from "./types/byte-sink.js";
 import type { ByteVisitor } from "./types/collection.js";
 import type { AnyValue, HashValue, SetValue } from "./types/index.js";
@@ -32,49 +32,59 @@ const SHRINK_BYTES_MIN = 64;
 /** Room made beforehand for what a command will add; with more than this the collection is often not packed for long. */
 const MORE_BYTES_MAX = 4096;
 
-export class CollectionStore extends StringStore {
+export class FoundCollection {
+  readonly #keys: KeyStore;
   /** Bytes of the large collection being changed, as far as the shard has counted them. */
   #countedBytes = 0;
 
+  constructor(keys: KeyStore) {
+    this.#keys = keys;
+  }
+
   /** Number of elements of the collection found last (fields of a hash). */
-  get collectionSize(): number {
-    if (!this.isPacked) return this.value.size;
-    return packedEntries(this.shard.bytesOf(this.ref), this.shard.valueOffset(this.ref));
+  get size(): number {
+    if (!this.isPacked) return this.#keys.value.size;
+    return packedEntries(this.chunk, this.packedAt);
   }
 
   /** Whether the collection found last is packed in its record; `value` is for those that are not. */
   get isPacked(): boolean {
-    return this.shard.isInline(this.ref);
+    return this.#keys.shard.isInline(this.#keys.ref);
   }
 
   /** How the collection found last is packed: one of the PACKED_* codes, -1 when it is not. */
   get packedKind(): number {
-    return this.isPacked ? this.shard.bytesOf(this.ref)[this.shard.valueOffset(this.ref)] : -1;
+    return this.isPacked ? this.chunk[this.packedAt] : -1;
   }
 
   /** The collection found last in slices, whatever its form; see Collection.encodeSlice. A packed one is one slice. */
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
-    const { shard, ref } = this;
-    if (!this.isPacked) return this.value.encodeSlice(cursor, out, maxBytes);
-    packedSlice(shard.bytesOf(ref), shard.valueOffset(ref), out);
+    if (!this.isPacked) return this.#keys.value.encodeSlice(cursor, out, maxBytes);
+    packedSlice(this.chunk, this.packedAt, out);
     return -1;
   }
 
   /** A visitor that leaves what it is given in valueBuf, valueOff, valueLen. */
-  protected readonly keepRange: ByteVisitor = (buf, off, len) => {
-    this.valueBuf = buf;
-    this.valueOff = off;
-    this.valueLen = len;
+  readonly keepRange: ByteVisitor = (buf, off, len) => {
+    const keys = this.#keys;
+    keys.valueBuf = buf;
+    keys.valueOff = off;
+    keys.valueLen = len;
   };
 
-  /** Where the packed collection found last begins, in its record's chunk. */
-  protected get packedAt(): number {
-    return this.shard.valueOffset(this.ref);
+  /** The chunk of memory in which the packed collection found last lies. Void with every change, as `packedAt` is. */
+  get chunk(): Uint8Array {
+    return this.#keys.shard.bytesOf(this.#keys.ref);
+  }
+
+  /** Where the packed collection found last begins in its chunk. */
+  get packedAt(): number {
+    return this.#keys.shard.valueOffset(this.#keys.ref);
   }
 
   /** Visits the elements of the packed collection found last. */
-  protected packedEach(visit: ByteVisitor): void {
-    const bytes = this.shard.bytesOf(this.ref);
+  packedEach(visit: ByteVisitor): void {
+    const bytes = this.chunk;
     const at = this.packedAt;
     const end = at + packedEnd(bytes, at);
     for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
@@ -83,25 +93,27 @@ export class CollectionStore extends StringStore {
   }
 
   /** To be called before the collection found last changes (or is made, at a free key); endChange() follows. */
-  protected beginChange(): void {
-    if (this.ref === 0 || this.isPacked) return;
-    this.shard.beforeChange(this.value);
-    this.#countedBytes = this.value.bytes;
+  beginChange(): void {
+    const keys = this.#keys;
+    if (keys.ref === 0 || this.isPacked) return;
+    keys.shard.beforeChange(keys.value);
+    this.#countedBytes = keys.value.bytes;
   }
 
   /**
    * Ends a change of the collection found last and accounts for it. Its key goes with its last element (replay does the same, so that is not
    * logged).
    */
-  protected endChange(buf: Uint8Array, off: number, len: number): void {
-    if (!this.isPacked) this.shard.valueBytes += this.value.bytes - this.#countedBytes;
-    if (this.collectionSize === 0) this.shard.unlink(this.ref);
-    else this.shard.tidy();
-    this.modified(buf, off, len);
+  endChange(buf: Uint8Array, off: number, len: number): void {
+    const keys = this.#keys;
+    if (!this.isPacked) keys.shard.valueBytes += keys.value.bytes - this.#countedBytes;
+    if (this.size === 0) keys.shard.unlink(keys.ref);
+    else keys.shard.tidy();
+    keys.modified(buf, off, len);
   }
 
   /** beginChange, and opens the mutation that logs elements from number `first` of an argument list to before `end`, all or some of them. */
-  protected beginElements(
+  beginElements(
     op: number,
     kbuf: Uint8Array,
     koff: number,
@@ -110,11 +122,11 @@ export class CollectionStore extends StringStore {
     first: number,
     end: number,
   ): void {
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
       let bytes = 0;
       for (let i = first; i < end; i++) bytes += 4 + len[i];
-      effects.beginKey(op, this.index, kbuf, koff, klen, bytes);
+      effects.beginKey(op, this.#keys.index, kbuf, koff, klen, bytes);
     }
     this.beginChange();
   }
@@ -123,15 +135,15 @@ export class CollectionStore extends StringStore {
    * Ends the mutation, which has the elements that really changed, and the change. Where there was not even memory to make the collection,
    * nothing has happened.
    */
-  protected endElements(kbuf: Uint8Array, koff: number, klen: number): void {
-    if (this.ref === 0) return;
-    const { effects } = this.keyspace;
+  endElements(kbuf: Uint8Array, koff: number, klen: number): void {
+    if (this.#keys.ref === 0) return;
+    const { effects } = this.#keys.keyspace;
     if (effects.enabled) effects.end();
     this.endChange(kbuf, koff, klen);
   }
 
   /** Gives a new collection its elements; where there is no memory for them, it gives back what it has. */
-  protected filled<V extends AnyValue>(value: V, fill: (value: V) => void): V {
+  filled<V extends AnyValue>(value: V, fill: (value: V) => void): V {
     try {
       fill(value);
     } catch (error) {
@@ -145,11 +157,11 @@ export class CollectionStore extends StringStore {
    * Makes an empty packed collection at the key that was looked up last and is free, with room for `bytes` of elements.
    * @param more bytes of elements that the same command is going to add besides
    */
-  protected createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number, more: number): void {
-    const shard = this.shard;
+  createPacked(type: number, buf: Uint8Array, off: number, len: number, bytes: number, more: number): void {
+    const keys = this.#keys;
     const room = PACKED_HEADER_BYTES + bytes + Math.min(more, MORE_BYTES_MAX);
-    this.ref = shard.insertInline(this.hash, type, buf, off, len, room, 0, 0);
-    putPackedHeader(shard.bytesOf(this.ref), shard.valueOffset(this.ref), PACKED_PLAIN);
+    keys.ref = keys.shard.insertInline(keys.hash, type, buf, off, len, room, 0, 0);
+    putPackedHeader(this.chunk, this.packedAt, PACKED_PLAIN);
   }
 
   /**
@@ -157,24 +169,25 @@ export class CollectionStore extends StringStore {
    * gap's position in the record's chunk (which may be another one now), to be filled at once. Positions known before are void.
    * @param more bytes of elements that the same command is going to add besides
    */
-  protected splice(at: number, remove: number, insert: number, more: number): number {
-    const shard = this.shard;
-    const size = shard.size(this.ref);
-    const end = packedEnd(shard.bytesOf(this.ref), shard.valueOffset(this.ref));
+  splice(at: number, remove: number, insert: number, more: number): number {
+    const keys = this.#keys;
+    const { shard } = keys;
+    const size = shard.size(keys.ref);
+    const end = packedEnd(this.chunk, this.packedAt);
     const newEnd = end + insert - remove;
     if (newEnd > size) {
       const spare = Math.max(Math.min(more, MORE_BYTES_MAX), newEnd >>> SPARE_SHIFT);
-      this.ref = shard.resize(this.ref, newEnd + spare);
+      keys.ref = shard.resize(keys.ref, newEnd + spare);
     }
-    const bytes = shard.bytesOf(this.ref);
-    const base = shard.valueOffset(this.ref);
+    const bytes = this.chunk;
+    const base = this.packedAt;
     const from = base + at + remove;
     if (insert !== remove && from < base + end) bytes.copyWithin(base + at + insert, from, base + end);
     setPackedEnd(bytes, base, newEnd);
     if (insert < remove && size >= SHRINK_BYTES_MIN && newEnd <= size >>> 1) {
-      this.ref = shard.shrink(this.ref, newEnd + (newEnd >>> SPARE_SHIFT));
+      keys.ref = shard.shrink(keys.ref, newEnd + (newEnd >>> SPARE_SHIFT));
     }
-    return shard.valueOffset(this.ref) + at;
+    return this.packedAt + at;
   }
 
   /**
@@ -182,19 +195,19 @@ export class CollectionStore extends StringStore {
    * is absent.
    * @param perEntry elements of an entry: 1 in a set, 2 in a hash
    */
-  protected placeOf(perEntry: 1 | 2, buf: Uint8Array, off: number, len: number): number {
-    if (!this.isPacked) return (this.value as HashValue | SetValue).find(buf, off, len);
-    return findElement(this.shard.bytesOf(this.ref), this.packedAt, perEntry, buf, off, len);
+  placeOf(perEntry: 1 | 2, buf: Uint8Array, off: number, len: number): number {
+    if (!this.isPacked) return (this.#keys.value as HashValue | SetValue).find(buf, off, len);
+    return findElement(this.chunk, this.packedAt, perEntry, buf, off, len);
   }
 
   /** Removes the entry at a place. */
-  protected removeAt(perEntry: 1 | 2, place: number): void {
+  removeAt(perEntry: 1 | 2, place: number): void {
     if (this.isPacked) this.removeElements(place, perEntry);
-    else (this.value as HashValue | SetValue).delete(place);
+    else (this.#keys.value as HashValue | SetValue).delete(place);
   }
 
-  /** Removes entries of a set or hash by their elements (fields), and logs those that were there; see setRemove. */
-  protected removeEntries(
+  /** Removes entries of a set or hash by their elements (fields), and logs those that were there; see SetStore.remove. */
+  removeEntries(
     type: number,
     op: number,
     perEntry: 1 | 2,
@@ -207,10 +220,10 @@ export class CollectionStore extends StringStore {
     first: number,
     count: number,
   ): number {
-    const found = this.lookup(kbuf, koff, klen);
+    const found = this.#keys.lookup(kbuf, koff, klen);
     if (found === TYPE_NONE) return 0;
     if (found !== type) return WRONG_TYPE;
-    const { effects } = this.keyspace;
+    const { effects } = this.#keys.keyspace;
     const end = first + count;
     let gone = 0;
     try {
@@ -231,8 +244,8 @@ export class CollectionStore extends StringStore {
   }
 
   /** Takes an entry of `count` elements, the first at position `p`, out of the packed collection found last. */
-  protected removeElements(p: number, count: 1 | 2): void {
-    const bytes = this.shard.bytesOf(this.ref);
+  removeElements(p: number, count: 1 | 2): void {
+    const bytes = this.chunk;
     const at = this.packedAt;
     let behind = nextElement(bytes, p);
     if (count === 2) behind = nextElement(bytes, behind);
@@ -241,10 +254,11 @@ export class CollectionStore extends StringStore {
   }
 
   /** Puts `value` at the key that was looked up last: in the place of the packed collection that it has, or as a new one. */
-  protected putLarge(buf: Uint8Array, off: number, len: number, value: AnyValue): void {
-    if (this.ref === 0) this.shard.insertValue(this.hash, buf, off, len, value, 0, 0);
-    else this.shard.enlarge(this.ref, buf, off, len, value);
-    this.ref = value.ref;
+  putLarge(buf: Uint8Array, off: number, len: number, value: AnyValue): void {
+    const keys = this.#keys;
+    if (keys.ref === 0) keys.shard.insertValue(keys.hash, buf, off, len, value, 0, 0);
+    else keys.shard.enlarge(keys.ref, buf, off, len, value);
+    keys.ref = value.ref;
     this.#countedBytes = value.bytes;
   }
 }
