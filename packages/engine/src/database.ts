@@ -23,7 +23,7 @@ import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 import { valueType } from "./types/value-types.js";
 import { ZsetStore } from "./zset-store.js";
 
-/** Bytes of a mutation besides its key, and of a Restore besides key and value (mutations.ts). */
+/** Bytes of a mutation besides its key, and of a Restore besides key and value (operations.ts). */
 const KEYED_BYTES = 5;
 const RESTORE_BYTES = 9;
 

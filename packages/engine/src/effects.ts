@@ -3,7 +3,7 @@
  *
  *   one mutation      [ body ]                                   the entry's operation type is the mutation's
  *   several           [ op:1 | bodyBytes:4 | body ]*             the entry's operation type is OP_BATCH
- *   every body        [ db:1 | keyBytes:4 | key | ... ]          little endian (OP_MSET, OP_MDEL, OP_FLUSH: see mutations.ts)
+ *   every body        [ db:1 | keyBytes:4 | key | ... ]          little endian (others, as OP_MSET: see operations.ts)
  *
  * The owner (the server's log channel) lends a target: a region of its ring with room before `start` and behind `limit` for the
  * entry's frame, so a SET is encoded once, where it is read from. What does not fit moves to a private buffer (`spilled`).

@@ -4,7 +4,6 @@ export { copyBytes } from "./copy-bytes.js";
 export { Database } from "./database.js";
 export {
   type DescribedEntry,
-  type DescribedMutation,
   describeEntries,
   describeMutations,
 } from "./describe.js";
@@ -12,13 +11,13 @@ export { EFFECT_HEADROOM_BYTES, EffectLog, EntryTooLargeError } from "./effects.
 export { WRONG_TYPE } from "./found-collection.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
-  ALL_DATABASES,
   DATABASES,
   Keyspace,
   type KeyspaceObserver,
   type KeyspaceOptions,
   type KeyspaceStats,
 } from "./keyspace.js";
+export type { DescribedMutation } from "./operations.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
 export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";

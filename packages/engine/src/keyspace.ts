@@ -6,7 +6,8 @@ import { digestKeyspace } from "./digest.js";
 import { EffectLog } from "./effects.js";
 import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
-import { Replayer } from "./mutations.js";
+import { ALL_DATABASES, MutationReader } from "./mutations.js";
+import { applyMutation } from "./operations.js";
 import { OP_FLUSH } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
 import type { ShardHome } from "./shard.js";
@@ -17,8 +18,6 @@ import { TYPE_STRING } from "./types/type-codes.js";
 
 /** Default number of databases. */
 export const DATABASES = 16;
-/** In a logged flush: every database. */
-export const ALL_DATABASES = 255;
 
 /** While a log is replayed, indexes are looked at after so many entries, and doubled when they are nearly full. */
 const RESERVE_EVERY = 4096;
@@ -82,7 +81,7 @@ export class Keyspace implements ShardHome {
   readonly #stamps: Float64Array;
   /** Of sections that contain only some mutations of the entry that is their stamp: how many, the first ones. */
   readonly #partial = new Map<number, number>();
-  readonly #replayer: Replayer;
+  readonly #mutations = new MutationReader();
   #replayed = 0;
   #captureEpoch = 0;
   #expireDb = 0;
@@ -99,7 +98,6 @@ export class Keyspace implements ShardHome {
     this.blocks = new BlockPool(this.chunks);
     this.databaseCount = options.databases ?? DATABASES;
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
-    this.#replayer = new Replayer(this);
   }
 
   /** The database with this number, made at its first use. */
@@ -260,7 +258,9 @@ export class Keyspace implements ShardHome {
 
   /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */
   replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
-    this.#replayer.apply(op, sequence, bytes, off, len);
+    const m = this.#mutations;
+    m.open(op, sequence, bytes, off, len);
+    while (m.next()) applyMutation(m, this);
     if (++this.#replayed % RESERVE_EVERY === 0) this.#reserve();
   }
 

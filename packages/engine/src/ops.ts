@@ -1,6 +1,6 @@
 /**
  * Operation codes of logged mutations. 1-10 are fixed for ever by the log's contract; the rest are ours and only ever grow.
- * They are part of the on-disk format: never renumber.
+ * They are part of the on-disk format: never renumber. What each of them is, is a row in operations.ts.
  */
 export const OP_SET = 1;
 export const OP_DELETE = 2;

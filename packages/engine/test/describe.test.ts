@@ -1,7 +1,7 @@
 /** What mutators log and snapshots hold, read back as plain data. */
 import { describe, expect, test } from "vitest";
-import { type DescribedMutation, describeEntries, describeMutations } from "../src/describe.js";
-import { type Database, encodeInlineEntries, Keyspace, TYPE_HASH } from "../src/index.js";
+import { describeEntries, describeMutations } from "../src/describe.js";
+import { type Database, type DescribedMutation, encodeInlineEntries, Keyspace, TYPE_HASH } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { ByteSink } from "../src/types/byte-sink.js";
 import { ranges } from "./support/model.js";
