@@ -45,8 +45,8 @@ export abstract class ClientState implements Session {
   inMulti = false;
   /** The commands of the transaction. */
   readonly queue = new CommandQueue();
-  /** One of them writes. */
-  queueWrites = false;
+  /** All their flags. */
+  queueBits = 0;
   /** A command was refused while queueing: EXEC will refuse, too. */
   queueFailed = false;
   watched: WatchedKey[] = [];

@@ -8,6 +8,7 @@ import type { ClientState } from "./client-state.js";
 import { Clients } from "./clients.js";
 import type { Clock } from "./clock.js";
 import { Dispatcher } from "./dispatch.js";
+import { HeapWatch } from "./heap-watch.js";
 import { Host } from "./host.js";
 import { KeyWatch } from "./key-observer.js";
 import type { ResolvedOptions } from "./options.js";
@@ -55,6 +56,7 @@ export class Core {
   readonly watches: Watches;
   readonly blocking: Blocking;
   readonly ticker: Ticker;
+  readonly heap: HeapWatch;
   readonly dispatcher: Dispatcher;
 
   constructor(parts: CoreParts, services: (core: Core) => CoreServices) {
@@ -79,6 +81,7 @@ export class Core {
     const reply = new ReplyWriter();
     const writes = new WriteMarks();
     this.ticker = new Ticker(persistence, stats, reply, writes);
+    this.heap = new HeapWatch(this.logger, this.clock, () => keyspace.usedBytes());
 
     const persistenceEnabled = !options.disablePersistence;
     const host = new Host({
@@ -88,8 +91,8 @@ export class Core {
       pubsub: this.pubsub,
       debugEnabled: options.enableDebugCommand,
     });
-    const { ticker } = this;
-    this.dispatcher = new Dispatcher({ ...parts, commands: this.commands, reply, writes, ticker }, host, {
+    const { ticker, heap } = this;
+    this.dispatcher = new Dispatcher({ ...parts, commands: this.commands, reply, writes, ticker, heap }, host, {
       blocking: this.blocking,
       transactions,
     });

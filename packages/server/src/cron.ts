@@ -93,14 +93,11 @@ export class Cron {
     chunks.releaseSlab();
   }
 
-  /** For the peak that INFO tells; it takes some 20 µs. */
+  /** For the peak that INFO tells. */
   #lookAtMemory(): void {
-    const { stats } = this.#core;
-    try {
-      stats.peakRss = Math.max(stats.peakRss, process.memoryUsage.rss());
-    } catch {
-      // The system is asked through a file: there may be no descriptor left, or no /proc.
-    }
+    const { stats, keyspace, heap, dispatcher } = this.#core;
+    stats.peakUsed = Math.max(stats.peakUsed, heap.startupBytes + keyspace.usedBytes());
+    dispatcher.lookAtHeap();
   }
 
   #checkClients(): void {

@@ -24,6 +24,7 @@ import type { Logger } from "pino";
 import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
 import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "./client-state.js";
 import type { Clock } from "./clock.js";
+import type { HeapWatch } from "./heap-watch.js";
 import type { Persistence } from "./persistence/index.js";
 import type { ServerStats } from "./stats.js";
 import type { Ticker } from "./tick.js";
@@ -31,6 +32,7 @@ import type { Transactions } from "./transactions.js";
 import type { WriteMarks } from "./write-marks.js";
 
 const WRITE = flagBit("write");
+const DENY_OOM = flagBit("denyoom");
 const NO_AUTH = flagBit("no_auth");
 const NO_MULTI = flagBit("no_multi");
 const LOADING = flagBit("loading");
@@ -56,6 +58,8 @@ const TIMED_ABOVE_US = 20;
 const MINUS = 45;
 /** What a transaction's queue may hold. What its commands change must fit a log entry besides, of 1 GB. */
 const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
+/** Commands: many clients with long pipelines run a hundred thousand between two turns of the cron. */
+const HEAP_LOOK_EVERY = 4096;
 const ERROR_WORD_BYTES_MAX = 40;
 
 /** What the dispatcher works with. */
@@ -71,6 +75,7 @@ export interface DispatcherParts {
   /** Which of them are replies to writes; whoever moves or sends replies sees to it. */
   readonly writes: WriteMarks;
   readonly ticker: Ticker;
+  readonly heap: HeapWatch;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
@@ -85,6 +90,7 @@ export class Dispatcher implements BlockingRunner {
   readonly #effects: EffectLog;
   readonly #persistence: Persistence;
   readonly #ticker: Ticker;
+  readonly #heap: HeapWatch;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -98,6 +104,7 @@ export class Dispatcher implements BlockingRunner {
   #postponed: ClientState[] = [];
   /** Messages for the current client that came up while its command ran: they follow the command's reply. */
   #pushes: Buffer[] = [];
+  #heapLookAt = 0;
   #isRerun = false;
   #waitsOn = false;
   /** The transaction that runs has something that writes. */
@@ -111,6 +118,7 @@ export class Dispatcher implements BlockingRunner {
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
     this.#ticker = parts.ticker;
+    this.#heap = parts.heap;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#clock = parts.clock;
@@ -131,8 +139,15 @@ export class Dispatcher implements BlockingRunner {
   /** Opens a batch of commands of one client. All of them see the same time. */
   begin(client: ClientState): void {
     this.#current = client;
+    if (this.#heap.near || this.#stats.commandsProcessed >= this.#heapLookAt) this.lookAtHeap();
     // While the data is loaded the keyspace's clock stands still, so that nothing expires.
     if (this.#persistence.loading === null) this.#keyspace.nowMs = this.#clock.wallMs();
+  }
+
+  /** Asks how full the heap is: the cron does it, and begin() where much has been run since, or it is near its limit. */
+  lookAtHeap(): void {
+    this.#heapLookAt = this.#stats.commandsProcessed + HEAP_LOOK_EVERY;
+    this.#heap.look();
   }
 
   /** Closes the batch; what comes for the client from now on goes to its deliver(). */
@@ -265,6 +280,7 @@ export class Dispatcher implements BlockingRunner {
       client.authenticated &&
       !client.inMulti &&
       client.subscriptions === 0 &&
+      !this.#heap.full &&
       this.#persistence.writeError === null &&
       this.#persistence.loading === null &&
       !this.#ticker.congested
@@ -279,7 +295,7 @@ export class Dispatcher implements BlockingRunner {
       return false;
     }
     if (!client.inMulti || RUN_INSIDE_MULTI.has(row.name)) {
-      if (!this.#ticker.congested || !wouldWrite(client, row)) return true;
+      if (!this.#ticker.congested || (allBits(client, row) & WRITE) === 0) return true;
       client.halt |= HALT_CONGESTED;
       client.postponed = request.copy();
       this.#postponed.push(client);
@@ -288,7 +304,7 @@ export class Dispatcher implements BlockingRunner {
     // Of a transaction that will not run nothing need be kept.
     const isLost = client.queueFailed || client.watchFailed;
     if (isLost || client.queue.push(request, QUEUE_BYTES_MAX)) {
-      if ((row.bits & WRITE) !== 0) client.queueWrites = true;
+      client.queueBits |= row.bits;
       this.reply.queued();
     } else {
       this.#refuse(client, ERR.transactionTooLarge, row);
@@ -299,8 +315,10 @@ export class Dispatcher implements BlockingRunner {
   #objection(client: ClientState, row: TableRow): string | null {
     if (!client.authenticated && (row.bits & NO_AUTH) === 0) return ERR.noAuth;
     if (client.inMulti && (row.bits & NO_MULTI) !== 0) return ERR.notInMulti;
+    const bits = allBits(client, row);
+    if (this.#heap.full && (bits & DENY_OOM) !== 0) return ERR.outOfMemory;
     const writeError = this.#persistence.writeError;
-    if (writeError !== null && wouldWrite(client, row)) return writeError;
+    if (writeError !== null && (bits & WRITE) !== 0) return writeError;
     if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
     if (this.#persistence.loading !== null && (row.bits & LOADING) === 0) return ERR.loading;
     return null;
@@ -413,10 +431,9 @@ function timedCalls(calls: number, usec: number): number {
   return calls % TIMED_EVERY === 0 ? TIMED_EVERY : 0;
 }
 
-/** Whether the row changes data: EXEC does when something in the queue does. */
-function wouldWrite(client: ClientState, row: TableRow): boolean {
-  if ((row.bits & WRITE) !== 0) return true;
-  return row.name === "exec" && client.queueWrites;
+/** Flags of the row: EXEC has those of all that is in the queue. */
+function allBits(client: ClientState, row: TableRow): number {
+  return row.name === "exec" ? row.bits | client.queueBits : row.bits;
 }
 
 /** Whether the request ends so far behind its buffer's start that one of its limits may be passed. */

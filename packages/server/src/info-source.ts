@@ -67,17 +67,20 @@ export class InfoCollector {
   }
 
   #memory(): InfoSource["memory"] {
-    const { keyspace, clients, stats } = this.#core;
+    const { keyspace, clients, stats, heap } = this.#core;
     const { rss, heapUsed } = this.#lookAtMemory();
-    stats.peakRss = Math.max(stats.peakRss, rss);
     let clientBytes = 0;
     for (const client of clients.all()) clientBytes += client.inputBytes + client.queue.bytes + client.outputBytes;
+    const dataset = keyspace.usedBytes();
+    const startup = heap.startupBytes;
+    stats.peakUsed = Math.max(stats.peakUsed, startup + clientBytes + dataset);
     return {
-      used: keyspace.usedBytes() + heapUsed,
-      dataset: keyspace.usedBytes(),
+      startup,
+      dataset,
+      peak: stats.peakUsed,
       rss,
-      peakRss: stats.peakRss,
       heapUsed,
+      heapLimit: heap.limit,
       arenas: keyspace.arenaBytes(),
       clients: clientBytes,
     };

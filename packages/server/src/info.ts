@@ -25,14 +25,17 @@ export interface InfoSource {
     readonly maxOutputBuffer: number;
   };
   readonly memory: {
-    /** Data outside the JS heap, and the heap. */
-    readonly used: number;
+    /** The JavaScript heap before there was any data. */
+    readonly startup: number;
     /** Held by keys, values and indexes, wherever they are. */
     readonly dataset: number;
-    /** Resident memory of the process, and the most of it that INFO or the cron has seen. */
+    /** The most of both that INFO or the cron has seen. */
+    readonly peak: number;
+    /** Resident memory of the process. */
     readonly rss: number;
-    readonly peakRss: number;
+    /** JavaScript heap, garbage included, and how much V8 allows. */
     readonly heapUsed: number;
+    readonly heapLimit: number;
     readonly arenas: number;
     /** Waiting for clients: requests and replies. */
     readonly clients: number;
@@ -164,10 +167,14 @@ function clients({ clients: c }: InfoSource): Field[] {
   ];
 }
 
-/** "used" is what the data and the program hold; "rss" what the system has given for it. */
+/**
+ * "used" is what was needed before there was data, what the data takes and what waits for clients: no garbage, so that it follows what is written at
+ * once. "rss" is what the system has given for it.
+ */
 function memory({ memory: m }: InfoSource): Field[] {
-  const { used } = m;
-  const peak = Math.max(m.peakRss, m.rss);
+  const overhead = m.startup + m.clients;
+  const used = overhead + m.dataset;
+  const peak = Math.max(m.peak, used);
   return [
     ["used_memory", used],
     ["used_memory_human", humanBytes(used)],
@@ -176,11 +183,14 @@ function memory({ memory: m }: InfoSource): Field[] {
     ["used_memory_peak", peak],
     ["used_memory_peak_human", humanBytes(peak)],
     ["used_memory_peak_perc", percent(used, peak)],
-    ["used_memory_overhead", Math.max(0, used - m.dataset)],
+    ["used_memory_overhead", overhead],
+    ["used_memory_startup", m.startup],
     ["used_memory_dataset", m.dataset],
-    ["used_memory_dataset_perc", percent(m.dataset, used)],
+    ["used_memory_dataset_perc", percent(m.dataset, used - m.startup)],
     ["used_memory_arenas", m.arenas],
     ["used_memory_heap", m.heapUsed],
+    ["used_memory_heap_limit", m.heapLimit],
+    ["used_memory_heap_perc", percent(m.heapUsed, m.heapLimit)],
     ["total_system_memory", totalmem()],
     ["total_system_memory_human", humanBytes(totalmem())],
     ["maxmemory", 0],

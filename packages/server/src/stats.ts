@@ -19,8 +19,8 @@ export class ServerStats {
   /** Largest amounts seen for one client. */
   maxInputBuffer = 0;
   maxOutputBuffer = 0;
-  /** Highest resident memory of the process that INFO or the cron has seen, in bytes; CONFIG RESETSTAT leaves it. */
-  peakRss = 0;
+  /** The most of used_memory that INFO or the cron has seen, in bytes; CONFIG RESETSTAT leaves it. */
+  peakUsed = 0;
   /** How often replies had to wait for the log: once for each connection and turn of the event loop. */
   repliesHeld = 0;
   /** Runs of the expiry sweep that stopped at their time limit. */

@@ -84,7 +84,7 @@ export class Transactions implements TransactionsHost {
   discardQueue(client: ClientState): void {
     client.inMulti = false;
     client.queue.clear();
-    client.queueWrites = false;
+    client.queueBits = 0;
     client.queueFailed = false;
     this.#watches.clear(client);
   }
