@@ -1,8 +1,8 @@
 /** What lies under every command: key hash, arena, index, the bytes of a log entry, and replaying them. */
 import { EffectLog, OP_SET } from "@hearthkv/engine";
 import { Arena } from "../../packages/engine/dist/arena.js";
-import { ChunkPool } from "../../packages/engine/dist/chunk-pool.js";
 import { hashKey, hashSeed } from "../../packages/engine/dist/hash.js";
+import { Memory } from "../../packages/engine/dist/memory.js";
 import { keyName, newKeyspace, Runner, scattered, sized } from "./requests.mjs";
 
 const KEYS = sized(1_000_000);
@@ -25,7 +25,7 @@ function hashing() {
 
 /** Records are given out; each is freed when `BATCH` younger ones are there. */
 function allocating() {
-  const arena = new Arena(new ChunkPool(() => {}));
+  const arena = new Arena(new Memory());
   const live = new Int32Array(BATCH);
   const run = () => {
     for (let i = 0; i < BATCH; i++) {

@@ -1,210 +1,300 @@
 /**
- * Memory of one shard: chunks of bytes outside the JS heap, filled by bump allocation.
+ * Records of one owner, a shard or a table of elements: chunks of memory, filled by bump allocation.
  *
- *   reference = chunk number * 32768 + offset in units of 8 bytes      0 = none (chunks count from 1)
+ *   chunk    [ used:4 | live:4 | next:4 | previous:4 | record record record ... | free ]
  *
- * A chunk has 256 KB and comes from the pool; the first ones of a small shard are smaller. What is larger than a chunk has one of its own, with room to grow.
- * Freed space is only counted; the shard moves the last records out of a chunk that is mostly dead (evacuation), and then it is dropped.
+ *   used       bytes given out, this header included; bit 0: the chunk stands in the list of sparse ones
+ *   live       bytes of records that are still in use
+ *   next, previous   the owner's chunks, as a list
+ *
+ * A chunk has 256 KB; the first ones of a small owner are smaller. A record that is larger than a chunk has one of its own, with room to grow.
+ * A record's reference is its address in the memory (memory.ts), and from it the chunk is found.
+ * Freed space is only counted; the owner moves the last records out of a chunk that is mostly dead (evacuation), and then it is dropped.
+ *
+ * What is known of the chunk that is being filled stands in this object until the chunk is full: then adding a record touches no header.
  */
+import { CHUNK_BYTES, type Memory, SLAB_SHIFT, UNIT_MASK } from "./memory.js";
 
-import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
+/** Bytes of a chunk before its records. */
+export const CHUNK_HEADER_BYTES = 16;
+/** The largest record that shares a chunk with others. */
+export const SHARED_RECORD_BYTES_MAX = CHUNK_BYTES - CHUNK_HEADER_BYTES;
 
-/** A reference is shifted so far to get the chunk's number. */
-export const CHUNK_SHIFT = 15;
-/** Mask of a reference's unit inside its chunk. */
-export const UNIT_MASK = (1 << CHUNK_SHIFT) - 1;
-
+const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 const FIRST_CHUNK_BYTES = 1 << 10;
 /** A chunk with less than this share of live bytes is worth emptying. */
 const SPARSE_SHARE = 0.5;
-/** Numbers of 17 bits: the rest of a 32-bit reference. */
-const CHUNKS_MAX = 1 << 17;
-const NO_BYTES = new Uint8Array(0);
-const NO_WORDS = new Int32Array(0);
+// Words of a header.
+const USED = 0;
+const LIVE = 1;
+const NEXT = 2;
+const PREVIOUS = 3;
+/** Bit of the word `used`. */
+const SPARSE = 1;
 
-/** Chunk storage of one shard. Offsets inside a chunk are bytes in `bytes[c]` and 32-bit words in `words[c]`. */
+/** Chunk storage of one owner. Chunks are named by their addresses. */
 export class Arena {
-  /** Byte view of each chunk; empty where the number is free. */
-  bytes: Uint8Array<ArrayBuffer>[] = [NO_BYTES];
-  /** Word view of each chunk. */
-  words: Int32Array[] = [NO_WORDS];
-  /** Bytes given out from each chunk, dead ones included. */
-  used: number[] = [0];
-  /** Bytes of each chunk that are still in use. */
-  live: number[] = [0];
-  /** Bytes held by all chunks. */
+  readonly memory: Memory;
+  /** Bytes given out by all chunks, dead ones and headers included. */
+  usedBytes = 0;
+  /** Bytes held by all chunks; of one that a record has for its own those that are used: what is behind it nobody has touched. */
   totalBytes = 0;
-  /** Chunk that is being filled, -1 = none. */
-  current = -1;
-  /** Chunk that is being emptied, -1 = none; forgotten when the chunk is dropped. */
-  evacuating = -1;
-  /** Offset in it of the next record to look at. */
+  /** Chunk that is being emptied, 0 = none; forgotten when the chunk is dropped. */
+  evacuating = 0;
+  /** Address of the next record in it to look at. */
   evacuateAt = 0;
-  readonly #pool: ChunkPool;
-  readonly #sparse: number[] = [];
-  #queued: boolean[] = [false];
-  #freeNumbers: number[] = [];
+  /** Chunk that is being filled, 0 = none. */
+  #current = 0;
+  /** Address of the next record in it, and of its end. Addresses wrap at 32 bits, so that only the distance of two says which comes first. */
+  #at = 0;
+  #end = 0;
+  /** First of all chunks but the sparse ones; the one that is being filled is among them. */
+  #first = 0;
+  /** First of those that are worth emptying. */
+  #firstSparse = 0;
+  /** Chunks that are no larger than CHUNK_BYTES. */
   #ordinary = 0;
 
-  constructor(pool: ChunkPool) {
-    this.#pool = pool;
+  constructor(memory: Memory) {
+    this.memory = memory;
   }
 
-  /** Gives out `size` bytes (a multiple of 8) and returns their reference. A size above CHUNK_BYTES gets a chunk with `slack` bytes more. */
+  /** Gives out `size` bytes (a multiple of 8) and returns their address. A record with a chunk of its own has room for `slack` bytes more. */
   alloc(size: number, slack = 0): number {
-    if (size > CHUNK_BYTES) {
-      const c = this.#addChunk(size + slack);
-      this.used[c] = size;
-      this.live[c] = size;
-      return c << CHUNK_SHIFT;
-    }
-    let c = this.current;
-    if (c < 0 || this.used[c] + size > this.bytes[c].length) c = this.#openChunk(size);
-    const at = this.used[c];
-    this.used[c] = at + size;
-    this.live[c] += size;
-    return (c << CHUNK_SHIFT) | (at >>> 3);
+    if (size > SHARED_RECORD_BYTES_MAX) return this.#allocOwn(size, slack);
+    const units = size >>> 3;
+    if (((this.#end - this.#at) | 0) < units) this.#openChunk(size);
+    const ref = this.#at;
+    this.#at = (ref + units) | 0;
+    this.usedBytes += size;
+    return ref;
   }
 
-  /** Counts `size` bytes of chunk `c` as dead. The chunk is dropped with its last live byte. */
-  free(c: number, size: number): void {
-    const left = this.live[c] - size;
-    this.live[c] = left;
-    if (c === this.current) return;
-    if (left === 0) this.drop(c);
-    else if (left < this.used[c] * SPARSE_SHARE && !this.#queued[c]) {
-      this.#queued[c] = true;
-      this.#sparse.push(c);
-      this.#pool.hasSparse = true;
-    }
-  }
-
-  /** Drops a chunk in which nothing is live. */
-  drop(c: number): void {
-    const length = this.bytes[c].length;
-    this.totalBytes -= length;
-    if (length <= CHUNK_BYTES) this.#ordinary--;
-    this.#pool.give(this.bytes[c]);
-    this.bytes[c] = NO_BYTES;
-    this.words[c] = NO_WORDS;
-    this.used[c] = 0;
-    this.live[c] = 0;
-    this.#queued[c] = false;
-    if (this.current === c) this.current = -1;
-    if (this.evacuating === c) this.evacuating = -1;
-    this.#freeNumbers.push(c);
+  /** Counts a record of `size` bytes as dead. Its chunk is dropped with its last live byte. */
+  free(ref: number, size: number): void {
+    const chunk = this.memory.blockOf(ref);
+    const m = this.memory.words[chunk >>> SLAB_SHIFT];
+    const w = (chunk & UNIT_MASK) << 1;
+    const left = m[w + LIVE] - size;
+    m[w + LIVE] = left;
+    // Of the one that is being filled only what is dead is noted: it is below zero.
+    if (chunk === this.#current) return;
+    if (left === 0) this.#drop(chunk);
+    else if (left < m[w + USED] * SPARSE_SHARE && (m[w + USED] & SPARSE) === 0) this.#becomeSparse(chunk);
   }
 
   /** Gives the record that was given out last another size, in place; false when another one was, or there is no room. */
   resizeLast(ref: number, before: number, after: number): boolean {
-    const c = this.current;
-    const end = ((ref & UNIT_MASK) << 3) + before;
-    if (ref >>> CHUNK_SHIFT !== c || end !== this.used[c] || end + after - before > this.bytes[c].length) return false;
-    this.used[c] += after - before;
-    this.live[c] += after - before;
+    const end = (ref + (after >>> 3)) | 0;
+    if (((ref + (before >>> 3)) | 0) !== this.#at || ((this.#end - end) | 0) < 0) return false;
+    this.#at = end;
+    this.usedBytes += after - before;
     return true;
   }
 
-  /** A record with a chunk of its own changed its size in place. */
-  resizeOwn(c: number, size: number): void {
-    this.used[c] = size;
-    this.live[c] = size;
+  /** Gives a record with a chunk of its own another size, in place; false when there is no room. */
+  resizeOwn(ref: number, before: number, after: number): boolean {
+    const chunk = this.memory.blockOf(ref);
+    if (after + CHUNK_HEADER_BYTES > this.memory.sizeOf(chunk)) return false;
+    this.#setHeader(chunk, after + CHUNK_HEADER_BYTES, after);
+    this.usedBytes += after - before;
+    this.totalBytes += after - before;
+    return true;
   }
 
   /** True when a chunk may be worth emptying. */
   get sparse(): boolean {
-    return this.evacuating >= 0 || this.#sparse.length > 0;
-  }
-
-  /** Takes a chunk's bytes out before clear(): they are the caller's now, who gives them to the pool. */
-  take(c: number): Uint8Array<ArrayBuffer> {
-    const bytes = this.bytes[c];
-    this.bytes[c] = NO_BYTES;
-    return bytes;
-  }
-
-  /** Becomes a copy of another arena: what lies in it keeps its references. This one is empty. */
-  copyFrom(source: Arena): void {
-    for (let c = 1; c < source.bytes.length; c++) {
-      const chunk = source.bytes[c];
-      if (chunk.length === 0) {
-        this.bytes.push(NO_BYTES);
-        this.words.push(NO_WORDS);
-      } else {
-        const copy = this.#pool.take(chunk.length);
-        copy.set(chunk.subarray(0, source.used[c]));
-        this.bytes.push(copy);
-        this.words.push(new Int32Array(copy.buffer, copy.byteOffset, copy.length >>> 2));
-        this.totalBytes += copy.length;
-      }
-    }
-    this.used = source.used.slice();
-    this.live = source.live.slice();
-    this.current = source.current;
-    this.evacuating = source.evacuating;
-    this.evacuateAt = source.evacuateAt;
-    this.#sparse.push(...source.#sparse);
-    this.#queued = source.#queued.slice();
-    this.#freeNumbers = source.#freeNumbers.slice();
-    this.#ordinary = source.#ordinary;
-  }
-
-  /** Drops every chunk. */
-  clear(): void {
-    for (const chunk of this.bytes) this.#pool.give(chunk);
-    this.bytes = [NO_BYTES];
-    this.words = [NO_WORDS];
-    this.used = [0];
-    this.live = [0];
-    this.totalBytes = 0;
-    this.current = -1;
-    this.evacuating = -1;
-    this.#sparse.length = 0;
-    this.#queued = [false];
-    this.#freeNumbers = [];
-    this.#ordinary = 0;
+    return this.#firstSparse !== 0;
   }
 
   /** Begins to empty the next chunk that is worth it; false when there is none. */
   nextSparse(): boolean {
-    for (let c = this.#sparse.pop(); c !== undefined; c = this.#sparse.pop()) {
-      // A queued number may have been dropped, and given out again, since.
-      if (!this.#queued[c]) continue;
-      this.evacuating = c;
-      this.evacuateAt = 0;
-      return true;
+    if (this.#firstSparse === 0) return false;
+    this.evacuating = this.#firstSparse;
+    this.evacuateAt = (this.#firstSparse + HEADER_UNITS) | 0;
+    return true;
+  }
+
+  /** Bytes held, but for the part of the newest chunk that is still free. */
+  get filledBytes(): number {
+    return this.totalBytes - ((this.#end - this.#at) | 0) * 8;
+  }
+
+  /** All chunks. */
+  chunks(): number[] {
+    const chunks: number[] = [];
+    for (let c = this.#first; c !== 0; c = this.#word(c, NEXT)) chunks.push(c);
+    for (let c = this.#firstSparse; c !== 0; c = this.#word(c, NEXT)) chunks.push(c);
+    return chunks;
+  }
+
+  /** Bytes of a chunk that were given out, its header included. */
+  usedOf(chunk: number): number {
+    return chunk === this.#current ? ((this.#at - chunk) | 0) * 8 : this.#word(chunk, USED) & ~SPARSE;
+  }
+
+  /** Bytes of a chunk's live records. */
+  liveOf(chunk: number): number {
+    const live = this.#word(chunk, LIVE);
+    return chunk === this.#current ? live + this.usedOf(chunk) - CHUNK_HEADER_BYTES : live;
+  }
+
+  /** Lets a chunk go without giving it back: it is the caller's now. To be followed by clear(). */
+  disown(chunk: number): void {
+    this.#unlink(chunk);
+  }
+
+  /**
+   * Takes copies of another arena's chunks; this one is empty. The records' references in it are others: while `whileMoved` runs, `moved` tells
+   * of each reference in the source which one it is here.
+   */
+  copyFrom(source: Arena, whileMoved: (moved: (ref: number) => number) => void): void {
+    const { memory } = this;
+    const from = source.memory;
+    try {
+      for (const chunk of source.chunks()) {
+        const used = source.usedOf(chunk);
+        const copy = this.#addChunk(from.sizeOf(chunk));
+        memory.bytes[copy >>> SLAB_SHIFT].set(
+          from.view(chunk).subarray(CHUNK_HEADER_BYTES, used),
+          ((copy & UNIT_MASK) << 3) + CHUNK_HEADER_BYTES,
+        );
+        this.#setHeader(copy, used, source.#word(chunk, LIVE));
+        this.usedBytes += used - CHUNK_HEADER_BYTES;
+        if (from.sizeOf(chunk) > CHUNK_BYTES) this.totalBytes += used - CHUNK_HEADER_BYTES;
+        if (chunk === source.#current) this.#fill(copy, used);
+        else if ((source.#word(chunk, USED) & SPARSE) !== 0) this.#becomeSparse(copy);
+        // Until the end the source's list runs one way only.
+        source.#setWord(chunk, PREVIOUS, copy);
+      }
+      whileMoved((ref) => {
+        const chunk = from.blockOf(ref);
+        return (source.#word(chunk, PREVIOUS) + ref - chunk) | 0;
+      });
+    } finally {
+      source.#restorePrevious();
     }
-    return false;
   }
 
-  #openChunk(size: number): number {
-    const previous = this.current;
+  /** Gives every chunk back. */
+  clear(): void {
+    for (const chunk of this.chunks()) this.memory.give(chunk);
+    this.usedBytes = 0;
+    this.totalBytes = 0;
+    this.evacuating = 0;
+    this.#current = 0;
+    this.#at = 0;
+    this.#end = 0;
+    this.#first = 0;
+    this.#firstSparse = 0;
+    this.#ordinary = 0;
+  }
+
+  #allocOwn(size: number, slack: number): number {
+    const chunk = this.#addChunk(size + slack + CHUNK_HEADER_BYTES);
+    this.#setHeader(chunk, size + CHUNK_HEADER_BYTES, size);
+    this.usedBytes += size;
+    this.totalBytes += size;
+    return (chunk + HEADER_UNITS) | 0;
+  }
+
+  #openChunk(size: number): void {
     let length = FIRST_CHUNK_BYTES << (2 * Math.min(this.#ordinary, 4));
-    while (length < size) length *= 4;
-    const c = this.#addChunk(Math.min(length, CHUNK_BYTES));
-    this.#ordinary++;
-    this.current = c;
-    if (previous >= 0) this.#retire(previous);
-    return c;
+    while (length < size + CHUNK_HEADER_BYTES) length *= 4;
+    const chunk = this.#addChunk(Math.min(length, CHUNK_BYTES));
+    this.#retire();
+    this.#fill(chunk, CHUNK_HEADER_BYTES);
   }
 
-  /** A chunk that is no longer filled may have died meanwhile: free() spared it while it was current. */
-  #retire(c: number): void {
-    if (this.live[c] === 0) this.drop(c);
-    else this.free(c, 0);
+  #fill(chunk: number, used: number): void {
+    this.#current = chunk;
+    this.#at = (chunk + (used >>> 3)) | 0;
+    this.#end = (chunk + (this.memory.sizeOf(chunk) >>> 3)) | 0;
+  }
+
+  /** The chunk that was filled may be dead, or mostly: free() spared it. */
+  #retire(): void {
+    const chunk = this.#current;
+    if (chunk === 0) return;
+    const used = this.usedOf(chunk);
+    const live = this.liveOf(chunk);
+    this.#setHeader(chunk, used, live);
+    this.#current = 0;
+    if (live === 0) this.#drop(chunk);
+    else if (live < used * SPARSE_SHARE) this.#becomeSparse(chunk);
   }
 
   #addChunk(length: number): number {
-    const c = this.#freeNumbers.at(-1) ?? this.bytes.length;
-    if (c >= CHUNKS_MAX) throw new RangeError(`a shard cannot hold more than ${CHUNKS_MAX} chunks`);
-    const bytes = this.#pool.take(length);
-    this.#freeNumbers.pop();
-    this.bytes[c] = bytes;
-    this.words[c] = new Int32Array(bytes.buffer, bytes.byteOffset, length >>> 2);
-    this.used[c] = 0;
-    this.live[c] = 0;
-    this.#queued[c] = false;
-    this.totalBytes += length;
-    return c;
+    const chunk = this.memory.take(length);
+    this.#setHeader(chunk, CHUNK_HEADER_BYTES, 0);
+    this.#link(chunk, false);
+    this.usedBytes += CHUNK_HEADER_BYTES;
+    if (length <= CHUNK_BYTES) {
+      this.totalBytes += length;
+      this.#ordinary++;
+    } else {
+      this.totalBytes += CHUNK_HEADER_BYTES;
+    }
+    return chunk;
+  }
+
+  /** Drops a chunk in which nothing is live. */
+  #drop(chunk: number): void {
+    const held = this.memory.sizeOf(chunk);
+    const used = this.usedOf(chunk);
+    this.usedBytes -= used;
+    this.totalBytes -= held <= CHUNK_BYTES ? held : used;
+    if (held <= CHUNK_BYTES) this.#ordinary--;
+    this.#unlink(chunk);
+    if (this.evacuating === chunk) this.evacuating = 0;
+    this.memory.give(chunk);
+  }
+
+  #becomeSparse(chunk: number): void {
+    this.#unlink(chunk);
+    this.#link(chunk, true);
+    this.memory.hasSparse = true;
+  }
+
+  #link(chunk: number, sparse: boolean): void {
+    const next = sparse ? this.#firstSparse : this.#first;
+    this.#setWord(chunk, NEXT, next);
+    this.#setWord(chunk, PREVIOUS, 0);
+    this.#setWord(chunk, USED, (this.#word(chunk, USED) & ~SPARSE) | (sparse ? SPARSE : 0));
+    if (next !== 0) this.#setWord(next, PREVIOUS, chunk);
+    if (sparse) this.#firstSparse = chunk;
+    else this.#first = chunk;
+  }
+
+  #unlink(chunk: number): void {
+    const next = this.#word(chunk, NEXT);
+    const previous = this.#word(chunk, PREVIOUS);
+    if (next !== 0) this.#setWord(next, PREVIOUS, previous);
+    if (previous !== 0) this.#setWord(previous, NEXT, next);
+    else if (chunk === this.#firstSparse) this.#firstSparse = next;
+    else this.#first = next;
+  }
+
+  #restorePrevious(): void {
+    for (const first of [this.#first, this.#firstSparse]) {
+      let previous = 0;
+      for (let c = first; c !== 0; c = this.#word(c, NEXT)) {
+        this.#setWord(c, PREVIOUS, previous);
+        previous = c;
+      }
+    }
+  }
+
+  #word(chunk: number, word: number): number {
+    return this.memory.words[chunk >>> SLAB_SHIFT][((chunk & UNIT_MASK) << 1) + word];
+  }
+
+  #setWord(chunk: number, word: number, value: number): void {
+    this.memory.words[chunk >>> SLAB_SHIFT][((chunk & UNIT_MASK) << 1) + word] = value;
+  }
+
+  #setHeader(chunk: number, used: number, live: number): void {
+    this.#setWord(chunk, USED, used);
+    this.#setWord(chunk, LIVE, live);
   }
 }

@@ -1,5 +1,4 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
-export type { ReleaseBuffer } from "./chunk-pool.js";
 export { copyBytes } from "./copy-bytes.js";
 export { Database } from "./database.js";
 export {
@@ -17,6 +16,7 @@ export {
   type KeyspaceOptions,
   type KeyspaceStats,
 } from "./keyspace.js";
+export type { ReleaseBuffer } from "./memory.js";
 export type { DescribedMutation } from "./operations.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";

@@ -47,7 +47,8 @@ export class KeyStore {
   constructor(keyspace: Keyspace, index: number) {
     this.keyspace = keyspace;
     this.index = index;
-    this.shards = Array.from({ length: SHARDS }, () => new Shard(keyspace));
+    const { memories } = keyspace;
+    this.shards = Array.from({ length: SHARDS }, (_, s) => new Shard(keyspace, memories[s % memories.length]));
     this.shard = this.shards[0];
   }
 

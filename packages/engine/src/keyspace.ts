@@ -1,11 +1,10 @@
 /** All databases of a process, with their clock, their log and their upkeep. */
-import { BlockPool } from "./block-pool.js";
-import { ChunkPool, type ReleaseBuffer } from "./chunk-pool.js";
 import { Database } from "./database.js";
 import { digestKeyspace } from "./digest.js";
 import { EffectLog } from "./effects.js";
 import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
+import { Memory, type ReleaseBuffer } from "./memory.js";
 import { ALL_DATABASES, MutationReader } from "./mutations.js";
 import { applyMutation } from "./operations.js";
 import { OP_FLUSH } from "./ops.js";
@@ -40,6 +39,8 @@ export interface KeyspaceOptions {
   random: () => number;
   /** Number of databases, at most 255. */
   databases?: number;
+  /** Number of memories, of 32 GB each: 1 to 256. */
+  memories?: number;
   /** How freed memory is given back at once; by default it waits for the garbage collector. */
   release?: ReleaseBuffer;
 }
@@ -55,10 +56,8 @@ export class Keyspace implements ShardHome {
   readonly seed: HashSeed;
   readonly random: () => number;
   readonly effects = new EffectLog();
-  /** Memory of all shards. */
-  readonly chunks: ChunkPool;
-  /** Memory of lists that are not packed. */
-  readonly blocks: BlockPool;
+  /** Where everything lies: each shard in one of them, whose number follows from the shard's; each large collection in any. */
+  readonly memories: readonly Memory[];
   /** Up to where collections are packed; may be changed at any time. */
   readonly limits = new PackedLimits();
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
@@ -94,8 +93,7 @@ export class Keyspace implements ShardHome {
   constructor(options: KeyspaceOptions) {
     this.seed = hashSeed(options.hashSeed);
     this.random = options.random;
-    this.chunks = new ChunkPool(options.release ?? (() => {}));
-    this.blocks = new BlockPool(this.chunks);
+    this.memories = Array.from({ length: options.memories ?? 1 }, () => new Memory(options.release));
     this.databaseCount = options.databases ?? DATABASES;
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
   }
@@ -128,11 +126,18 @@ export class Keyspace implements ShardHome {
     return bytes;
   }
 
-  /** Bytes of all chunks, used or not. */
+  /** Bytes of all blocks of memory that are taken, filled or not. */
   arenaBytes(): number {
-    let bytes = this.blocks.totalBytes;
-    for (const db of this.databases()) for (const shard of db.keys.shards) bytes += shard.arena.totalBytes;
+    let bytes = 0;
+    for (const memory of this.memories) bytes += memory.takenBytes;
     return bytes;
+  }
+
+  /** The memory for a new collection: the one of which least is taken. */
+  get memory(): Memory {
+    let best = this.memories[0];
+    for (const memory of this.memories) if (memory.takenBytes < best.takenBytes) best = memory;
+    return best;
   }
 
   /** Empties one database, or all (-1). */
@@ -190,7 +195,7 @@ export class Keyspace implements ShardHome {
 
   /** Goes on with emptying chunks that are mostly dead: looks at up to `maxRecords` records; returns how many it looked at. */
   evacuate(maxRecords: number): number {
-    if (!this.chunks.hasSparse) return 0;
+    if (!this.memories.some((memory) => memory.hasSparse)) return 0;
     let done = 0;
     const end = this.#databases.length * SHARDS;
     for (let visited = 0; visited < end && done < maxRecords; visited++) {
@@ -200,7 +205,7 @@ export class Keyspace implements ShardHome {
       this.#evacuateShard = 0;
       this.#evacuateDb = (this.#evacuateDb + 1) % this.#databases.length;
     }
-    this.chunks.hasSparse = done > 0;
+    if (done === 0) for (const memory of this.memories) memory.hasSparse = false;
     return done;
   }
 

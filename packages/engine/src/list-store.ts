@@ -115,7 +115,7 @@ export class ListStore {
   /** Gives the list, which may be new, the form for `count` elements more; returns whether that is the packed one, with room for them. */
   #preparePush(kbuf: Uint8Array, koff: number, klen: number, bytes: number, count: number): boolean {
     if (count === 0) return false;
-    const { limits, blocks } = this.#keys.keyspace;
+    const { limits, memory } = this.#keys.keyspace;
     if (this.#keys.ref !== 0 && !this.#found.isPacked) return false;
     const entries = this.#keys.ref === 0 ? 0 : this.#found.size;
     const end = this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.#found.chunk, this.#found.packedAt);
@@ -125,7 +125,7 @@ export class ListStore {
       if (this.#keys.ref === 0) this.#found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       return true;
     }
-    const list = this.#found.filled(new ListValue(blocks), (made) => {
+    const list = this.#found.filled(new ListValue(memory), (made) => {
       if (this.#keys.ref !== 0) this.#found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
     });
     this.#found.putLarge(kbuf, koff, klen, list);

@@ -9,6 +9,8 @@
  *           else the collection's number in the shard's table of values
  *   expireAt  milliseconds since 1970, present when `expires` is set
  */
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "./memory.js";
+
 /** Bytes before the key of a record without expiry. */
 export const RECORD_HEADER_BYTES = 16;
 /** Longest key, in bytes (64 MB - 1). */
@@ -22,6 +24,8 @@ export const META_INLINE = 1 << 26;
 export const META_TYPE_SHIFT = 27;
 export const META_EXPIRES = 1 << 30;
 export const META_DEAD = 1 << 31;
+/** What the upper word of an expiry counts. */
+export const TWO_32 = 4294967296;
 
 /** Type code in a meta word. */
 export function metaType(meta: number): number {
@@ -33,4 +37,60 @@ export function recordBytes(meta: number, size: number): number {
   const key = (meta & META_KEY_MASK) + ((meta & META_EXPIRES) === 0 ? 0 : 8);
   const value = (meta & META_INLINE) === 0 ? 0 : size;
   return (RECORD_HEADER_BYTES + key + value + 7) & ~7;
+}
+
+/** Reads records of a memory by their references. */
+export class RecordReader {
+  readonly memory: Memory;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
+
+  meta(ref: number): number {
+    return this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 2];
+  }
+
+  /** Bytes of a value that lies in the record, or number of a collection in `values`. */
+  size(ref: number): number {
+    return this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 3];
+  }
+
+  hash(ref: number): number {
+    return this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 1];
+  }
+
+  /** Next record of the chain. */
+  next(ref: number): number {
+    return this.memory.words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1];
+  }
+
+  /** Bytes of the slab in which the record lies; keyOffset and valueOffset count in it. */
+  bytesOf(ref: number): Uint8Array {
+    return this.memory.bytes[ref >>> SLAB_SHIFT];
+  }
+
+  keyOffset(ref: number): number {
+    return ((ref & UNIT_MASK) << 3) + RECORD_HEADER_BYTES + ((this.meta(ref) & META_EXPIRES) === 0 ? 0 : 8);
+  }
+
+  keyLength(ref: number): number {
+    return this.meta(ref) & META_KEY_MASK;
+  }
+
+  valueOffset(ref: number): number {
+    return this.keyOffset(ref) + this.keyLength(ref);
+  }
+
+  /** Milliseconds since 1970, 0 = none. */
+  expireAt(ref: number): number {
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    return (m[w + 2] & META_EXPIRES) === 0 ? 0 : m[w + 5] * TWO_32 + (m[w + 4] >>> 0);
+  }
+
+  /** Whether the value lies in the record: a string, or a packed collection. */
+  isInline(ref: number): boolean {
+    return (this.meta(ref) & META_INLINE) !== 0;
+  }
 }

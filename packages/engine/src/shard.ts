@@ -5,9 +5,9 @@
  * fewer records than a quarter, so no step ever rehashes more than four chains. `level` is the power of two at or below bucketCount: a hash goes to
  * bucket hash mod 2*level, or mod level where that bucket does not exist yet.
  */
-import { Arena, CHUNK_SHIFT, UNIT_MASK } from "./arena.js";
-import { CHUNK_BYTES, type ChunkPool } from "./chunk-pool.js";
+import { Arena, CHUNK_HEADER_BYTES, SHARED_RECORD_BYTES_MAX } from "./arena.js";
 import { copyBytes } from "./copy-bytes.js";
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "./memory.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -15,29 +15,33 @@ import {
   META_KEY_MASK,
   META_TYPE_SHIFT,
   RECORD_HEADER_BYTES,
+  RecordReader,
   recordBytes,
+  TWO_32,
 } from "./record.js";
 import type { ShardCapture } from "./snapshot.js";
 import type { AnyValue } from "./types/index.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
 const FIRST_BUCKETS = 4;
+/** The index of a shard without records, which has no memory. */
+const NO_BUCKETS = new Int32Array(2 * FIRST_BUCKETS);
+/** Buckets that the index has room for at first: it doubles. */
+const FIRST_ROOM = 16;
 /** From so many buckets for each record on the index shrinks, by so many for each record that goes. */
 const BUCKETS_PER_RECORD = 4;
 /** Records moved out of sparse chunks by each write that allocates. */
 const EVACUATE_PER_WRITE = 4;
-const TWO_32 = 4294967296;
 const META_FORM = (7 << META_TYPE_SHIFT) | META_INLINE;
 const INLINE_STRING = (TYPE_STRING << META_TYPE_SHIFT) | META_INLINE;
 
 /** What shards share. */
 export interface ShardHome {
-  readonly chunks: ChunkPool;
   /** Set when a record with an expiry comes into any shard. */
   mayExpire: boolean;
 }
 
-export class Shard {
+export class Shard extends RecordReader {
   readonly arena: Arena;
   /** Live records. */
   count = 0;
@@ -52,13 +56,17 @@ export class Shard {
 
   bucketCount = FIRST_BUCKETS;
   #level = FIRST_BUCKETS;
-  #buckets = new Int32Array(FIRST_BUCKETS);
+  /** The buckets: those words of a slab that follow `#base`, in a block of the memory; 0 where there is none. */
+  #buckets = NO_BUCKETS;
+  #base = 0;
+  #block = 0;
   #freeValues: number[] = [];
   readonly #home: ShardHome;
 
-  constructor(home: ShardHome) {
+  constructor(home: ShardHome, memory: Memory) {
+    super(memory);
     this.#home = home;
-    this.arena = new Arena(home.chunks);
+    this.arena = new Arena(memory);
   }
 
   /** Bucket of a hash. */
@@ -70,7 +78,7 @@ export class Shard {
 
   /** First record of a bucket's chain, 0 = none. */
   bucketHead(bucket: number): number {
-    return this.#buckets[bucket];
+    return this.#buckets[this.#base + bucket];
   }
 
   /** Largest power of two at or below bucketCount; SCAN's cursor counts in it. */
@@ -80,13 +88,13 @@ export class Shard {
 
   /** Reference of the record with this key, 0 = none. */
   find(hash: number, buf: Uint8Array, off: number, len: number): number {
-    const words = this.arena.words;
-    let ref = this.#buckets[this.bucketOf(hash)];
+    const { words } = this.memory;
+    let ref = this.#buckets[this.#base + this.bucketOf(hash)];
     while (ref !== 0) {
       const w = (ref & UNIT_MASK) << 1;
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       if (m[w + 1] === hash && (m[w + 2] & META_KEY_MASK) === len) {
-        const bytes = this.arena.bytes[ref >>> CHUNK_SHIFT];
+        const bytes = this.memory.bytes[ref >>> SLAB_SHIFT];
         const p = (w << 2) + RECORD_HEADER_BYTES + ((m[w + 2] & META_EXPIRES) === 0 ? 0 : 8);
         let i = 0;
         while (i < len && bytes[p + i] === buf[off + i]) i++;
@@ -95,53 +103,6 @@ export class Shard {
       ref = m[w];
     }
     return 0;
-  }
-
-  meta(ref: number): number {
-    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 2];
-  }
-
-  /** Bytes of a value that lies in the record, or number of a collection in `values`. */
-  size(ref: number): number {
-    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
-  }
-
-  hash(ref: number): number {
-    return this.arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 1];
-  }
-
-  /** Next record of the chain. */
-  next(ref: number): number {
-    return this.arena.words[ref >>> CHUNK_SHIFT][(ref & UNIT_MASK) << 1];
-  }
-
-  /** Bytes of the chunk in which the record lies; keyOffset and valueOffset count in it. */
-  bytesOf(ref: number): Uint8Array {
-    return this.arena.bytes[ref >>> CHUNK_SHIFT];
-  }
-
-  keyOffset(ref: number): number {
-    return ((ref & UNIT_MASK) << 3) + RECORD_HEADER_BYTES + ((this.meta(ref) & META_EXPIRES) === 0 ? 0 : 8);
-  }
-
-  keyLength(ref: number): number {
-    return this.meta(ref) & META_KEY_MASK;
-  }
-
-  valueOffset(ref: number): number {
-    return this.keyOffset(ref) + this.keyLength(ref);
-  }
-
-  /** Milliseconds since 1970, 0 = none. */
-  expireAt(ref: number): number {
-    const m = this.arena.words[ref >>> CHUNK_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    return (m[w + 2] & META_EXPIRES) === 0 ? 0 : m[w + 5] * TWO_32 + (m[w + 4] >>> 0);
-  }
-
-  /** Whether the value lies in the record: a string, or a packed collection. */
-  isInline(ref: number): boolean {
-    return (this.meta(ref) & META_INLINE) !== 0;
   }
 
   /** The collection of a record that is not inline. */
@@ -245,14 +206,14 @@ export class Shard {
 
   /** Overwrites a string's value in place when the record's bytes stay the same; false when it must be inserted anew. */
   overwrite(ref: number, vbuf: Uint8Array, voff: number, vlen: number): boolean {
-    const m = this.arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const meta = m[w + 2];
     const old = m[w + 3];
     const before = (meta & META_KEY_MASK) + ((meta & META_EXPIRES) === 0 ? 0 : 8) + RECORD_HEADER_BYTES;
     if (((before + old + 7) & ~7) !== ((before + vlen + 7) & ~7)) return false;
     m[w + 3] = vlen;
-    copyBytes(vbuf, voff, this.arena.bytes[ref >>> CHUNK_SHIFT], (w << 2) + before, vlen);
+    copyBytes(vbuf, voff, this.memory.bytes[ref >>> SLAB_SHIFT], (w << 2) + before, vlen);
     return true;
   }
 
@@ -287,7 +248,7 @@ export class Shard {
 
   /** Changes the expiry of a string's record that has one; false when it has none. `expireAt` is not 0. */
   rewriteExpiry(ref: number, expireAt: number): boolean {
-    const m = this.arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     if ((m[w + 2] & META_EXPIRES) === 0) return false;
     m[w + 4] = expireAt;
@@ -339,18 +300,23 @@ export class Shard {
    */
   reserve(records: number): void {
     if (records <= this.bucketCount) return;
-    this.#level = 2 ** Math.floor(Math.log2(records));
+    const { memory, arena } = this;
+    const level = 2 ** Math.floor(Math.log2(records));
+    this.#moveIndex(level === records ? records : level * 2, 0);
+    this.#level = level;
     this.bucketCount = records;
-    this.#buckets = new Int32Array(this.#level === records ? records : this.#level * 2);
-    const { words, used } = this.arena;
-    for (let c = 1; c < words.length; c++) {
-      const m = words[c];
-      const end = used[c] >>> 2;
-      for (let w = 0; w < end; w += recordBytes(m[w + 2], m[w + 3]) >>> 2) {
+    const buckets = this.#buckets;
+    const base = this.#base;
+    buckets.fill(0, base, base + records);
+    for (const chunk of arena.chunks()) {
+      const m = memory.words[chunk >>> SLAB_SHIFT];
+      const first = (chunk & UNIT_MASK) << 1;
+      const end = first + (arena.usedOf(chunk) >>> 2);
+      for (let w = first + (CHUNK_HEADER_BYTES >>> 2); w < end; w += recordBytes(m[w + 2], m[w + 3]) >>> 2) {
         if ((m[w + 2] & META_DEAD) !== 0) continue;
-        const bucket = this.bucketOf(m[w + 1]);
-        m[w] = this.#buckets[bucket];
-        this.#buckets[bucket] = (c << CHUNK_SHIFT) | (w >>> 1);
+        const bucket = base + this.bucketOf(m[w + 1]);
+        m[w] = buckets[bucket];
+        buckets[bucket] = chunk + ((w - first) >>> 1);
       }
     }
   }
@@ -359,8 +325,8 @@ export class Shard {
   evacuate(max: number): number {
     const arena = this.arena;
     let done = 0;
-    while (done < max && (arena.evacuating >= 0 || arena.nextSparse())) {
-      this.#evacuateOne(arena.evacuating);
+    while (done < max && (arena.evacuating !== 0 || arena.nextSparse())) {
+      this.#evacuateOne();
       done++;
     }
     return done;
@@ -368,9 +334,8 @@ export class Shard {
 
   /** Bytes of arena in use by records (dead ones included), index and collections. */
   get usedBytes(): number {
-    let used = this.#buckets.length * 4 + this.valueBytes;
-    for (const n of this.arena.used) used += n;
-    return used;
+    const index = this.#block === 0 ? 0 : this.memory.sizeOf(this.#block);
+    return index + this.valueBytes + this.arena.usedBytes;
   }
 
   /** Removes a record whose value is no longer this shard's, and a few buckets with it. */
@@ -404,18 +369,15 @@ export class Shard {
 
   /** Gives an inline value its new length in place; false when the record has no room. */
   #hasRoom(ref: number, vlen: number): boolean {
-    const c = ref >>> CHUNK_SHIFT;
     const meta = this.meta(ref);
     const before = recordBytes(meta, this.size(ref));
     const after = recordBytes(meta, vlen);
-    const own = before > CHUNK_BYTES;
-    const fits = own
-      ? after <= this.arena.bytes[c].length
-      : after === before || this.arena.resizeLast(ref, before, after);
-    if (!fits) return false;
-    this.arena.words[c][((ref & UNIT_MASK) << 1) + 3] = vlen;
-    if (own) this.arena.resizeOwn(c, after);
-    return true;
+    const fits =
+      before > SHARED_RECORD_BYTES_MAX
+        ? this.arena.resizeOwn(ref, before, after)
+        : after === before || this.arena.resizeLast(ref, before, after);
+    if (fits) this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 3] = vlen;
+    return fits;
   }
 
   // Of a record that is written anew the old one goes last: its chunk may be given out again as soon as it is dropped.
@@ -446,36 +408,36 @@ export class Shard {
   }
 
   /** Moving the last live record drops the chunk, and that ends its evacuation. */
-  #evacuateOne(c: number): void {
-    const at = this.arena.evacuateAt;
-    const m = this.arena.words[c];
-    const w = at >>> 2;
+  #evacuateOne(): void {
+    const { arena } = this;
+    const { words } = this.memory;
+    const from = arena.evacuateAt;
+    const m = words[from >>> SLAB_SHIFT];
+    const w = (from & UNIT_MASK) << 1;
     const meta = m[w + 2];
     const bytes = recordBytes(meta, m[w + 3]);
     const isDead = (meta & META_DEAD) !== 0;
-    const to = isDead ? 0 : this.arena.alloc(bytes);
-    this.arena.evacuateAt = at + bytes;
+    const to = isDead ? 0 : arena.alloc(bytes);
+    arena.evacuateAt = (from + (bytes >>> 3)) | 0;
     if (isDead) return;
-    const from = (c << CHUNK_SHIFT) | (at >>> 3);
-    const target = this.arena.words[to >>> CHUNK_SHIFT];
-    target.set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
+    words[to >>> SLAB_SHIFT].set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
     this.#relink(from, to);
     if ((meta & META_INLINE) === 0) this.value(to).ref = to;
     m[w + 2] = meta | META_DEAD;
-    this.arena.free(c, bytes);
+    arena.free(from, bytes);
   }
 
   /** Puts `to` where `from` stands in its chain. */
   #relink(from: number, to: number): void {
-    const words = this.arena.words;
-    const bucket = this.bucketOf(this.hash(from));
+    const { words } = this.memory;
+    const bucket = this.#base + this.bucketOf(this.hash(from));
     let ref = this.#buckets[bucket];
     if (ref === from) {
       this.#buckets[bucket] = to;
       return;
     }
     for (;;) {
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       if (m[w] === from) {
         m[w] = to;
@@ -487,15 +449,14 @@ export class Shard {
 
   /** Takes a record out of its chain and counts its bytes as dead. */
   #detach(ref: number): void {
-    const c = ref >>> CHUNK_SHIFT;
-    const m = this.arena.words[c];
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     this.#relink(ref, m[w]);
     const meta = m[w + 2];
     m[w + 2] = meta | META_DEAD;
     this.count--;
     if ((meta & META_EXPIRES) !== 0) this.expiring--;
-    this.arena.free(c, recordBytes(meta, m[w + 3]));
+    this.arena.free(ref, recordBytes(meta, m[w + 3]));
   }
 
   /** `form` is a meta word from which type and inline bit are taken. */
@@ -509,12 +470,12 @@ export class Shard {
     expireAt: number,
     slack: number,
   ): number {
+    if (this.#block === 0) this.#moveIndex(FIRST_ROOM, 0);
     const meta = klen | (form & META_FORM) | (expireAt === 0 ? 0 : META_EXPIRES);
     const ref = this.arena.alloc(recordBytes(meta, size), slack);
-    const c = ref >>> CHUNK_SHIFT;
-    const m = this.arena.words[c];
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
-    const bucket = this.bucketOf(hash);
+    const bucket = this.#base + this.bucketOf(hash);
     m[w] = this.#buckets[bucket];
     m[w + 1] = hash;
     m[w + 2] = meta;
@@ -527,7 +488,7 @@ export class Shard {
       this.expiring++;
       this.#home.mayExpire = true;
     }
-    copyBytes(kbuf, koff, this.arena.bytes[c], p, klen);
+    copyBytes(kbuf, koff, this.memory.bytes[ref >>> SLAB_SHIFT], p, klen);
     this.#buckets[bucket] = ref;
     this.count++;
     return ref;
@@ -535,19 +496,17 @@ export class Shard {
 
   /** Adds the bucket behind the last one and moves into it what now belongs there. */
   #split(): void {
-    const target = this.bucketCount;
+    const count = this.bucketCount;
+    const room = this.memory.sizeOf(this.#block) >>> 2;
+    if (count >= room) this.#moveIndex(room * 2, count);
+    const { words } = this.memory;
+    const target = this.#base + count;
     const source = target - this.#level;
-    if (target >= this.#buckets.length) {
-      const larger = new Int32Array(this.#buckets.length * 2);
-      larger.set(this.#buckets);
-      this.#buckets = larger;
-    }
-    const words = this.arena.words;
     let ref = this.#buckets[source];
     let stay = 0;
     let move = 0;
     while (ref !== 0) {
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       const next = m[w];
       if (((m[w + 1] >>> 8) & this.#level) === 0) {
@@ -561,34 +520,56 @@ export class Shard {
     }
     this.#buckets[source] = stay;
     this.#buckets[target] = move;
-    this.bucketCount = target + 1;
+    this.bucketCount = count + 1;
     if (this.bucketCount === this.#level * 2) this.#level = this.bucketCount;
   }
 
   /** Undoes the last split. */
   #merge(): void {
-    const source = this.bucketCount - 1;
-    if (source < this.#level) this.#level >>>= 1;
+    const count = this.bucketCount - 1;
+    if (count < this.#level) this.#level >>>= 1;
+    const source = this.#base + count;
     const target = source - this.#level;
-    this.bucketCount = source;
+    this.bucketCount = count;
     const chain = this.#buckets[source];
-    this.#buckets[source] = 0;
     if (chain !== 0) {
-      const words = this.arena.words;
+      const { words } = this.memory;
       let last = chain;
       for (let n = this.next(last); n !== 0; n = this.next(last)) last = n;
-      words[last >>> CHUNK_SHIFT][(last & UNIT_MASK) << 1] = this.#buckets[target];
+      words[last >>> SLAB_SHIFT][(last & UNIT_MASK) << 1] = this.#buckets[target];
       this.#buckets[target] = chain;
     }
-    if (this.#buckets.length >= 64 && source <= this.#buckets.length >>> 2) {
-      this.#buckets = this.#buckets.slice(0, this.#buckets.length >>> 1);
+    const room = this.memory.sizeOf(this.#block) >>> 2;
+    if (room < 4 * FIRST_ROOM || count > room >>> 2) return;
+    try {
+      this.#moveIndex(room >>> 1, count);
+    } catch (error) {
+      // Where there is no memory for a smaller one, the large one stays.
+      if (!(error instanceof RangeError)) throw error;
     }
+  }
+
+  /** Gives the index another block, with room for so many buckets, and its first `count` buckets; others are cleared, those of the first block all. */
+  #moveIndex(room: number, count: number): void {
+    const { memory } = this;
+    const block = memory.take(room * 4);
+    const buckets = memory.words[block >>> SLAB_SHIFT];
+    const base = (block & UNIT_MASK) << 1;
+    buckets.fill(0, base, base + FIRST_ROOM);
+    if (count > 0) buckets.set(this.#buckets.subarray(this.#base, this.#base + count), base);
+    if (this.#block !== 0) memory.give(this.#block);
+    this.#buckets = buckets;
+    this.#base = base;
+    this.#block = block;
   }
 
   /** The last record is gone: give everything back. */
   #reset(): void {
     this.arena.clear();
-    this.#buckets = new Int32Array(FIRST_BUCKETS);
+    if (this.#block !== 0) this.memory.give(this.#block);
+    this.#buckets = NO_BUCKETS;
+    this.#base = 0;
+    this.#block = 0;
     this.bucketCount = FIRST_BUCKETS;
     this.#level = FIRST_BUCKETS;
     this.values.length = 0;

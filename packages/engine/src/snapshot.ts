@@ -13,9 +13,10 @@
  * (diskEntries). Each is frozen when its turn comes or before the first change after the copy: from then on what a change would destroy is kept.
  * So all entries show the shard as it was at the moment of the copy.
  */
-import type { Arena } from "./arena.js";
+import { type Arena, CHUNK_HEADER_BYTES } from "./arena.js";
 import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
+import { SLAB_SHIFT, UNIT_MASK } from "./memory.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -132,19 +133,26 @@ export class ShardCapture {
 }
 
 /** Each copy is a block of memory that is made, sent and freed: a few of some COPY_BYTES cost much less than one a chunk. */
-function copyChunks({ bytes, used }: Arena): Uint8Array<ArrayBuffer>[] {
+function copyChunks(arena: Arena): Uint8Array<ArrayBuffer>[] {
   const copies: Uint8Array<ArrayBuffer>[] = [];
-  for (let first = 0, next = 0; first < bytes.length; first = next) {
+  const chunks = arena.chunks();
+  for (let first = 0, next = 0; first < chunks.length; first = next) {
     let size = 0;
-    while (next < bytes.length && (size === 0 || size + used[next] <= COPY_BYTES)) size += used[next++];
-    if (size === 0) break;
+    for (; next < chunks.length; next++) {
+      const bytes = arena.usedOf(chunks[next]) - CHUNK_HEADER_BYTES;
+      if (size > 0 && size + bytes > COPY_BYTES) break;
+      size += bytes;
+    }
     const copy = Buffer.allocUnsafeSlow(size);
     let at = 0;
-    for (let c = first; c < next; c++) {
-      copy.set(bytes[c].subarray(0, used[c]), at);
-      at += used[c];
+    for (const chunk of chunks.slice(first, next)) {
+      const bytes = arena.memory.bytes[chunk >>> SLAB_SHIFT];
+      const from = (chunk & UNIT_MASK) << 3;
+      const end = from + arena.usedOf(chunk);
+      copy.set(bytes.subarray(from + CHUNK_HEADER_BYTES, end), at);
+      at += end - from - CHUNK_HEADER_BYTES;
     }
-    copies.push(copy);
+    if (size > 0) copies.push(copy);
   }
   return copies;
 }

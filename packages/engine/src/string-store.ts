@@ -1,9 +1,9 @@
 /** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
-import { CHUNK_BYTES } from "./chunk-pool.js";
 import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
 import { hashKey } from "./hash.js";
 import { type KeyStore, SHARDS } from "./key-store.js";
+import { CHUNK_BYTES } from "./memory.js";
 import {
   OP_APPEND,
   OP_DECR,
@@ -326,7 +326,7 @@ export class StringStore {
       shard.insertString(hash, kbuf, koff, klen, vbuf, voff, vlen, expireAt, old);
       return;
     }
-    const value = new StringValue(this.#keys.keyspace.chunks, vlen);
+    const value = new StringValue(this.#keys.keyspace.memory, vlen);
     value.write(0, vbuf, voff, vlen);
     shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
   }
@@ -361,7 +361,7 @@ export class StringStore {
       shard.valueBytes += value.bytes - before;
       return;
     }
-    const value = new StringValue(this.#keys.keyspace.chunks, at + vlen);
+    const value = new StringValue(this.#keys.keyspace.memory, at + vlen);
     if (ref !== 0) value.write(0, shard.bytesOf(ref), shard.valueOffset(ref), shard.size(ref));
     value.write(at, vbuf, voff, vlen);
     shard.insertValue(this.#keys.hash, kbuf, koff, klen, value, ref === 0 ? 0 : shard.expireAt(ref), ref);

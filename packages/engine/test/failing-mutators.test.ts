@@ -163,7 +163,7 @@ it("prop: where memory ends, the log says what was done until then", () => {
   const driver = new Driver(random, newKeyspace(random));
   const { keyspace } = driver;
   const follower = new Follower(driver);
-  const memory = new Fault(keyspace.chunks, "take");
+  const memory = new Fault(keyspace.memory, "take");
   let failures = 0;
   for (let i = 0; i < STEPS; i++) {
     changeTide(driver, i);
@@ -252,7 +252,7 @@ it.each(Object.entries(wideChanges))(
       make(db);
       const follower = new Follower(driver);
       expect(follower.digest()).toBe(keyspace.digest());
-      const memory = new Fault(keyspace.chunks, "take");
+      const memory = new Fault(keyspace.memory, "take");
       db.keys.lookup(...KEY);
       keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
       memory.arm(nth);

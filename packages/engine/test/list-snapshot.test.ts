@@ -40,7 +40,7 @@ test.each([0, 1, 40, 1000])("is in the snapshot as it was when the copy began; w
   loaded.loadEntries(section % SHARDS, disk.bytes, 0, disk.length);
   expect(loaded.digest()).toBe(digest);
   db.keys.remove(...k);
-  expect(keyspace.blocks.usedBytes).toBe(0);
+  expect(keyspace.memory.takenBytes).toBe(0);
 });
 
 test("a snapshot that is given up keeps nothing of a deleted list", () => {
@@ -50,7 +50,7 @@ test("a snapshot that is given up keeps nothing of a deleted list", () => {
   const capture = keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
   capture.step(new ByteSink(), 1000);
   db.keys.remove(...k);
-  expect(keyspace.blocks.usedBytes).toBeGreaterThan(0);
+  expect(keyspace.memory.takenBytes).toBeGreaterThan(0);
   capture.close();
-  expect(keyspace.blocks.usedBytes).toBe(0);
+  expect(keyspace.memory.takenBytes).toBe(0);
 });

@@ -1,6 +1,5 @@
 /** Large sets, hashes and sorted sets that go on changing while their shard is being copied. */
 import { expect, test } from "vitest";
-import { CHUNK_BYTES } from "../src/chunk-pool.js";
 import { ByteSink, diskEntries, encodeInlineEntries, type Keyspace, type ShardCapture } from "../src/index.js";
 import { putMembers } from "../src/types/member-record.js";
 import { MemberTable } from "../src/types/member-table.js";
@@ -93,29 +92,12 @@ function loaded(capture: ShardCapture, sink: ByteSink, random: Random): Keyspace
   return keyspace;
 }
 
-/** Counts the chunks that were taken from the keyspace's pool and are not back yet. */
-function chunksHeld(keyspace: Keyspace): () => number {
-  const { chunks } = keyspace;
-  let held = 0;
-  const take = chunks.take.bind(chunks);
-  const give = chunks.give.bind(chunks);
-  chunks.take = (length = CHUNK_BYTES) => {
-    if (length === CHUNK_BYTES) held++;
-    return take(length);
-  };
-  chunks.give = (chunk) => {
-    if (chunk.length === CHUNK_BYTES) held--;
-    give(chunk);
-  };
-  return () => held;
-}
-
 // Negative controls, each seen red: MemberTable without keep() in one of remove, setNumber, setValue and #evacuateOne, without keepAll() in clear.
 test("prop: a snapshot shows them as they were when the copy began, whatever goes on", () => {
   const random = new Random(seedOf("table-snapshot"));
   const keyspace = newKeyspace(random);
   const mirror = newKeyspace(random);
-  const held = chunksHeld(keyspace);
+  const held = (): number => keyspace.arenaBytes();
   const keys = keysOfOneShard(keyspace, 6);
   const change = changes(random, keys);
   const both = (each: Change): void => {
@@ -187,7 +169,7 @@ test("a chunk in which all was dead before, and whose number is given out again,
 test("a snapshot that is given up, or done, keeps nothing of a deleted set", () => {
   const random = new Random(seedOf("table-snapshot-end"));
   const keyspace = newKeyspace(random);
-  const held = chunksHeld(keyspace);
+  const held = (): number => keyspace.arenaBytes();
   const [key] = keysOfOneShard(keyspace, 1) as [Key];
   const db = keyspace.db(0);
   for (const steps of [0, 1, 100]) {

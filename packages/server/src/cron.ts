@@ -87,10 +87,9 @@ export class Cron {
   /** Memory of what was deleted: first blocks of lists, then a slab, whose unmapping is a step that cannot be cut. */
   #giveBack(): void {
     const { keyspace, clock } = this.#core;
-    const { blocks, chunks } = keyspace;
     const endMs = clock.monotonicMs() + GIVE_BACK_MS_MAX;
-    while (blocks.giveDiscarded()) if (clock.monotonicMs() > endMs) return;
-    chunks.releaseSlab();
+    for (const memory of keyspace.memories) while (memory.giveDiscarded()) if (clock.monotonicMs() > endMs) return;
+    keyspace.memories.some((memory) => memory.releaseSlab());
   }
 
   /** For the peak that INFO tells. */

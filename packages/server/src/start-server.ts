@@ -8,10 +8,10 @@ import { Core, type CoreParts, type CoreServices } from "./core.js";
 import { Cron } from "./cron.js";
 import { infoText } from "./info.js";
 import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
+import { keyspaceMemory } from "./keyspace-memory.js";
 import { createLogger } from "./log.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
 import { NullPersistence, openDataDirectory, openPersistence, type Persistence } from "./persistence/index.js";
-import { releaseBuffer } from "./release-buffer.js";
 import { maxClientsPossible, TcpServer } from "./server.js";
 import { Settings } from "./settings.js";
 import { ServerStats } from "./stats.js";
@@ -114,11 +114,11 @@ async function openData(
   lifetime: Lifetime,
 ): Promise<{ keyspace: Keyspace; persistence: Persistence }> {
   if (options.disablePersistence) {
-    const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, release: releaseBuffer });
+    const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, ...keyspaceMemory });
     return { keyspace, persistence: new NullPersistence(keyspace) };
   }
   const directory = await openDataDirectory(options.dataDir, (message) => logger.warn({}, message));
-  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, release: releaseBuffer });
+  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, ...keyspaceMemory });
   const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotWalBytes, snapshotKeep, recovery } =
     options;
   const persistence = openPersistence(

@@ -1,7 +1,7 @@
 // Words of a block's description.
-/** Number of the block's chunk. */
-export const CHUNK = 0;
-/** Offset of its first byte in the chunk. */
+/** Number of the block's slab. */
+export const SLAB = 0;
+/** Offset of its first byte in the slab. */
 export const BASE = 1;
 /** Offset behind its last byte. */
 export const LIMIT = 2;

@@ -1,17 +1,6 @@
-import type { BlockPool } from "../block-pool.js";
 import { copyBytes } from "../copy-bytes.js";
-import {
-  BASE,
-  BlockRing,
-  CHUNK,
-  COUNT,
-  END,
-  FROZEN_END,
-  FROZEN_START,
-  LIMIT,
-  NOT_FROZEN,
-  START,
-} from "./block-ring.js";
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
+import { BASE, BlockRing, COUNT, END, FROZEN_END, FROZEN_START, LIMIT, NOT_FROZEN, SLAB, START } from "./block-ring.js";
 
 /** Head or tail of a list. */
 export const SIDE_HEAD = 0;
@@ -36,15 +25,15 @@ const DROP_BLOCKS = 512;
  * While a copy is frozen, bytes from FROZEN_START to FROZEN_END of a block are left as they are, and blocks are not given back.
  */
 export class ListBlocks {
-  readonly pool: BlockPool;
+  readonly memory: Memory;
   readonly ring = new BlockRing();
   /** Bytes of the blocks, and of the ring beyond its first place. */
   bytes = 0;
-  // Blocks that a frozen copy still needs and this list does not: chunk and first byte of each.
+  // Blocks that a frozen copy still needs and this list does not.
   #orphans: number[] = [];
 
-  constructor(pool: BlockPool) {
-    this.pool = pool;
+  constructor(memory: Memory) {
+    this.memory = memory;
   }
 
   /** Makes `copy` a frozen copy of the ring, until thaw(). */
@@ -68,7 +57,7 @@ export class ListBlocks {
       words[s + FROZEN_START] = NOT_FROZEN;
       words[s + FROZEN_END] = 0;
     }
-    for (let i = 0; i < this.#orphans.length; i += 2) this.pool.give(this.#orphans[i], this.#orphans[i + 1]);
+    for (const block of this.#orphans) this.memory.give(block);
     this.#orphans = [];
   }
 
@@ -82,9 +71,9 @@ export class ListBlocks {
       const s = this.add(b, words[from + LIMIT] - words[from + BASE], SIDE_TAIL);
       const w = this.ring.words;
       copyBytes(
-        this.pool.bytes[words[from + CHUNK]],
+        source.memory.bytes[words[from + SLAB]],
         words[from + START],
-        this.pool.bytes[w[s + CHUNK]],
+        this.memory.bytes[w[s + SLAB]],
         w[s + START],
         used,
       );
@@ -116,14 +105,15 @@ export class ListBlocks {
 
   /** An empty block before block `i`, to be filled from its head on or, for SIDE_HEAD, from its tail. */
   add(i: number, capacity: number, side: number): number {
-    const c = this.pool.take(capacity);
-    const { base, size } = this.pool;
+    const block = this.memory.take(capacity);
+    const base = (block & UNIT_MASK) << 3;
+    const size = this.memory.sizeOf(block);
     const ring = this.ring;
     this.bytes -= ring.bytes;
     const s = ring.insert(i);
     this.bytes += ring.bytes + size;
     const w = ring.words;
-    w[s + CHUNK] = c;
+    w[s + SLAB] = block >>> SLAB_SHIFT;
     w[s + BASE] = base;
     w[s + LIMIT] = base + size;
     w[s + START] = side === SIDE_TAIL ? base : base + size;
@@ -139,14 +129,15 @@ export class ListBlocks {
     const w = this.ring.words;
     const from = w[s + START];
     const used = w[s + END] - from;
-    const source = this.pool.bytes[w[s + CHUNK]];
-    const c = this.pool.take(capacity);
-    const { base, size } = this.pool;
+    const source = this.memory.bytes[w[s + SLAB]];
+    const block = this.memory.take(capacity);
+    const base = (block & UNIT_MASK) << 3;
+    const size = this.memory.sizeOf(block);
     const start = base + (gap < 0 ? size - used : gap);
-    copyBytes(source, from, this.pool.bytes[c], start, used);
+    copyBytes(source, from, this.memory.bytes[block >>> SLAB_SHIFT], start, used);
     this.bytes += size;
     this.#give(s);
-    w[s + CHUNK] = c;
+    w[s + SLAB] = block >>> SLAB_SHIFT;
     w[s + BASE] = base;
     w[s + LIMIT] = base + size;
     w[s + START] = start;
@@ -166,8 +157,9 @@ export class ListBlocks {
   #give(s: number): void {
     const w = this.ring.words;
     this.bytes -= w[s + LIMIT] - w[s + BASE];
-    if (w[s + FROZEN_END] === 0) this.pool.give(w[s + CHUNK], w[s + BASE]);
-    else this.#orphans.push(w[s + CHUNK], w[s + BASE]);
+    const block = (w[s + SLAB] << SLAB_SHIFT) | (w[s + BASE] >>> 3);
+    if (w[s + FROZEN_END] === 0) this.memory.give(block);
+    else this.#orphans.push(block);
   }
 
   /** Gives back `n` blocks from block `i` on. */
@@ -181,7 +173,7 @@ export class ListBlocks {
 
   /** Gives back all blocks: those of a large list by and by. */
   discard(): void {
-    if (this.dropSome()) this.pool.discarded.push(this);
+    if (this.dropSome()) this.memory.discarded.push(this);
   }
 
   /** Gives back some blocks; returns whether there are more. */
@@ -203,7 +195,7 @@ export class ListBlocks {
     const both = used + w[s + END] - w[s + START];
     if (both > JOIN_BYTES) return;
     if (!hasRoomBehind(w, s, used)) this.relocate(s, Math.max(both, w[s + LIMIT] - w[s + BASE]), 0);
-    copyBytes(this.pool.bytes[w[next + CHUNK]], w[next + START], this.pool.bytes[w[s + CHUNK]], w[s + END], used);
+    copyBytes(this.memory.bytes[w[next + SLAB]], w[next + START], this.memory.bytes[w[s + SLAB]], w[s + END], used);
     w[s + END] += used;
     w[s + COUNT] += w[next + COUNT];
     this.drop(b + 1, 1);

@@ -1,6 +1,6 @@
-import type { BlockPool } from "../block-pool.js";
 import { copyBytes } from "../copy-bytes.js";
-import { BASE, type BlockRing, CHUNK, COUNT, END, LIMIT, START } from "./block-ring.js";
+import type { Memory } from "../memory.js";
+import { BASE, type BlockRing, COUNT, END, LIMIT, SLAB, START } from "./block-ring.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
 import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
 import { BLOCK_BYTES, hasRoomBefore, hasRoomBehind, ListBlocks, SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
@@ -21,7 +21,7 @@ export class ListValue implements Collection, FrozenCollection {
   size = 0;
   ref = 0;
   snapshotEpoch = 0;
-  readonly #pool: BlockPool;
+  readonly #memory: Memory;
   readonly #blocks: ListBlocks;
   readonly #ring: BlockRing;
   // What #find found: a block, an element in it, and where that one's entry begins.
@@ -29,9 +29,9 @@ export class ListValue implements Collection, FrozenCollection {
   #index = 0;
   #at = 0;
 
-  constructor(pool: BlockPool) {
-    this.#pool = pool;
-    this.#blocks = new ListBlocks(pool);
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    this.#blocks = new ListBlocks(memory);
     this.#ring = this.#blocks.ring;
   }
 
@@ -50,7 +50,7 @@ export class ListValue implements Collection, FrozenCollection {
     const last = side === SIDE_TAIL ? this.#ring.count - 1 : 0;
     const s = this.#ring.at(last);
     const w = this.#ring.words;
-    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const bytes = this.#memory.bytes[w[s + SLAB]];
     if (side === SIDE_TAIL) {
       const end = w[s + END];
       const len = lengthBefore(bytes, end);
@@ -72,10 +72,10 @@ export class ListValue implements Collection, FrozenCollection {
   set(position: number, buf: Uint8Array, off: number, len: number): void {
     this.#find(position);
     const s = this.#ring.at(this.#block);
-    const before = this.#ring.words[s + CHUNK];
-    if (lengthAt(this.#pool.bytes[before], this.#at) === len) {
+    const before = this.#ring.words[s + SLAB];
+    if (lengthAt(this.#memory.bytes[before], this.#at) === len) {
       this.#at += this.#blocks.own(s);
-      copyBytes(buf, off, this.#pool.bytes[this.#ring.words[s + CHUNK]], this.#at + lengthBytes(len), len);
+      copyBytes(buf, off, this.#memory.bytes[this.#ring.words[s + SLAB]], this.#at + lengthBytes(len), len);
       return;
     }
     this.removeRange(position, position + 1);
@@ -170,7 +170,7 @@ export class ListValue implements Collection, FrozenCollection {
     for (let b = this.#block, at = this.#at; left > 0; b++, at = -1) {
       const s = ring.at(b);
       const { words } = ring;
-      const bytes = this.#pool.bytes[words[s + CHUNK]];
+      const bytes = this.#memory.bytes[words[s + SLAB]];
       const here = Math.min(left, words[s + COUNT]);
       const end = here === words[s + COUNT] ? words[s + END] : entryAt(bytes, words, s, here);
       visit(bytes, at < 0 ? words[s + START] : at, end);
@@ -212,7 +212,7 @@ export class ListValue implements Collection, FrozenCollection {
       const from = at < 0 ? w[s + START] : at;
       const bytes = w[s + END] - from;
       if (at < 0 && out.length + bytes > end) return position;
-      out.raw(this.#pool.bytes[w[s + CHUNK]], from, bytes);
+      out.raw(this.#memory.bytes[w[s + SLAB]], from, bytes);
       position += w[s + COUNT];
     }
     return -1;
@@ -236,7 +236,7 @@ export class ListValue implements Collection, FrozenCollection {
    * bytes of then, what would change them moves to another block first, and a block that goes is kept.
    */
   freeze(): ListValue {
-    const copy = new ListValue(this.#pool);
+    const copy = new ListValue(this.#memory);
     this.#blocks.freeze(copy.#ring);
     copy.size = this.size;
     return copy;
@@ -258,7 +258,7 @@ export class ListValue implements Collection, FrozenCollection {
     let s = ring.count === 0 ? -1 : ring.at(ring.count - 1);
     if (s < 0 || !hasRoomBehind(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_TAIL, need);
     const w = ring.words;
-    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const bytes = this.#memory.bytes[w[s + SLAB]];
     const end = w[s + END];
     copyBytes(buf, off, bytes, putLengths(bytes, end, len), len);
     w[s + END] = end + need;
@@ -272,7 +272,7 @@ export class ListValue implements Collection, FrozenCollection {
     let s = ring.count === 0 ? -1 : ring.at(0);
     if (s < 0 || !hasRoomBefore(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_HEAD, need);
     const w = ring.words;
-    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const bytes = this.#memory.bytes[w[s + SLAB]];
     const start = w[s + START] - need;
     copyBytes(buf, off, bytes, putLengths(bytes, start, len), len);
     w[s + START] = start;
@@ -298,7 +298,7 @@ export class ListValue implements Collection, FrozenCollection {
     const s = ring.at(b);
     this.#block = b;
     this.#index = index;
-    this.#at = entryAt(this.#pool.bytes[w[s + CHUNK]], w, s, index);
+    this.#at = entryAt(this.#memory.bytes[w[s + SLAB]], w, s, index);
   }
 
   /** Visits the elements of [from, to) in order until `visit` says false; returns the position of that one, else `to`. */
@@ -310,7 +310,7 @@ export class ListValue implements Collection, FrozenCollection {
     let at = this.#at;
     for (let b = this.#block; ; b++, at = ring.words[ring.at(b) + START]) {
       const s = ring.at(b);
-      const bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+      const bytes = this.#memory.bytes[ring.words[s + SLAB]];
       const end = ring.words[s + END];
       while (at < end) {
         const len = lengthAt(bytes, at);
@@ -329,7 +329,7 @@ export class ListValue implements Collection, FrozenCollection {
     const ring = this.#ring;
     let position = to - 1;
     let s = ring.at(this.#block);
-    let bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+    let bytes = this.#memory.bytes[ring.words[s + SLAB]];
     let end = this.#at + entryBytes(lengthAt(bytes, this.#at));
     for (let b = this.#block; ; ) {
       const start = ring.words[s + START];
@@ -341,7 +341,7 @@ export class ListValue implements Collection, FrozenCollection {
         end -= len + 2 * width;
       }
       s = ring.at(--b);
-      bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+      bytes = this.#memory.bytes[ring.words[s + SLAB]];
       end = ring.words[s + END];
     }
   }
@@ -363,7 +363,7 @@ export class ListValue implements Collection, FrozenCollection {
         at += this.#blocks.relocate(s, Math.max(used + need, capacity), 0);
     }
     const w = ring.words;
-    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const bytes = this.#memory.bytes[w[s + SLAB]];
     bytes.copyWithin(at + need, at, w[s + END]);
     copyBytes(buf, off, bytes, putLengths(bytes, at, len), len);
     w[s + END] += need;
@@ -381,7 +381,7 @@ export class ListValue implements Collection, FrozenCollection {
       const upper = this.#blocks.add(b + 1, used, SIDE_TAIL);
       const w = ring.words;
       const lower = ring.at(b);
-      copyBytes(this.#pool.bytes[w[lower + CHUNK]], from, this.#pool.bytes[w[upper + CHUNK]], w[upper + START], used);
+      copyBytes(this.#memory.bytes[w[lower + SLAB]], from, this.#memory.bytes[w[upper + SLAB]], w[upper + START], used);
       w[upper + END] = w[upper + START] + used;
       w[upper + COUNT] = w[lower + COUNT] - this.#index;
       w[lower + END] = from;
@@ -401,7 +401,7 @@ export class ListValue implements Collection, FrozenCollection {
     const here = Math.min(count, ring.words[s + COUNT] - index);
     let from = at;
     let to = at;
-    const bytes = this.#pool.bytes[ring.words[s + CHUNK]];
+    const bytes = this.#memory.bytes[ring.words[s + SLAB]];
     for (let n = here; n > 0; n--) to += entryBytes(lengthAt(bytes, to));
     if (index === 0) {
       ring.words[s + START] = to;
@@ -411,7 +411,7 @@ export class ListValue implements Collection, FrozenCollection {
       const moved = this.#blocks.own(s);
       from += moved;
       to += moved;
-      this.#pool.bytes[ring.words[s + CHUNK]].copyWithin(from, to, ring.words[s + END]);
+      this.#memory.bytes[ring.words[s + SLAB]].copyWithin(from, to, ring.words[s + END]);
       ring.words[s + END] -= to - from;
     }
     ring.words[s + COUNT] -= here;
@@ -422,10 +422,10 @@ export class ListValue implements Collection, FrozenCollection {
   #removeEqual(b: number, buf: Uint8Array, off: number, len: number, limit: number, fromTail: boolean): number {
     const s = this.#ring.at(b);
     const w = this.#ring.words;
-    const matches = countEqual(this.#pool.bytes[w[s + CHUNK]], w[s + START], w[s + END], buf, off, len);
+    const matches = countEqual(this.#memory.bytes[w[s + SLAB]], w[s + START], w[s + END], buf, off, len);
     if (matches === 0) return 0;
     this.#blocks.own(s);
-    const bytes = this.#pool.bytes[w[s + CHUNK]];
+    const bytes = this.#memory.bytes[w[s + SLAB]];
     const end = w[s + END];
     let spared = fromTail ? Math.max(0, matches - limit) : 0;
     let removed = 0;

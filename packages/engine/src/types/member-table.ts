@@ -7,10 +7,10 @@
  * a scan that goes downwards never misses one that stays. No step is long: the index grows by one chain at a time, and records are moved
  * out of sparse chunks a few at each change.
  */
-import { Arena, CHUNK_SHIFT, UNIT_MASK } from "../arena.js";
-import type { ChunkPool } from "../chunk-pool.js";
+import { Arena } from "../arena.js";
 import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type HashSeed, hashKey } from "../hash.js";
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 import { FrozenMembers } from "./frozen-members.js";
 import { type Beside, HEADER_BYTES, memberRecordBytes } from "./member-record.js";
 import { WordList } from "./word-list.js";
@@ -18,7 +18,7 @@ import { WordList } from "./word-list.js";
 /** What a table needs of its keyspace. */
 export interface TableHome {
   readonly seed: HashSeed;
-  readonly chunks: ChunkPool;
+  readonly memory: Memory;
 }
 
 /** Told that a record has moved and has another reference now. Both can be read during the call. It must not change the table. */
@@ -41,7 +41,7 @@ const TABLE_BYTES = 1200;
  */
 export class MemberTable {
   readonly #arena: Arena;
-  readonly #chunks: ChunkPool;
+  readonly #memory: Memory;
   readonly #seed: HashSeed;
   readonly #observer: MoveObserver | null;
   readonly #head: number;
@@ -53,15 +53,15 @@ export class MemberTable {
   #frozen: FrozenMembers | null = null;
 
   constructor(home: TableHome, beside: Beside, observer: MoveObserver | null = null) {
-    this.#arena = new Arena(home.chunks);
-    this.#chunks = home.chunks;
+    const { memory } = home;
+    this.#memory = memory;
+    this.#arena = new Arena(memory);
     this.#seed = home.seed;
     this.#observer = observer;
     this.#head = HEADER_BYTES[beside];
     this.#hasValues = beside === "value";
-    this.#slots = new WordList(home.chunks);
-    this.#buckets = new WordList(home.chunks);
-    this.#addFirstBuckets();
+    this.#slots = new WordList(memory);
+    this.#buckets = new WordList(memory);
   }
 
   get size(): number {
@@ -70,9 +70,7 @@ export class MemberTable {
 
   /** Memory held, but for the part of the newest chunk that is still free. */
   get bytes(): number {
-    const { totalBytes, current, bytes, used } = this.#arena;
-    const free = current < 0 ? 0 : bytes[current].length - used[current];
-    return TABLE_BYTES + totalBytes - free + this.#slots.bytes + this.#buckets.bytes;
+    return TABLE_BYTES + this.#arena.filledBytes + this.#slots.bytes + this.#buckets.bytes;
   }
 
   /** Hash of an element, for `find` and `add`. */
@@ -82,13 +80,14 @@ export class MemberTable {
 
   /** Reference of an element, 0 when absent. */
   find(hash: number, buf: Uint8Array, off: number, len: number): number {
-    const { words, bytes } = this.#arena;
+    if (this.size === 0) return 0;
+    const { words, bytes } = this.#memory;
     let ref = this.#buckets.at(this.#bucketOf(hash));
     while (ref !== 0) {
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       if (m[w + 1] === hash && m[w + 3] === len) {
-        const b = bytes[ref >>> CHUNK_SHIFT];
+        const b = bytes[ref >>> SLAB_SHIFT];
         const p = (w << 2) + this.#head;
         let i = 0;
         while (i < len && b[p + i] === buf[off + i]) i++;
@@ -120,7 +119,7 @@ export class MemberTable {
   /** Removes an element. The one that was last in the slots now stands in its slot, unless it was the last itself. */
   remove(ref: number): void {
     this.keep(ref);
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     this.#relink(ref, m[w]);
     const last = this.#slots.pop();
@@ -143,7 +142,7 @@ export class MemberTable {
 
   /** The bytes in which the element and its value lie; the offsets count in them. Valid until the next change. */
   bytesOf(ref: number): Uint8Array {
-    return this.#arena.bytes[ref >>> CHUNK_SHIFT];
+    return this.#memory.bytes[ref >>> SLAB_SHIFT];
   }
 
   /** Where the element begins. */
@@ -153,7 +152,7 @@ export class MemberTable {
 
   /** Bytes of the element. */
   lengthOf(ref: number): number {
-    return this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 3];
+    return this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 3];
   }
 
   /** Order of an element and other bytes: below 0, 0 or above 0, as memcmp; what is longer comes behind its beginning. */
@@ -163,8 +162,8 @@ export class MemberTable {
 
   /** Order of two elements, as compare. Elements begin at a word, so what they have in common goes four bytes a step. */
   order(ref: number, other: number): number {
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
-    const n = this.#arena.words[other >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
+    const n = this.#memory.words[other >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const v = (other & UNIT_MASK) << 1;
     const head = this.#head >>> 2;
@@ -191,12 +190,12 @@ export class MemberTable {
 
   /** Bytes of the value. Only in a table with values. */
   valueLengthOf(ref: number): number {
-    return this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 4];
+    return this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 4];
   }
 
   /** Only in a table with numbers. */
   numberOf(ref: number): number {
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     NUMBER_WORDS[0] = m[w + 4];
     NUMBER_WORDS[1] = m[w + 5];
@@ -206,7 +205,7 @@ export class MemberTable {
   /** Only in a table with numbers. References stay valid. */
   setNumber(ref: number, value: number): void {
     this.keep(ref);
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     NUMBER[0] = value;
     m[w + 4] = NUMBER_WORDS[0];
@@ -216,7 +215,7 @@ export class MemberTable {
   /** Replaces a value, in place when the record's size allows it. Only in a table with values; `vbuf` is not the table's own. */
   setValue(ref: number, vbuf: Uint8Array, voff: number, vlen: number): void {
     this.keep(ref);
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const len = m[w + 3];
     if (this.#recordBytes(len, vlen) === this.#recordBytes(len, m[w + 4])) {
@@ -247,18 +246,35 @@ export class MemberTable {
     return this.#frozen !== null;
   }
 
-  /** Takes the elements of another table of the same kind, which keep their references. This one is empty. */
-  copyFrom(source: MemberTable): void {
-    this.#arena.copyFrom(source.#arena);
-    this.#slots.copyFrom(source.#slots);
-    this.#buckets.copyFrom(source.#buckets);
+  /**
+   * Takes the elements of another table of the same kind; this one is empty. Their references here are others: while `whileMoved` runs, `moved` tells
+   * of each reference in the source which one it is here.
+   */
+  copyFrom(source: MemberTable, whileMoved: (moved: (ref: number) => number) => void = () => {}): void {
+    this.#arena.copyFrom(source.#arena, (moved) => {
+      this.#slots.copyFrom(source.#slots);
+      this.#buckets.copyFrom(source.#buckets);
+      const { words } = this.#memory;
+      for (let slot = 0; slot < this.size; slot++) {
+        const ref = moved(this.#slots.at(slot));
+        this.#slots.put(slot, ref);
+        const m = words[ref >>> SLAB_SHIFT];
+        const w = (ref & UNIT_MASK) << 1;
+        if (m[w] !== 0) m[w] = moved(m[w]);
+      }
+      for (let b = 0; b < this.#buckets.length; b++) {
+        const ref = this.#buckets.at(b);
+        if (ref !== 0) this.#buckets.put(b, moved(ref));
+      }
+      whileMoved(moved);
+    });
     this.#level = source.#level;
     this.#liveBytes = source.#liveBytes;
   }
 
   /** See Collection.freeze. */
   freeze(): FrozenMembers {
-    this.#frozen = new FrozenMembers(this.#arena, this.#chunks);
+    this.#frozen = new FrozenMembers(this.#arena);
     return this.#frozen;
   }
 
@@ -284,11 +300,6 @@ export class MemberTable {
     this.#buckets.clear();
     this.#level = FIRST_BUCKETS;
     this.#liveBytes = 0;
-    this.#addFirstBuckets();
-  }
-
-  #addFirstBuckets(): void {
-    for (let i = 0; i < FIRST_BUCKETS; i++) this.#buckets.push(0);
   }
 
   /** Chains count from the lower bits of a hash: modulo 2 * level, or level where that chain does not exist yet. */
@@ -318,9 +329,10 @@ export class MemberTable {
     this.#slots.reserve();
     // Before the record is written: afterwards its reference would be void.
     if (this.#arena.sparse) this.#evacuate();
+    while (this.#buckets.length < FIRST_BUCKETS) this.#buckets.push(0);
     if (this.size >= this.#buckets.length) this.#split();
     const ref = this.#write(hash, buf, off, len, vbuf, voff, vlen);
-    const m = this.#arena.words[ref >>> CHUNK_SHIFT];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const bucket = this.#bucketOf(hash);
     m[w] = this.#buckets.at(bucket);
@@ -343,15 +355,14 @@ export class MemberTable {
     const size = this.#recordBytes(len, vlen);
     const ref = this.#arena.alloc(size);
     this.#liveBytes += size;
-    const c = ref >>> CHUNK_SHIFT;
-    const m = this.#arena.words[c];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     m[w + 1] = hash;
     m[w + 3] = len;
     // The number, or the length of the value.
     if (this.#hasValues) m[w + 4] = vlen;
     else if (this.#head > HEADER_BYTES.nothing) m.fill(0, w + 4, w + 6);
-    const bytes = this.#arena.bytes[c];
+    const bytes = this.#memory.bytes[ref >>> SLAB_SHIFT];
     const at = (w << 2) + this.#head;
     copyBytes(buf, off, bytes, at, len);
     copyBytes(vbuf, voff, bytes, at + len, vlen);
@@ -360,9 +371,9 @@ export class MemberTable {
 
   /** Gives `to` the place of `from` in its chain and its slot, and frees `from`. */
   #replace(from: number, to: number): void {
-    const m = this.#arena.words[from >>> CHUNK_SHIFT];
+    const m = this.#memory.words[from >>> SLAB_SHIFT];
     const w = (from & UNIT_MASK) << 1;
-    this.#arena.words[to >>> CHUNK_SHIFT][(to & UNIT_MASK) << 1] = m[w];
+    this.#memory.words[to >>> SLAB_SHIFT][(to & UNIT_MASK) << 1] = m[w];
     this.#relink(from, to);
     this.#putInSlot(to, m[w + 2]);
     if (this.#observer !== null) this.#observer(from, to);
@@ -371,30 +382,29 @@ export class MemberTable {
 
   #putInSlot(ref: number, slot: number): void {
     this.#slots.put(slot, ref);
-    this.#arena.words[ref >>> CHUNK_SHIFT][((ref & UNIT_MASK) << 1) + 2] = slot;
+    this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 2] = slot;
   }
 
   #free(ref: number): void {
-    const c = ref >>> CHUNK_SHIFT;
-    const m = this.#arena.words[c];
+    const m = this.#memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
     const size = this.#sizeAt(m, w);
     m[w + 2] = -1;
     this.#liveBytes -= size;
-    this.#arena.free(c, size);
+    this.#arena.free(ref, size);
   }
 
   /** Puts `to` where `from` stands in its chain. */
   #relink(from: number, to: number): void {
-    const { words } = this.#arena;
-    const bucket = this.#bucketOf(words[from >>> CHUNK_SHIFT][((from & UNIT_MASK) << 1) + 1]);
+    const { words } = this.#memory;
+    const bucket = this.#bucketOf(words[from >>> SLAB_SHIFT][((from & UNIT_MASK) << 1) + 1]);
     let ref = this.#buckets.at(bucket);
     if (ref === from) {
       this.#buckets.put(bucket, to);
       return;
     }
     for (;;) {
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       ref = m[w];
       if (ref !== from) continue;
@@ -408,12 +418,12 @@ export class MemberTable {
     this.#buckets.push(0);
     const target = this.#buckets.length - 1;
     const source = target - this.#level;
-    const { words } = this.#arena;
+    const { words } = this.#memory;
     let ref = this.#buckets.at(source);
     let stay = 0;
     let move = 0;
     while (ref !== 0) {
-      const m = words[ref >>> CHUNK_SHIFT];
+      const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       const next = m[w];
       if ((m[w + 1] & this.#level) === 0) {
@@ -432,7 +442,7 @@ export class MemberTable {
 
   /** Undoes the last split. */
   #merge(): void {
-    const { words } = this.#arena;
+    const { words } = this.#memory;
     const chain = this.#buckets.pop();
     const source = this.#buckets.length;
     if (source < this.#level) this.#level >>>= 1;
@@ -440,7 +450,7 @@ export class MemberTable {
     const target = source - this.#level;
     let last = chain;
     for (;;) {
-      const m = words[last >>> CHUNK_SHIFT];
+      const m = words[last >>> SLAB_SHIFT];
       const w = (last & UNIT_MASK) << 1;
       if (m[w] !== 0) {
         last = m[w];
@@ -456,7 +466,7 @@ export class MemberTable {
   #evacuate(): void {
     const arena = this.#arena;
     try {
-      for (let n = 0; n < EVACUATE_PER_CHANGE && (arena.evacuating >= 0 || arena.nextSparse()); n++)
+      for (let n = 0; n < EVACUATE_PER_CHANGE && (arena.evacuating !== 0 || arena.nextSparse()); n++)
         this.#evacuateOne();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -466,22 +476,21 @@ export class MemberTable {
   /** Moving the last live record drops the chunk, and that ends its evacuation. */
   #evacuateOne(): void {
     const arena = this.#arena;
-    const c = arena.evacuating;
-    const at = arena.evacuateAt;
-    const m = arena.words[c];
-    const w = at >>> 2;
+    const { words } = this.#memory;
+    const from = arena.evacuateAt;
+    const m = words[from >>> SLAB_SHIFT];
+    const w = (from & UNIT_MASK) << 1;
     const size = this.#sizeAt(m, w);
+    const next = (from + (size >>> 3)) | 0;
     if (m[w + 2] < 0) {
-      arena.evacuateAt = at + size;
+      arena.evacuateAt = next;
       return;
     }
-    const from = (c << CHUNK_SHIFT) | (at >>> 3);
     this.keep(from);
     const to = arena.alloc(size);
-    arena.evacuateAt = at + size;
+    arena.evacuateAt = next;
     this.#liveBytes += size;
-    const target = arena.words[to >>> CHUNK_SHIFT];
-    target.set(m.subarray(w, w + (size >>> 2)), (to & UNIT_MASK) << 1);
+    words[to >>> SLAB_SHIFT].set(m.subarray(w, w + (size >>> 2)), (to & UNIT_MASK) << 1);
     this.#replace(from, to);
   }
 }

@@ -1,23 +1,15 @@
 /**
- * The nodes of a score tree, outside the JavaScript heap: 1 KB each, in blocks of one chunk. A node is named by its number.
+ * The nodes of a score tree: blocks of 1 KB of the memory, each named by its address.
  *
  *   leaf    [ length:4 | kind:4 | scores 84 * 8 | refs 84 * 4 ]
  *   inner   [ length:4 | kind:4 | scores 50 * 8 | refs 50 * 4 | children 50 * 4 | counts 50 * 4 ]
  *
  *   scores, refs   of a leaf: its entries in order; of an inner node: the lowest entry below each child
  *   counts         entries below each child
- *
- * While there are fewer nodes than a block holds, the block grows by doubling, so no step copies more than half a chunk.
  */
-import { CHUNK_BYTES, type ChunkPool } from "../chunk-pool.js";
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 
-/** Words of a node, as a shift. */
-export const NODE_SHIFT = 8;
-const NODE_WORDS = 1 << NODE_SHIFT;
-/** Nodes of a block, as a shift, and as a mask. */
-export const BLOCK_SHIFT = Math.log2(CHUNK_BYTES / 4) - NODE_SHIFT;
-const BLOCK_NODES = 1 << BLOCK_SHIFT;
-export const BLOCK_MASK = BLOCK_NODES - 1;
+const NODE_BYTES = 1024;
 
 /** Most entries of a leaf. */
 export const LEAF_MAX = 84;
@@ -34,43 +26,32 @@ const CHILDREN = INNER_REFS + INNER_MAX;
 const COUNTS = CHILDREN + INNER_MAX;
 
 export class ScoreNodes {
-  readonly #pool: ChunkPool;
-  /** The blocks. Only the search in the tree reads them besides: it is the hottest loop of sorted sets. */
-  words: Int32Array<ArrayBuffer>[] = [];
-  doubles: Float64Array[] = [];
-  #capacity = 0;
-  /** Nodes below this number were taken at least once. */
-  #fresh = 0;
-  /** Last of the nodes given back, -1 = none; each holds the number of the one before it in place of its length. */
-  #free = -1;
-  #freeCount = 0;
+  readonly memory: Memory;
+  /** Nodes taken. */
+  #count = 0;
+  /** Taken in advance: see reserve(). */
+  readonly #spare: number[] = [];
 
-  constructor(pool: ChunkPool) {
-    this.#pool = pool;
+  constructor(memory: Memory) {
+    this.memory = memory;
   }
 
-  /** Bytes held, used or not. */
+  /** Bytes held. */
   get bytes(): number {
-    return this.#capacity * NODE_WORDS * 4;
+    return this.#count * NODE_BYTES;
   }
 
-  /** Makes sure that the next `count` nodes need no memory. */
+  /** Makes sure that the next `count` nodes need no memory. To be called before anything changes, and only for those that are taken then. */
   reserve(count: number): void {
-    while (this.#capacity - this.#fresh + this.#freeCount < count) this.#grow();
+    while (this.#spare.length < count) this.#spare.push(this.memory.take(NODE_BYTES));
   }
 
   /** A node without entries. */
   take(leaf: boolean): number {
-    let node = this.#free;
-    if (node >= 0) {
-      this.#free = this.length(node);
-      this.#freeCount--;
-    } else {
-      this.reserve(1);
-      node = this.#fresh++;
-    }
-    const m = this.words[node >>> BLOCK_SHIFT];
-    const w = (node & BLOCK_MASK) << NODE_SHIFT;
+    const node = this.#spare.pop() ?? this.memory.take(NODE_BYTES);
+    this.#count++;
+    const m = this.memory.words[node >>> SLAB_SHIFT];
+    const w = (node & UNIT_MASK) << 1;
     m[w] = 0;
     m[w + KIND] = leaf ? KIND_LEAF : 0;
     return node;
@@ -78,67 +59,73 @@ export class ScoreNodes {
 
   /** Takes back a node that nobody uses any more. */
   give(node: number): void {
-    this.#setLength(node, this.#free);
-    this.#free = node;
-    this.#freeCount++;
+    this.#count--;
+    this.memory.give(node);
   }
 
-  /** Forgets all nodes and gives all memory back. */
-  clear(): void {
-    for (const block of this.words) {
-      this.#pool.give(new Uint8Array(block.buffer, block.byteOffset, block.byteLength));
-    }
-    this.words = [];
-    this.doubles = [];
-    this.#capacity = 0;
-    this.#fresh = 0;
-    this.#free = -1;
-    this.#freeCount = 0;
+  /** Gives back the nodes of a tree, and what a reserve() that failed has left. */
+  clear(root: number): void {
+    for (const node of this.#spare) this.memory.give(node);
+    this.#spare.length = 0;
+    if (root !== 0) this.#clearBelow(root);
   }
 
-  /** Becomes a copy of other nodes, which keep their numbers. */
-  copyFrom(source: ScoreNodes): void {
-    this.clear();
-    for (const block of source.words) {
-      const copy = block.length === CHUNK_BYTES / 4 ? this.#takeBlock() : new Int32Array(block.length);
-      copy.set(block);
-      this.#addBlock(this.words.length, copy);
+  /** Copies a tree of other nodes and returns its root. `moved` tells which reference stands here for one there. */
+  copy(source: ScoreNodes, from: number, moved: (ref: number) => number): number {
+    const isLeaf = source.isLeaf(from);
+    const to = this.take(isLeaf);
+    const words = this.memory.words[to >>> SLAB_SHIFT];
+    const w = (to & UNIT_MASK) << 1;
+    const m = source.memory.words[from >>> SLAB_SHIFT];
+    const v = (from & UNIT_MASK) << 1;
+    words.set(m.subarray(v, v + NODE_BYTES / 4), w);
+    const length = source.length(from);
+    const refs = isLeaf ? LEAF_REFS : INNER_REFS;
+    for (let i = 0; i < length; i++) words[w + refs + i] = moved(m[v + refs + i]);
+    if (isLeaf) return to;
+    words[w] = 0;
+    try {
+      for (let i = 0; i < length; i++) {
+        words[w + CHILDREN + i] = this.copy(source, source.child(from, i), moved);
+        words[w] = i + 1;
+      }
+    } catch (error) {
+      // No memory: what was copied by then goes.
+      this.#clearBelow(to);
+      throw error;
     }
-    this.#capacity = source.#capacity;
-    this.#fresh = source.#fresh;
-    this.#free = source.#free;
-    this.#freeCount = source.#freeCount;
+    return to;
   }
 
   /** Number of entries or children. */
   length(node: number): number {
-    return this.words[node >>> BLOCK_SHIFT][(node & BLOCK_MASK) << NODE_SHIFT];
+    return this.memory.words[node >>> SLAB_SHIFT][(node & UNIT_MASK) << 1];
   }
 
   isLeaf(node: number): boolean {
-    return this.words[node >>> BLOCK_SHIFT][((node & BLOCK_MASK) << NODE_SHIFT) + KIND] === KIND_LEAF;
+    return this.memory.words[node >>> SLAB_SHIFT][((node & UNIT_MASK) << 1) + KIND] === KIND_LEAF;
   }
 
   score(node: number, i: number): number {
-    return this.doubles[node >>> BLOCK_SHIFT][((node & BLOCK_MASK) << (NODE_SHIFT - 1)) + SCORES + i];
+    return this.memory.doubles[node >>> SLAB_SHIFT][(node & UNIT_MASK) + SCORES + i];
   }
 
   ref(node: number, i: number): number {
-    return this.words[node >>> BLOCK_SHIFT][this.#refsAt(node) + i];
+    return this.memory.words[node >>> SLAB_SHIFT][this.#refsAt(node) + i];
   }
 
   child(inner: number, i: number): number {
-    return this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + CHILDREN + i];
+    return this.memory.words[inner >>> SLAB_SHIFT][((inner & UNIT_MASK) << 1) + CHILDREN + i];
   }
 
   count(inner: number, i: number): number {
-    return this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + COUNTS + i];
+    return this.memory.words[inner >>> SLAB_SHIFT][((inner & UNIT_MASK) << 1) + COUNTS + i];
   }
 
   /** Entries below the first `child` children. */
   countBefore(inner: number, child: number): number {
-    const m = this.words[inner >>> BLOCK_SHIFT];
-    const at = ((inner & BLOCK_MASK) << NODE_SHIFT) + COUNTS;
+    const m = this.memory.words[inner >>> SLAB_SHIFT];
+    const at = ((inner & UNIT_MASK) << 1) + COUNTS;
     let total = 0;
     for (let i = 0; i < child; i++) total += m[at + i];
     return total;
@@ -151,13 +138,13 @@ export class ScoreNodes {
   }
 
   setEntry(node: number, i: number, score: number, ref: number): void {
-    this.doubles[node >>> BLOCK_SHIFT][((node & BLOCK_MASK) << (NODE_SHIFT - 1)) + SCORES + i] = score;
-    this.words[node >>> BLOCK_SHIFT][this.#refsAt(node) + i] = ref;
+    this.memory.doubles[node >>> SLAB_SHIFT][(node & UNIT_MASK) + SCORES + i] = score;
+    this.memory.words[node >>> SLAB_SHIFT][this.#refsAt(node) + i] = ref;
   }
 
   /** Notes the count of child `i`, whose lowest entry is still the same. */
   setCount(inner: number, i: number, count: number): void {
-    this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + COUNTS + i] = count;
+    this.memory.words[inner >>> SLAB_SHIFT][((inner & UNIT_MASK) << 1) + COUNTS + i] = count;
   }
 
   /** Notes the count of child `i` and the lowest entry below it. */
@@ -176,7 +163,7 @@ export class ScoreNodes {
   /** Puts a child, which is not empty, at a place of an inner node that is not full. */
   insertChild(inner: number, at: number, child: number, count: number): void {
     this.open(inner, at, 1);
-    this.words[inner >>> BLOCK_SHIFT][((inner & BLOCK_MASK) << NODE_SHIFT) + CHILDREN + at] = child;
+    this.memory.words[inner >>> SLAB_SHIFT][((inner & UNIT_MASK) << 1) + CHILDREN + at] = child;
     this.refreshChild(inner, at, count);
   }
 
@@ -210,9 +197,9 @@ export class ScoreNodes {
   open(node: number, at: number, count: number): void {
     const length = this.length(node);
     this.#setLength(node, length + count);
-    const m = this.words[node >>> BLOCK_SHIFT];
-    const d = this.doubles[node >>> BLOCK_SHIFT];
-    const w = (node & BLOCK_MASK) << NODE_SHIFT;
+    const m = this.memory.words[node >>> SLAB_SHIFT];
+    const d = this.memory.doubles[node >>> SLAB_SHIFT];
+    const w = (node & UNIT_MASK) << 1;
     shiftUp(d, (w >>> 1) + SCORES + at, (w >>> 1) + SCORES + length, count);
     if (m[w + KIND] === KIND_LEAF) {
       shiftUpWords(m, w + LEAF_REFS + at, w + LEAF_REFS + length, count);
@@ -225,9 +212,9 @@ export class ScoreNodes {
   close(node: number, at: number, count: number): void {
     const length = this.length(node);
     this.#setLength(node, length - count);
-    const m = this.words[node >>> BLOCK_SHIFT];
-    const d = this.doubles[node >>> BLOCK_SHIFT];
-    const w = (node & BLOCK_MASK) << NODE_SHIFT;
+    const m = this.memory.words[node >>> SLAB_SHIFT];
+    const d = this.memory.doubles[node >>> SLAB_SHIFT];
+    const w = (node & UNIT_MASK) << 1;
     shiftDown(d, (w >>> 1) + SCORES + at, (w >>> 1) + SCORES + length, count);
     if (m[w + KIND] === KIND_LEAF) {
       shiftDownWords(m, w + LEAF_REFS + at, w + LEAF_REFS + length, count);
@@ -238,8 +225,8 @@ export class ScoreNodes {
 
   /** First place from `low` on whose score is not below `score` (with `orEqual`: is above it). */
   scorePlace(node: number, low: number, score: number, orEqual: boolean): number {
-    const d = this.doubles[node >>> BLOCK_SHIFT];
-    const at = ((node & BLOCK_MASK) << (NODE_SHIFT - 1)) + SCORES;
+    const d = this.memory.doubles[node >>> SLAB_SHIFT];
+    const at = (node & UNIT_MASK) + SCORES;
     let from = low;
     let to = this.length(node);
     while (from < to) {
@@ -252,12 +239,12 @@ export class ScoreNodes {
   }
 
   #refsAt(node: number): number {
-    const w = (node & BLOCK_MASK) << NODE_SHIFT;
-    return w + (this.words[node >>> BLOCK_SHIFT][w + KIND] === KIND_LEAF ? LEAF_REFS : INNER_REFS);
+    const w = (node & UNIT_MASK) << 1;
+    return w + (this.memory.words[node >>> SLAB_SHIFT][w + KIND] === KIND_LEAF ? LEAF_REFS : INNER_REFS);
   }
 
   #setLength(node: number, length: number): void {
-    this.words[node >>> BLOCK_SHIFT][(node & BLOCK_MASK) << NODE_SHIFT] = length;
+    this.memory.words[node >>> SLAB_SHIFT][(node & UNIT_MASK) << 1] = length;
   }
 
   /** Copies between two nodes of one kind. */
@@ -265,37 +252,22 @@ export class ScoreNodes {
     for (let i = 0; i < count; i++)
       this.setEntry(to, toAt + i, this.score(from, fromAt + i), this.ref(from, fromAt + i));
     if (this.isLeaf(from)) return;
-    const m = this.words[from >>> BLOCK_SHIFT];
-    const target = this.words[to >>> BLOCK_SHIFT];
-    const w = ((from & BLOCK_MASK) << NODE_SHIFT) + fromAt;
-    const at = ((to & BLOCK_MASK) << NODE_SHIFT) + toAt;
+    const m = this.memory.words[from >>> SLAB_SHIFT];
+    const target = this.memory.words[to >>> SLAB_SHIFT];
+    const w = ((from & UNIT_MASK) << 1) + fromAt;
+    const at = ((to & UNIT_MASK) << 1) + toAt;
     for (let i = 0; i < count; i++) {
       target[at + CHILDREN + i] = m[w + CHILDREN + i];
       target[at + COUNTS + i] = m[w + COUNTS + i];
     }
   }
 
-  #grow(): void {
-    if (this.#capacity < BLOCK_NODES) {
-      const nodes = Math.max(1, this.#capacity * 2);
-      const larger = nodes === BLOCK_NODES ? this.#takeBlock() : new Int32Array(nodes * NODE_WORDS);
-      if (this.#capacity > 0) larger.set(this.words[0]);
-      this.#addBlock(0, larger);
-      this.#capacity = nodes;
-    } else {
-      this.#addBlock(this.words.length, this.#takeBlock());
-      this.#capacity += BLOCK_NODES;
+  #clearBelow(node: number): void {
+    if (!this.isLeaf(node)) {
+      const length = this.length(node);
+      for (let i = 0; i < length; i++) this.#clearBelow(this.child(node, i));
     }
-  }
-
-  #addBlock(number: number, words: Int32Array<ArrayBuffer>): void {
-    this.words[number] = words;
-    this.doubles[number] = new Float64Array(words.buffer, words.byteOffset, words.length >>> 1);
-  }
-
-  #takeBlock(): Int32Array<ArrayBuffer> {
-    const chunk = this.#pool.take();
-    return new Int32Array(chunk.buffer, chunk.byteOffset, chunk.byteLength >>> 2);
+    this.give(node);
   }
 }
 

@@ -1,18 +1,8 @@
-import type { ChunkPool } from "../chunk-pool.js";
+import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 import type { MemberTable } from "./member-table.js";
-import {
-  BLOCK_MASK,
-  BLOCK_SHIFT,
-  INNER_MAX,
-  INNER_REFS,
-  KIND,
-  KIND_LEAF,
-  LEAF_MAX,
-  LEAF_REFS,
-  NODE_SHIFT,
-  SCORES,
-  ScoreNodes,
-} from "./score-nodes.js";
+import { INNER_MAX, INNER_REFS, KIND, KIND_LEAF, LEAF_MAX, LEAF_REFS, SCORES, ScoreNodes } from "./score-nodes.js";
+
+const MISSING = "an entry is not in the score tree";
 
 /** What an entry is visited with: its member's reference in the table, and its score. */
 export type EntryVisitor = (ref: number, score: number) => void;
@@ -28,8 +18,8 @@ export type EntryVisitor = (ref: number, score: number) => void;
 export class ScoreTree {
   readonly #table: MemberTable;
   readonly #nodes: ScoreNodes;
-  #root: number;
-  #levels = 1;
+  /** 0 while there has been no entry. */
+  #root = 0;
   #size = 0;
   // The entry being looked for, so that the steps down the tree need not hand it on. Where #ref is 0 its member is the byte range.
   #ref = 0;
@@ -43,10 +33,9 @@ export class ScoreTree {
   outScore = 0;
 
   /** `table` has the members; it is asked for their bytes. */
-  constructor(table: MemberTable, pool: ChunkPool) {
+  constructor(table: MemberTable, memory: Memory) {
     this.#table = table;
-    this.#nodes = new ScoreNodes(pool);
-    this.#root = this.#nodes.take(true);
+    this.#nodes = new ScoreNodes(memory);
   }
 
   get size(): number {
@@ -68,29 +57,25 @@ export class ScoreTree {
     return this.#root;
   }
 
-  /** Makes sure that the next addition needs no memory, so that it cannot fail half way. */
-  reserve(): void {
-    this.#nodes.reserve(this.#levels + 1);
-  }
-
-  /** Adds an entry that is known to be absent. */
+  /** Adds an entry that is known to be absent. Where there is no memory, nothing has changed. */
   add(score: number, ref: number): void {
     this.#aim(score, ref);
     const nodes = this.#nodes;
+    if (this.#root === 0) this.#root = nodes.take(true);
     const root = this.#root;
-    const upper = this.#insert(root, ref, true);
+    const upper = this.#insert(root, ref, true, 1);
     this.#size++;
-    if (upper < 0) return;
+    if (upper === 0) return;
     const above = nodes.take(false);
     const upperCount = nodes.total(upper);
     nodes.insertChild(above, 0, root, this.#size - upperCount);
     nodes.insertChild(above, 1, upper, upperCount);
     this.#root = above;
-    this.#levels++;
   }
 
   /** Takes out an entry, which must be there. */
   delete(score: number, ref: number): void {
+    if (this.#size === 0) throw new Error(MISSING);
     this.#aim(score, ref);
     this.#remove(this.#root, ref);
     this.#lowerRoot();
@@ -147,6 +132,7 @@ export class ScoreTree {
 
   /** Entries with a score below `score`; with `orEqual` also those with that score. */
   countByScore(score: number, orEqual: boolean): number {
+    if (this.#size === 0) return 0;
     const nodes = this.#nodes;
     let node = this.#root;
     let count = 0;
@@ -189,17 +175,14 @@ export class ScoreTree {
 
   /** Forgets every entry and gives all memory back. */
   clear(): void {
-    this.#nodes.clear();
-    this.#root = this.#nodes.take(true);
-    this.#levels = 1;
+    this.#nodes.clear(this.#root);
+    this.#root = 0;
     this.#size = 0;
   }
 
-  /** Becomes a copy of another tree, whose table has been copied. */
-  copyFrom(source: ScoreTree): void {
-    this.#nodes.copyFrom(source.#nodes);
-    this.#root = source.#root;
-    this.#levels = source.#levels;
+  /** Becomes a copy of another tree, which has entries. `moved` tells which reference in this one's table stands for one in the other's. */
+  copyFrom(source: ScoreTree, moved: (ref: number) => number): void {
+    this.#root = this.#nodes.copy(source.#nodes, source.#root, moved);
     this.#size = source.#size;
   }
 
@@ -210,10 +193,10 @@ export class ScoreTree {
 
   /** First place from `low` on that is not below what is aimed at (with `orEqual`: that is above it). */
   #place(node: number, low: number, orEqual: boolean): number {
-    const { words, doubles } = this.#nodes;
-    const m = words[node >>> BLOCK_SHIFT];
-    const d = doubles[node >>> BLOCK_SHIFT];
-    const w = (node & BLOCK_MASK) << NODE_SHIFT;
+    const { words, doubles } = this.#nodes.memory;
+    const m = words[node >>> SLAB_SHIFT];
+    const d = doubles[node >>> SLAB_SHIFT];
+    const w = (node & UNIT_MASK) << 1;
     const scores = (w >>> 1) + SCORES;
     const refs = w + (m[w + KIND] === KIND_LEAF ? LEAF_REFS : INNER_REFS);
     const score = this.#score;
@@ -241,26 +224,32 @@ export class ScoreTree {
     return this.#place(node, 1, true) - 1;
   }
 
-  /** Adds the entry aimed at; returns the new right neighbour when the node was full and has been divided, else -1. */
-  #insert(node: number, ref: number, rightEdge: boolean): number {
+  /**
+   * Adds the entry aimed at; returns the new right neighbour when the node was full and has been divided, else 0.
+   * @param fullAbove so many nodes above, one behind the other, are divided when this one is, or made: a new root
+   */
+  #insert(node: number, ref: number, rightEdge: boolean, fullAbove: number): number {
     const nodes = this.#nodes;
+    const isFull = nodes.length(node) === (nodes.isLeaf(node) ? LEAF_MAX : INNER_MAX);
     if (nodes.isLeaf(node)) {
+      if (isFull) nodes.reserve(1 + fullAbove);
       const at = this.#place(node, 0, false);
-      const upper = nodes.length(node) < LEAF_MAX ? -1 : nodes.cut(node, middle(LEAF_MAX, at, rightEdge));
+      const upper = isFull ? nodes.cut(node, middle(LEAF_MAX, at, rightEdge)) : 0;
       const length = nodes.length(node);
-      if (upper < 0 || at < length) nodes.insertEntry(node, at, this.#score, ref);
+      if (upper === 0 || at < length) nodes.insertEntry(node, at, this.#score, ref);
       else nodes.insertEntry(upper, at - length, this.#score, ref);
       return upper;
     }
     const at = this.#childFor(node);
     const child = nodes.child(node, at);
-    const added = this.#insert(child, ref, rightEdge && at === nodes.length(node) - 1);
+    const isLast = at === nodes.length(node) - 1;
+    const added = this.#insert(child, ref, rightEdge && isLast, isFull ? fullAbove + 1 : 0);
     const count = nodes.count(node, at) + 1;
-    if (added < 0) {
+    if (added === 0) {
       // What comes into a child other than the first is not below its lowest entry.
       if (at === 0) nodes.refreshChild(node, at, count);
       else nodes.setCount(node, at, count);
-      return -1;
+      return 0;
     }
     const addedCount = nodes.total(added);
     nodes.refreshChild(node, at, count - addedCount);
@@ -269,9 +258,9 @@ export class ScoreTree {
 
   #insertChild(node: number, at: number, child: number, count: number, rightEdge: boolean): number {
     const nodes = this.#nodes;
-    const upper = nodes.length(node) < INNER_MAX ? -1 : nodes.cut(node, middle(INNER_MAX, at, rightEdge));
+    const upper = nodes.length(node) < INNER_MAX ? 0 : nodes.cut(node, middle(INNER_MAX, at, rightEdge));
     const length = nodes.length(node);
-    if (upper < 0 || at < length) nodes.insertChild(node, at, child, count);
+    if (upper === 0 || at < length) nodes.insertChild(node, at, child, count);
     else nodes.insertChild(upper, at - length, child, count);
     return upper;
   }
@@ -280,8 +269,7 @@ export class ScoreTree {
     const nodes = this.#nodes;
     if (nodes.isLeaf(node)) {
       const at = this.#place(node, 0, false);
-      if (at === nodes.length(node) || nodes.ref(node, at) !== ref)
-        throw new Error("an entry is not in the score tree");
+      if (at === nodes.length(node) || nodes.ref(node, at) !== ref) throw new Error(MISSING);
       nodes.close(node, at, 1);
       return;
     }
@@ -330,7 +318,6 @@ export class ScoreTree {
       const only = nodes.child(this.#root, 0);
       nodes.give(this.#root);
       this.#root = only;
-      this.#levels--;
     }
   }
 

@@ -1,5 +1,5 @@
-import { CHUNK_BYTES, type ChunkPool } from "../chunk-pool.js";
 import { copyBytes } from "../copy-bytes.js";
+import { CHUNK_BYTES, type Memory } from "../memory.js";
 import { STRING_BYTES_MAX } from "../record.js";
 import type { ByteSink } from "./byte-sink.js";
 import type { Collection, FrozenCollection } from "./collection.js";
@@ -11,7 +11,7 @@ const OBJECT_BYTES = 300;
 const SPARE_SHIFT = 2;
 
 /**
- * A string of more than CHUNK_BYTES, in a buffer of its own: so it changes hands by its handle, and a snapshot takes it a piece at a time. Smaller
+ * A string of more than CHUNK_BYTES, in a block of its own: so it changes hands by its handle, and a snapshot takes it a piece at a time. Smaller
  * ones lie in their records. Slices are its bytes.
  */
 export class StringValue implements Collection {
@@ -20,16 +20,19 @@ export class StringValue implements Collection {
   snapshotEpoch = 0;
   /** Bytes of the string. */
   size = 0;
-  /** It, and room behind it. */
+  /** It, and room behind it: a view of its block. */
   buf: Uint8Array<ArrayBuffer>;
-  readonly #pool: ChunkPool;
+  /** Address of the block, 0 = none. */
+  #block = 0;
+  readonly #memory: Memory;
   #frozen: FrozenString | null = null;
 
   /** An empty one with room for `bytes` and some more. */
-  constructor(pool: ChunkPool, bytes: number) {
-    this.#pool = pool;
+  constructor(memory: Memory, bytes: number) {
+    this.#memory = memory;
     const room = Math.max(CHUNK_BYTES + 1, bytes + (bytes >>> SPARE_SHIFT));
-    this.buf = pool.take(Math.max(bytes, Math.min(STRING_BYTES_MAX, room)));
+    this.#block = memory.take(Math.max(bytes, Math.min(STRING_BYTES_MAX, room)));
+    this.buf = memory.view(this.#block);
   }
 
   /** What is behind its end is not counted: nobody has touched it. */
@@ -37,14 +40,14 @@ export class StringValue implements Collection {
     return OBJECT_BYTES + this.size;
   }
 
-  /** Makes it hold these bytes; false when its buffer is not of a size for them. */
+  /** Makes it hold these bytes; false when its block is not of a size for them. */
   assign(buf: Uint8Array, off: number, len: number): boolean {
     if (len <= CHUNK_BYTES || len > this.buf.length || len < this.buf.length >>> 1) return false;
     if (this.#frozen !== null) {
-      const { length } = this.buf;
-      const fresh = this.#pool.take(length);
+      const fresh = this.#memory.take(this.buf.length);
       this.#leave();
-      this.buf = fresh;
+      this.#block = fresh;
+      this.buf = this.#memory.view(fresh);
     }
     copyBytes(buf, off, this.buf, 0, len);
     this.size = len;
@@ -77,7 +80,7 @@ export class StringValue implements Collection {
   }
 
   freeze(): FrozenCollection {
-    this.#frozen = new FrozenString(this.buf, this.size, this.#pool);
+    this.#frozen = new FrozenString(this.buf, this.size, this.#memory, this.#block);
     return this.#frozen;
   }
 
@@ -94,35 +97,40 @@ export class StringValue implements Collection {
   /** Doubled: a string that is loaded piece by piece is copied once altogether. */
   #grow(end: number): void {
     const room = Math.max(end + (end >>> SPARE_SHIFT), 2 * this.buf.length);
-    const larger = this.#pool.take(Math.max(end, Math.min(STRING_BYTES_MAX, room)));
-    copyBytes(this.buf, 0, larger, 0, this.size);
+    const larger = this.#memory.take(Math.max(end, Math.min(STRING_BYTES_MAX, room)));
+    const bytes = this.#memory.view(larger);
+    copyBytes(this.buf, 0, bytes, 0, this.size);
     this.#leave();
-    this.buf = larger;
+    this.#block = larger;
+    this.buf = bytes;
   }
 
-  /** Gives the buffer up, to who still reads it. */
+  /** Gives the block up, to who still reads it. */
   #leave(): void {
-    if (this.#frozen === null || !this.#frozen.take()) this.#pool.give(this.buf);
+    if (this.#frozen === null || !this.#frozen.take()) this.#memory.give(this.#block);
+    this.#block = 0;
     this.buf = NO_BYTES;
   }
 }
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The bytes of a string as they were. They are in its buffer as long as it has that one; before a piece there changes, it is copied. */
+/** The bytes of a string as they were. They are in its block as long as it has that one; before a piece there changes, it is copied. */
 class FrozenString implements FrozenCollection {
   readonly #buf: Uint8Array<ArrayBuffer>;
   readonly #size: number;
-  readonly #pool: ChunkPool;
-  /** Copies of pieces that have changed since, by their numbers. */
-  readonly #copies = new Map<number, Uint8Array<ArrayBuffer>>();
+  readonly #memory: Memory;
+  readonly #block: number;
+  /** Blocks with copies of pieces that have changed since, by their numbers. */
+  readonly #copies = new Map<number, number>();
   #handedOut = 0;
   #isOwn = false;
 
-  constructor(buf: Uint8Array<ArrayBuffer>, size: number, pool: ChunkPool) {
+  constructor(buf: Uint8Array<ArrayBuffer>, size: number, memory: Memory, block: number) {
     this.#buf = buf;
     this.#size = size;
-    this.#pool = pool;
+    this.#memory = memory;
+    this.#block = block;
   }
 
   /** To be called before bytes from `from` to before `to` change. */
@@ -131,8 +139,9 @@ class FrozenString implements FrozenCollection {
     const end = Math.min(to, this.#size);
     for (let piece = Math.floor(Math.max(from, this.#handedOut) / CHUNK_BYTES); piece * CHUNK_BYTES < end; piece++) {
       if (this.#copies.has(piece)) continue;
-      const copy = this.#pool.take();
-      copy.set(this.#buf.subarray(piece * CHUNK_BYTES, Math.min(this.#size, (piece + 1) * CHUNK_BYTES)));
+      const copy = this.#memory.take(CHUNK_BYTES);
+      const bytes = this.#buf.subarray(piece * CHUNK_BYTES, Math.min(this.#size, (piece + 1) * CHUNK_BYTES));
+      this.#memory.view(copy).set(bytes);
       this.#copies.set(piece, copy);
     }
   }
@@ -150,17 +159,17 @@ class FrozenString implements FrozenCollection {
     const next = Math.min(this.#size, cursor + CHUNK_BYTES);
     const copy = this.#copies.get(piece);
     if (copy === undefined) out.raw(this.#buf, cursor, next - cursor);
-    else out.raw(copy, 0, next - cursor);
+    else out.raw(this.#memory.view(copy), 0, next - cursor);
     this.#handedOut = next;
-    if (copy !== undefined) this.#pool.give(copy);
+    if (copy !== undefined) this.#memory.give(copy);
     this.#copies.delete(piece);
     return next < this.#size ? next : -1;
   }
 
   /** Gives back what is still held. */
   close(): void {
-    for (const copy of this.#copies.values()) this.#pool.give(copy);
+    for (const copy of this.#copies.values()) this.#memory.give(copy);
     this.#copies.clear();
-    if (this.#isOwn) this.#pool.give(this.#buf);
+    if (this.#isOwn) this.#memory.give(this.#block);
   }
 }

@@ -2,9 +2,10 @@
  * What a type of value is, said once: a row for each. Whoever has to tell types apart by more than their code (snapshots, the log, digests, the
  * tools, OBJECT ENCODING) asks the row. What commands do with a value is in the store of its type (hash-store.ts and its like).
  */
-import { CHUNK_BYTES } from "../chunk-pool.js";
+
 import type { Database } from "../database.js";
 import type { Keyspace } from "../keyspace.js";
+import { CHUNK_BYTES } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
 import { HashValue } from "./hash.js";
 import type { AnyValue } from "./index.js";
@@ -72,7 +73,7 @@ export interface EntryForm {
 const STRING: ValueType = {
   code: TYPE_STRING,
   name: "string",
-  make: ({ chunks }) => new StringValue(chunks, 0),
+  make: ({ memory }) => new StringValue(memory, 0),
   pack(_limits, bytes, off, len, out) {
     if (len > CHUNK_BYTES) return false;
     out.raw(bytes, off, len);
@@ -91,7 +92,7 @@ const STRING: ValueType = {
 const LIST: ValueType = {
   code: TYPE_LIST,
   name: "list",
-  make: ({ blocks }) => new ListValue(blocks),
+  make: ({ memory }) => new ListValue(memory),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
     const entries = slice.u32();

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, type ChunkPool } from "../chunk-pool.js";
+import { CHUNK_BYTES, type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 
 const FIRST_WORDS = 16;
 const BLOCK_WORDS = CHUNK_BYTES / 4;
@@ -6,17 +6,17 @@ const BLOCK_SHIFT = Math.log2(BLOCK_WORDS);
 const BLOCK_MASK = BLOCK_WORDS - 1;
 
 /**
- * A list of signed 32-bit integers outside the JavaScript heap, in blocks of one chunk each. While it is shorter than a block it grows by
- * doubling, then by a block: no step copies more than half a chunk. The owner gives the blocks back with {@link clear}.
+ * A list of signed 32-bit integers in blocks of the memory. While it is shorter than a chunk it is one block that grows by doubling, then it grows
+ * by a chunk: no step copies more than half a chunk. The owner gives the blocks back with {@link clear}.
  */
 export class WordList {
   length = 0;
-  readonly #pool: ChunkPool;
-  #blocks: Int32Array<ArrayBuffer>[] = [];
+  readonly #memory: Memory;
+  readonly #blocks: number[] = [];
   #capacity = 0;
 
-  constructor(pool: ChunkPool) {
-    this.#pool = pool;
+  constructor(memory: Memory) {
+    this.#memory = memory;
   }
 
   /** Bytes held, used or not. */
@@ -26,12 +26,14 @@ export class WordList {
 
   /** `i` must be in 0 .. length-1. */
   at(i: number): number {
-    return this.#blocks[i >>> BLOCK_SHIFT][i & BLOCK_MASK];
+    const block = this.#blocks[i >>> BLOCK_SHIFT];
+    return this.#memory.words[block >>> SLAB_SHIFT][((block & UNIT_MASK) << 1) + (i & BLOCK_MASK)];
   }
 
   /** `i` must be in 0 .. length-1. */
   put(i: number, word: number): void {
-    this.#blocks[i >>> BLOCK_SHIFT][i & BLOCK_MASK] = word;
+    const block = this.#blocks[i >>> BLOCK_SHIFT];
+    this.#memory.words[block >>> SLAB_SHIFT][((block & UNIT_MASK) << 1) + (i & BLOCK_MASK)] = word;
   }
 
   /** Makes sure that the next push needs no memory. */
@@ -41,9 +43,7 @@ export class WordList {
 
   push(word: number): void {
     this.reserve();
-    const i = this.length;
-    this.#blocks[i >>> BLOCK_SHIFT][i & BLOCK_MASK] = word;
-    this.length = i + 1;
+    this.put(this.length++, word);
   }
 
   /** Takes the last word, which must be there. A block goes when the one before it is empty as well: a length going to and fro costs nothing. */
@@ -52,50 +52,46 @@ export class WordList {
     const word = this.at(i);
     if (this.#capacity - i >= 2 * BLOCK_WORDS) {
       this.#capacity -= BLOCK_WORDS;
-      this.#give(this.#blocks.pop()!);
+      this.#memory.give(this.#blocks.pop() as number);
     }
     return word;
   }
 
-  /** Becomes a copy of another list. */
+  /** Becomes a copy of another list, whose words may be in another memory. */
   copyFrom(source: WordList): void {
     this.clear();
-    for (const block of source.#blocks) {
-      const copy = block.length === BLOCK_WORDS ? this.#take() : new Int32Array(block.length);
-      copy.set(block);
-      this.#blocks.push(copy);
-      this.#capacity += copy.length;
+    while (this.#capacity < source.length) this.#grow();
+    for (let i = 0; i < source.length; i += BLOCK_WORDS) {
+      const from = source.#blocks[i >>> BLOCK_SHIFT];
+      const to = this.#blocks[i >>> BLOCK_SHIFT];
+      const w = (from & UNIT_MASK) << 1;
+      const words = source.#memory.words[from >>> SLAB_SHIFT].subarray(w, w + Math.min(BLOCK_WORDS, source.length - i));
+      this.#memory.words[to >>> SLAB_SHIFT].set(words, (to & UNIT_MASK) << 1);
     }
     this.length = source.length;
   }
 
   /** Gives all memory back. */
   clear(): void {
-    for (const block of this.#blocks) this.#give(block);
-    this.#blocks = [];
+    for (const block of this.#blocks) this.#memory.give(block);
+    this.#blocks.length = 0;
     this.#capacity = 0;
     this.length = 0;
   }
 
   #grow(): void {
-    if (this.#capacity >= BLOCK_WORDS) {
-      this.#blocks.push(this.#take());
-      this.#capacity += BLOCK_WORDS;
+    const first = this.#blocks[0];
+    const words = Math.min(BLOCK_WORDS, Math.max(FIRST_WORDS, this.#capacity * 2));
+    const block = this.#memory.take(words * 4);
+    if (this.#capacity === 0 || this.#capacity >= BLOCK_WORDS) {
+      this.#blocks.push(block);
+      this.#capacity += words;
       return;
     }
-    const capacity = Math.max(FIRST_WORDS, this.#capacity * 2);
-    const larger = capacity === BLOCK_WORDS ? this.#take() : new Int32Array(capacity);
-    if (this.#capacity > 0) larger.set(this.#blocks[0]);
-    this.#blocks[0] = larger;
-    this.#capacity = capacity;
-  }
-
-  #take(): Int32Array<ArrayBuffer> {
-    const chunk = this.#pool.take();
-    return new Int32Array(chunk.buffer, chunk.byteOffset, BLOCK_WORDS);
-  }
-
-  #give(block: Int32Array<ArrayBuffer>): void {
-    this.#pool.give(new Uint8Array(block.buffer, block.byteOffset, block.byteLength));
+    const { bytes } = this.#memory;
+    bytes[block >>> SLAB_SHIFT].set(this.#memory.view(first), (block & UNIT_MASK) << 3);
+    this.#memory.give(first);
+    this.#blocks[0] = block;
+    this.#capacity = words;
   }
 }

@@ -22,7 +22,7 @@ export class ZsetValue implements Collection {
 
   constructor(home: TableHome) {
     this.#table = new MemberTable(home, "number", (from, to) => this.#tree.moved(this.#table.numberOf(from), from, to));
-    this.#tree = new ScoreTree(this.#table, home.chunks);
+    this.#tree = new ScoreTree(this.#table, home.memory);
   }
 
   get size(): number {
@@ -55,19 +55,30 @@ export class ZsetValue implements Collection {
 
   /** Adds a member that is known to be absent. -0 is kept, and equals 0; a score is never NaN. */
   add(hash: number, buf: Uint8Array, off: number, len: number, score: number): void {
-    this.#tree.reserve();
     const place = this.#table.add(hash, buf, off, len);
     this.#table.setNumber(place, score);
-    this.#tree.add(score, place);
+    try {
+      this.#tree.add(score, place);
+    } catch (error) {
+      // No memory for a node.
+      this.#table.remove(place);
+      throw error;
+    }
   }
 
   /** Gives the member at a place another score. */
   setScore(place: number, score: number): void {
-    this.#tree.reserve();
+    // What may fail for want of memory comes before anything changes.
+    this.#table.keep(place);
     const before = this.#table.numberOf(place);
+    if (score === before) {
+      // 0 for -0, or the other way round.
+      this.#tree.moved(score, place, place);
+    } else {
+      this.#tree.add(score, place);
+      this.#tree.delete(before, place);
+    }
     this.#table.setNumber(place, score);
-    this.#tree.delete(before, place);
-    this.#tree.add(score, place);
   }
 
   /** Deletes the member at a place. */
@@ -147,8 +158,7 @@ export class ZsetValue implements Collection {
   }
 
   copyFrom(source: ZsetValue): void {
-    this.#table.copyFrom(source.#table);
-    this.#tree.copyFrom(source.#tree);
+    this.#table.copyFrom(source.#table, (moved) => this.#tree.copyFrom(source.#tree, moved));
   }
 
   freeze(): FrozenCollection {

@@ -28,12 +28,17 @@ export interface Entry {
 }
 
 /** Freed memory is detached at once, as in the server: whoever still reads it fails. */
-export function newKeyspace(random: Random): Keyspace {
-  return new Keyspace({
+/** With several memories one of them begins where addresses go below zero. */
+export function newKeyspace(random: Random, memories = 1): Keyspace {
+  const keyspace = new Keyspace({
+    memories,
     hashSeed: SEED,
     random: random.next,
     release: (buffer) => structuredClone(buffer, { transfer: [buffer] }),
   });
+  const { words, bytes, doubles } = keyspace.memories[1] ?? {};
+  for (const views of [words, bytes, doubles]) if (views !== undefined) views.length = 512;
+  return keyspace;
 }
 
 type Modelled = ModelValue & { expireAt: number };

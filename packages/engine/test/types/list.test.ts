@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { BlockPool } from "../../src/block-pool.js";
-import { ChunkPool } from "../../src/chunk-pool.js";
+import { Memory } from "../../src/memory.js";
 import type { ByteVisitor } from "../../src/types/collection.js";
 import { ListValue } from "../../src/types/list.js";
 import { SIDE_HEAD, SIDE_TAIL } from "../../src/types/list-blocks.js";
@@ -11,7 +10,7 @@ const range = (value: string): [Buffer, number, number] => [Buffer.from(value, "
 
 /** A list whose elements are strings. */
 class TextList {
-  readonly pool = new BlockPool(new ChunkPool((buffer) => structuredClone(buffer, { transfer: [buffer] })));
+  readonly pool = new Memory((buffer) => structuredClone(buffer, { transfer: [buffer] }));
   readonly list = new ListValue(this.pool);
   get size(): number {
     return this.list.size;
@@ -91,7 +90,7 @@ function check(list: TextList, model: readonly string[]): void {
 
 /** Every block was given back; a few places in the ring may stay. */
 function checkEmpty(list: TextList): void {
-  expect([list.size, list.pool.usedBytes]).toEqual([0, 0]);
+  expect([list.size, list.pool.takenBytes]).toEqual([0, 0]);
   expect(list.bytes - new TextList().bytes).toBeLessThan(128);
 }
 
@@ -218,7 +217,7 @@ test("prop: a frozen copy stays as it was whatever becomes of the list, and give
     list.list.thaw();
     check(list, model);
     list.list.free();
-    expect(list.pool.usedBytes).toBe(0);
+    expect(list.pool.takenBytes).toBe(0);
   }
 });
 
@@ -310,7 +309,7 @@ test.each([0, 1, 50])("prop: behaves as an array, %i in 100 steps inside", (insi
 
 // Control: with all blocks given back at once in free(), the second expectation is red; without the step in take(), the last one is.
 test("a large list that goes gives its blocks back in steps, and before the memory grows", () => {
-  const pool = new BlockPool(new ChunkPool(() => {}));
+  const pool = new Memory(() => {});
   const element = Buffer.alloc(1000, "e");
   const filled = () => {
     const list = new ListValue(pool);
@@ -318,15 +317,15 @@ test("a large list that goes gives its blocks back in steps, and before the memo
     return list;
   };
   const first = filled();
-  const full = pool.usedBytes;
+  const full = pool.takenBytes;
   first.freeze();
   first.free();
-  expect(pool.usedBytes).toBeGreaterThan(full / 2);
+  expect(pool.takenBytes).toBeGreaterThan(full / 2);
   expect(pool.giveDiscarded()).toBe(true);
   // Blocks that were dropped are the copy's until now, and the others go as any.
   first.thaw();
   while (pool.giveDiscarded());
-  expect([pool.usedBytes, pool.discarded.length]).toEqual([0, 0]);
+  expect([pool.takenBytes, pool.discarded.length]).toEqual([0, 0]);
   for (let i = 0; i < 20; i++) filled().free();
-  expect(pool.totalBytes).toBeLessThan(3 * full);
+  expect(pool.heldBytes).toBeLessThan(3 * full);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ChunkPool } from "../../src/chunk-pool.js";
 import { hashSeed } from "../../src/hash.js";
+import { Memory } from "../../src/memory.js";
 import type { Beside } from "../../src/types/member-record.js";
 import { MemberTable, type MoveObserver } from "../../src/types/member-table.js";
 import { seeded } from "./seeded.js";
@@ -8,7 +8,7 @@ import { seeded } from "./seeded.js";
 const SEED = hashSeed(Buffer.from("seed8byt"));
 
 function newTable(beside: Beside, observer: MoveObserver | null = null): MemberTable {
-  return new MemberTable({ seed: SEED, chunks: new ChunkPool(() => {}) }, beside, observer);
+  return new MemberTable({ seed: SEED, memory: new Memory(() => {}) }, beside, observer);
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -210,13 +210,13 @@ test("100,000 elements of 20 bytes cost less than 56 bytes each; removing them g
   expect(table.bytes).toBe(empty);
 });
 
-test("a cleared table gives its chunks to the pool and can be used again", () => {
+test("a cleared table gives its memory back and can be used again", () => {
   const released: number[] = [];
-  const chunks = new ChunkPool((buffer) => released.push(buffer.byteLength));
-  const table = new MemberTable({ seed: SEED, chunks }, "number");
+  const memory = new Memory((buffer) => released.push(buffer.byteLength));
+  const table = new MemberTable({ seed: SEED, memory }, "number");
   for (let i = 0; i < 50_000; i++) add(table, `element ${i}`);
   table.clear();
-  expect([released.length, chunks.releaseSlab(), chunks.releaseSlab(), released.length]).toEqual([0, true, false, 1]);
+  expect([released.length, memory.releaseSlab(), memory.releaseSlab(), released.length]).toEqual([0, true, false, 1]);
   add(table, "a");
   check(table, new Map([["a", 0]]));
 });

@@ -11,7 +11,7 @@ const INNER_MIN = INNER_MAX >>> 2;
 /** A score tree with its table, by names. The same name may be there with several scores: the tree does not mind. */
 class NamedTree {
   readonly table = new MemberTable(tableHome(), "number");
-  readonly tree = new ScoreTree(this.table, tableHome().chunks);
+  readonly tree = new ScoreTree(this.table, tableHome().memory);
 
   get size(): number {
     return this.tree.size;
@@ -110,7 +110,7 @@ test("an empty tree answers", () => {
   const named = new NamedTree();
   const { tree } = named;
   expect([tree.size, tree.at(0), tree.at(-1)]).toEqual([0, false, false]);
-  expect([tree.countByScore(1, true), named.countByMember("a", true), validate(named)]).toEqual([0, 0, 1]);
+  expect([tree.countByScore(1, true), named.countByMember("a", true), validate(named)]).toEqual([0, 0, 0]);
   tree.iterate(0, 10, () => expect.unreachable());
   expect(() => named.delete(1, "a")).toThrow("not in the score tree");
 });

@@ -1,5 +1,5 @@
-import { ChunkPool } from "../../src/chunk-pool.js";
 import { hashSeed } from "../../src/hash.js";
+import { Memory } from "../../src/memory.js";
 import type { TableHome } from "../../src/types/member-table.js";
 
 /** A repeatable random source. */
@@ -27,7 +27,7 @@ export function seeded(name: string): Seeded {
 
 /** What a large collection is made in. */
 export function tableHome(): TableHome {
-  return { seed: hashSeed(Buffer.from("seed8byt")), chunks: new ChunkPool(() => {}) };
+  return { seed: hashSeed(Buffer.from("seed8byt")), memory: new Memory(() => {}) };
 }
 
 /** A text (one byte per char) as a byte range in the middle of a buffer, as commands have them. */

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { BlockPool } from "../../src/block-pool.js";
-import { ChunkPool } from "../../src/chunk-pool.js";
+import { Memory } from "../../src/memory.js";
 import { type AnyValue, ByteSink, HashValue, ListValue, SetValue, ZsetValue } from "../../src/types/index.js";
 import { ranged, tableHome, textAt } from "./seeded.js";
 
 const HOME = tableHome();
-const POOL = new BlockPool(new ChunkPool(() => {}));
+const POOL = new Memory(() => {});
 const COUNT = 700;
 const text = (i: number) => `\x00\xff${i}`.padEnd(i % 60, "\xe9");
 

@@ -7,6 +7,7 @@
  */
 import { loadOrCreateManifest, realDisk } from "@hearthkv/durability";
 import { Keyspace } from "@hearthkv/engine";
+import { keyspaceMemory } from "../keyspace-memory.js";
 import { checkDirectory } from "./check.js";
 import { CommandReplay } from "./command-replay.js";
 import { DataError, makeDataFolder } from "./data-folder.js";
@@ -63,7 +64,7 @@ async function importInto(target: string, fill: (keyspace: Keyspace) => Promise<
   return await makeDataFolder(target, async (path) => {
     const dir = realDisk(path);
     const { hashSeed } = loadOrCreateManifest(dir);
-    const keyspace = new Keyspace({ hashSeed, random: Math.random });
+    const keyspace = new Keyspace({ hashSeed, random: Math.random, ...keyspaceMemory });
     keyspace.effects.enabled = false;
     await fill(keyspace);
     await writeState(dir, { keyspace, hashSeed, sequence: 0, segmentNumber: 1 });

@@ -1,6 +1,7 @@
 /** Brings the content of a directory into a keyspace of its own, as a start of the server would. */
 import { type Directory, loadOrCreateManifest, type RecoveryMode, type RecoveryResult } from "@hearthkv/durability";
 import { Keyspace } from "@hearthkv/engine";
+import { keyspaceMemory } from "../keyspace-memory.js";
 import { recoverInto } from "../persistence/recover-into.js";
 
 /** What a directory holds. */
@@ -20,7 +21,7 @@ export interface LoadOptions {
 /** Recovers `dir`; through a rehearsal disk nothing is changed. Throws StorageError wherever a start would. */
 export async function loadDirectory(dir: Directory, mode: RecoveryMode, options: LoadOptions = {}): Promise<Loaded> {
   const { hashSeed = loadOrCreateManifest(dir).hashSeed, ...rest } = options;
-  const keyspace = new Keyspace({ hashSeed, random: () => 0 });
+  const keyspace = new Keyspace({ hashSeed, random: () => 0, ...keyspaceMemory });
   const result = await recoverInto(keyspace, dir, { mode, hashSeed, ...rest });
   return { keyspace, hashSeed, result };
 }
