@@ -6,7 +6,7 @@
 import type { KeyStore } from "./key-store.js";
 import type { ByteSink } from "./types/byte-sink.js";
 import type { ByteVisitor } from "./types/collection.js";
-import type { AnyValue, HashValue, SetValue } from "./types/index.js";
+import type { AnyValue, HashValue, SetValue, ZsetValue } from "./types/index.js";
 import {
   addEntries,
   elementLength,
@@ -32,6 +32,9 @@ const SHRINK_BYTES_MIN = 64;
 /** Room made beforehand for what a command will add; with more than this the collection is often not packed for long. */
 const MORE_BYTES_MAX = 4096;
 
+/** What has its elements in a table. */
+type TableValue = HashValue | SetValue | ZsetValue;
+
 export class FoundCollection {
   readonly #keys: KeyStore;
   /** Bytes of the large collection being changed, as far as the shard has counted them. */
@@ -41,15 +44,22 @@ export class FoundCollection {
     this.#keys = keys;
   }
 
-  /** Number of elements of the collection found last (fields of a hash). */
+  /** Number of elements of the collection found last (fields of a hash), 0 where the key is free. */
   get size(): number {
-    if (!this.isPacked) return this.#keys.value.size;
-    return packedEntries(this.chunk, this.packedAt);
+    const { shard, ref } = this.#keys;
+    if (ref === 0) return 0;
+    return shard.isInline(ref) ? packedEntries(shard.bytesOf(ref), shard.valueOffset(ref)) : shard.value(ref).size;
   }
 
   /** Whether the collection found last is packed in its record; `value` is for those that are not. */
   get isPacked(): boolean {
     return this.#keys.shard.isInline(this.#keys.ref);
+  }
+
+  /** Whether there is a collection that is not packed. */
+  get isLarge(): boolean {
+    const { shard, ref } = this.#keys;
+    return ref !== 0 && !shard.isInline(ref);
   }
 
   /** How the collection found last is packed: one of the PACKED_* codes, -1 when it is not. */
@@ -62,6 +72,15 @@ export class FoundCollection {
     if (!this.isPacked) return this.#keys.value.encodeSlice(cursor, out, maxBytes);
     packedSlice(this.chunk, this.packedAt, out);
     return -1;
+  }
+
+  /** Leaves the element at position `p` of the packed collection found last in valueBuf, valueOff, valueLen. */
+  keepElement(p: number): void {
+    const keys = this.#keys;
+    const bytes = this.chunk;
+    keys.valueBuf = bytes;
+    keys.valueOff = elementStart(bytes, p);
+    keys.valueLen = elementLength(bytes, p);
   }
 
   /** A visitor that leaves what it is given in valueBuf, valueOff, valueLen. */
@@ -82,6 +101,11 @@ export class FoundCollection {
     return this.#keys.shard.valueOffset(this.#keys.ref);
   }
 
+  /** Bytes of the packed collection found last, up to behind its last element; of an empty one where the key is free. */
+  get packedBytes(): number {
+    return this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.chunk, this.packedAt);
+  }
+
   /** Visits the elements of the packed collection found last. */
   packedEach(visit: ByteVisitor): void {
     const bytes = this.chunk;
@@ -94,8 +118,8 @@ export class FoundCollection {
 
   /** To be called before the collection found last changes (or is made, at a free key); endChange() follows. */
   beginChange(): void {
+    if (!this.isLarge) return;
     const keys = this.#keys;
-    if (keys.ref === 0 || this.isPacked) return;
     keys.shard.beforeChange(keys.value);
     this.#countedBytes = keys.value.bytes;
   }
@@ -191,22 +215,24 @@ export class FoundCollection {
   }
 
   /**
-   * Place of an element (a field of a hash) of the set or hash found last: in its table or, when it is packed, in its record's chunk. 0 when it
-   * is absent.
-   * @param perEntry elements of an entry: 1 in a set, 2 in a hash
+   * Place of an element (a field of a hash) of the set, hash or sorted set found last: in its table or, when it is packed, in its record's
+   * chunk. 0 when it is absent, or the key is free.
+   * @param perEntry elements of an entry: 1 in a set, else 2
    */
   placeOf(perEntry: 1 | 2, buf: Uint8Array, off: number, len: number): number {
-    if (!this.isPacked) return (this.#keys.value as HashValue | SetValue).find(buf, off, len);
-    return findElement(this.chunk, this.packedAt, perEntry, buf, off, len);
+    const { shard, ref } = this.#keys;
+    if (ref === 0) return 0;
+    if (!shard.isInline(ref)) return (shard.value(ref) as TableValue).find(buf, off, len);
+    return findElement(shard.bytesOf(ref), shard.valueOffset(ref), perEntry, buf, off, len);
   }
 
   /** Removes the entry at a place. */
   removeAt(perEntry: 1 | 2, place: number): void {
     if (this.isPacked) this.removeElements(place, perEntry);
-    else (this.#keys.value as HashValue | SetValue).delete(place);
+    else (this.#keys.value as TableValue).delete(place);
   }
 
-  /** Removes entries of a set or hash by their elements (fields), and logs those that were there; see SetStore.remove. */
+  /** Removes entries by their elements (fields), and logs those that were there; see SetStore.remove. */
   removeEntries(
     type: number,
     op: number,

@@ -109,11 +109,7 @@ export class HashStore {
       (this.#keys.value as HashValue).visitValue(place, this.#found.keepRange);
       return true;
     }
-    const bytes = this.#found.chunk;
-    const p = nextElement(bytes, place);
-    this.#keys.valueBuf = bytes;
-    this.#keys.valueOff = elementStart(bytes, p);
-    this.#keys.valueLen = elementLength(bytes, p);
+    this.#found.keepElement(nextElement(this.#found.chunk, place));
     return true;
   }
 
@@ -158,37 +154,31 @@ export class HashStore {
     vlen: number,
     more: number,
   ): boolean {
-    const isLarge = this.#keys.ref !== 0 && !this.#found.isPacked;
-    const place = this.#keys.ref === 0 || isLarge ? 0 : this.#found.placeOf(2, fbuf, foff, flen);
-    if (isLarge || !this.#staysPacked(place, flen, vlen)) {
-      if (!isLarge) this.#makeLarge(kbuf, koff, klen);
+    const found = this.#found;
+    if (found.isLarge) return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
+    const place = found.placeOf(2, fbuf, foff, flen);
+    const valueBytes = elementBytes(vlen);
+    const added = elementBytes(flen) + valueBytes;
+    const { hashEntries, hashValueBytes } = this.#keys.keyspace.limits;
+    const entries = found.size + (place === 0 ? 1 : 0);
+    const end = found.packedBytes;
+    if (flen > hashValueBytes || vlen > hashValueBytes || !fitsPacked(entries, hashEntries, end + added)) {
+      this.#makeLarge(kbuf, koff, klen);
       return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     }
-    const valueBytes = elementBytes(vlen);
     if (place !== 0) {
-      const bytes = this.#found.chunk;
+      const bytes = found.chunk;
       const from = nextElement(bytes, place);
-      const p = this.#found.splice(from - this.#found.packedAt, nextElement(bytes, from) - from, valueBytes, more);
-      putElement(this.#found.chunk, p, vbuf, voff, vlen);
+      const p = found.splice(from - found.packedAt, nextElement(bytes, from) - from, valueBytes, more);
+      putElement(found.chunk, p, vbuf, voff, vlen);
       return false;
     }
-    const added = elementBytes(flen) + valueBytes;
-    if (this.#keys.ref === 0) this.#found.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
-    const p = this.#found.splice(packedEnd(this.#found.chunk, this.#found.packedAt), 0, added, more);
-    const bytes = this.#found.chunk;
+    if (this.#keys.ref === 0) found.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
+    const p = found.splice(end, 0, added, more);
+    const bytes = found.chunk;
     putElement(bytes, putElement(bytes, p, fbuf, foff, flen), vbuf, voff, vlen);
-    addEntries(bytes, this.#found.packedAt, 1);
+    addEntries(bytes, found.packedAt, 1);
     return true;
-  }
-
-  /** Whether the hash (packed, or at a free key) can be packed with this field, which it has at `place` (0 = not yet). */
-  #staysPacked(place: number, flen: number, vlen: number): boolean {
-    const { hashEntries, hashValueBytes } = this.#keys.keyspace.limits;
-    if (flen > hashValueBytes || vlen > hashValueBytes) return false;
-    const added = elementBytes(flen) + elementBytes(vlen);
-    if (this.#keys.ref === 0) return fitsPacked(1, hashEntries, PACKED_HEADER_BYTES + added);
-    const end = packedEnd(this.#found.chunk, this.#found.packedAt);
-    return fitsPacked(this.#found.size + (place === 0 ? 1 : 0), hashEntries, end + added);
   }
 
   #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {

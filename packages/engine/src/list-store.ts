@@ -13,7 +13,6 @@ import {
   fitsPackedList,
   nextElement,
   PACKED_HEADER_BYTES,
-  packedEnd,
   putElement,
 } from "./types/packed.js";
 import { TYPE_LIST, TYPE_NONE } from "./types/type-codes.js";
@@ -62,7 +61,7 @@ export class ListStore {
         else (this.#keys.value as ListValue).push(side, buf, off[i], len[i]);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
       }
-      if (this.#keys.ref !== 0) size = this.#found.size;
+      size = this.#found.size;
     } finally {
       // Storing fails where there is no memory: the log then has as many elements as were stored.
       this.#found.endElements(kbuf, koff, klen);
@@ -116,47 +115,49 @@ export class ListStore {
   #preparePush(kbuf: Uint8Array, koff: number, klen: number, bytes: number, count: number): boolean {
     if (count === 0) return false;
     const { limits, memory } = this.#keys.keyspace;
-    if (this.#keys.ref !== 0 && !this.#found.isPacked) return false;
-    const entries = this.#keys.ref === 0 ? 0 : this.#found.size;
-    const end = this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.#found.chunk, this.#found.packedAt);
+    const found = this.#found;
+    if (found.isLarge) return false;
     // Lengths of one byte, or of three when elements are long.
     const more = bytes + count + (bytes >> 6);
-    if (fitsPackedList(limits, entries + count, end + more)) {
-      if (this.#keys.ref === 0) this.#found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
+    if (fitsPackedList(limits, found.size + count, found.packedBytes + more)) {
+      if (this.#keys.ref === 0) found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       return true;
     }
-    const list = this.#found.filled(new ListValue(memory), (made) => {
-      if (this.#keys.ref !== 0) this.#found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
+    const list = found.filled(new ListValue(memory), (made) => {
+      if (this.#keys.ref !== 0) found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
     });
-    this.#found.putLarge(kbuf, koff, klen, list);
+    found.putLarge(kbuf, koff, klen, list);
     return false;
   }
 
   /** `more` bytes of elements follow with the same command. */
   #pushPacked(side: number, buf: Uint8Array, off: number, len: number, more: number): void {
-    const at = side === SIDE_TAIL ? packedEnd(this.#found.chunk, this.#found.packedAt) : PACKED_HEADER_BYTES;
-    const p = this.#found.splice(at, 0, elementBytes(len), more);
-    const to = this.#found.chunk;
+    const found = this.#found;
+    const at = side === SIDE_TAIL ? found.packedBytes : PACKED_HEADER_BYTES;
+    const p = found.splice(at, 0, elementBytes(len), more);
+    const to = found.chunk;
     putElement(to, p, buf, off, len);
-    addEntries(to, this.#found.packedAt, 1);
+    addEntries(to, found.packedAt, 1);
   }
 
   #popPacked(side: number, count: number, visit: ByteVisitor | null): void {
-    const bytes = this.#found.chunk;
-    const at = this.#found.packedAt;
-    const begin = side === SIDE_TAIL ? elementAt(bytes, at, this.#found.size - count) : at + PACKED_HEADER_BYTES;
-    const places: number[] = [];
+    const found = this.#found;
+    const bytes = found.chunk;
+    const at = found.packedAt;
+    const begin = side === SIDE_TAIL ? elementAt(bytes, at, found.size - count) : at + PACKED_HEADER_BYTES;
+    // Several come off the tail the other way round.
+    const places: number[] | null = side === SIDE_TAIL && count > 1 ? [] : null;
     let behind = begin;
     for (let i = 0; i < count; i++) {
-      places.push(behind);
+      if (places !== null) places.push(behind);
+      else visit?.(bytes, elementStart(bytes, behind), elementLength(bytes, behind));
       behind = nextElement(bytes, behind);
     }
-    if (visit !== null) {
-      if (side === SIDE_TAIL) places.reverse();
-      for (const p of places) visit(bytes, elementStart(bytes, p), elementLength(bytes, p));
+    for (let i = count - 1; places !== null && visit !== null && i >= 0; i--) {
+      visit(bytes, elementStart(bytes, places[i]), elementLength(bytes, places[i]));
     }
     addEntries(bytes, at, -count);
-    this.#found.splice(begin - at, behind - begin, 0, 0);
+    found.splice(begin - at, behind - begin, 0, 0);
   }
 }
 

@@ -8,16 +8,12 @@ import {
   addEntries,
   elementAt,
   elementBytes,
-  elementLength,
-  elementStart,
   elementsBytes,
   fitsPacked,
   INTEGER_BYTES_MAX,
   isInteger,
-  PACKED_HEADER_BYTES,
   PACKED_INTEGERS,
   PACKED_PLAIN,
-  packedEnd,
   putElement,
   setPackedKind,
 } from "./types/packed.js";
@@ -54,7 +50,7 @@ export class SetStore {
     try {
       for (let i = first; i < end; i++) {
         more -= elementBytes(len[i]);
-        if (this.#keys.ref !== 0 && this.has(buf, off[i], len[i])) continue;
+        if (this.has(buf, off[i], len[i])) continue;
         if (added === 0) this.#found.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
         this.#insert(kbuf, koff, klen, buf, off[i], len[i], more);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
@@ -130,16 +126,13 @@ export class SetStore {
   }
 
   /**
-   * Leaves the member in a slot (0 .. collectionSize - 1) of the set found last in valueBuf, valueOff, valueLen. Slots change with every change.
+   * Leaves the member in a slot (0 .. size - 1) of the set found last in valueBuf, valueOff, valueLen. Slots change with every change.
    * @returns the member's place
    */
   read(slot: number): number {
     if (this.#found.isPacked) {
-      const bytes = this.#found.chunk;
-      const place = elementAt(bytes, this.#found.packedAt, slot);
-      this.#keys.valueBuf = bytes;
-      this.#keys.valueOff = elementStart(bytes, place);
-      this.#keys.valueLen = elementLength(bytes, place);
+      const place = elementAt(this.#found.chunk, this.#found.packedAt, slot);
+      this.#found.keepElement(place);
       return place;
     }
     const set = this.#keys.value as SetValue;
@@ -175,13 +168,14 @@ export class SetStore {
       this.#insertLarge(kbuf, koff, klen, buf, off, len);
       return;
     }
+    const found = this.#found;
     const added = elementBytes(len);
-    if (this.#keys.ref === 0) this.#found.createPacked(TYPE_SET, kbuf, koff, klen, added, more);
-    const p = this.#found.splice(packedEnd(this.#found.chunk, this.#found.packedAt), 0, added, more);
-    const bytes = this.#found.chunk;
+    if (this.#keys.ref === 0) found.createPacked(TYPE_SET, kbuf, koff, klen, added, more);
+    const p = found.splice(found.packedBytes, 0, added, more);
+    const bytes = found.chunk;
     putElement(bytes, p, buf, off, len);
-    setPackedKind(bytes, this.#found.packedAt, kind);
-    addEntries(bytes, this.#found.packedAt, 1);
+    setPackedKind(bytes, found.packedAt, kind);
+    addEntries(bytes, found.packedAt, 1);
   }
 
   /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
@@ -189,9 +183,8 @@ export class SetStore {
     const { limits } = this.#keys.keyspace;
     const kind = this.#keys.ref === 0 ? PACKED_INTEGERS : this.#found.packedKind;
     if (kind < 0) return -1;
-    const entries = this.#keys.ref === 0 ? 1 : this.#found.size + 1;
-    const end = this.#keys.ref === 0 ? PACKED_HEADER_BYTES : packedEnd(this.#found.chunk, this.#found.packedAt);
-    const bytes = end + elementBytes(len);
+    const entries = this.#found.size + 1;
+    const bytes = this.#found.packedBytes + elementBytes(len);
     if (kind === PACKED_INTEGERS) {
       const integer = isInteger(buf, off, len);
       if (integer && fitsPacked(entries, limits.setIntegers, bytes)) return PACKED_INTEGERS;
@@ -202,7 +195,7 @@ export class SetStore {
   }
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
-    if (this.#keys.ref !== 0 && !this.#found.isPacked) {
+    if (this.#found.isLarge) {
       (this.#keys.value as SetValue).add(buf, off, len);
       return;
     }

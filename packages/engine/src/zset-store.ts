@@ -40,6 +40,9 @@ export function zaddAllows(conditions: number, before: number, after: number): b
   return (conditions & ZADD_LT) === 0 || !(after >= before);
 }
 
+/** Bytes of a score in the log. */
+const SCORE_BYTES = 8;
+
 export class ZsetStore {
   readonly #keys: KeyStore;
   readonly #found: FoundCollection;
@@ -84,7 +87,7 @@ export class ZsetStore {
         const place = this.#keys.ref === 0 ? 0 : this.#find(buf, off[m], len[m]);
         const before = place === 0 ? Number.NaN : this.#foundScore;
         if (score === before || !zaddAllows(conditions, before, score)) continue;
-        if (this.changed === 0) this.#begin(OP_ZSET_ADD, kbuf, koff, klen, len, m, first + 2 * count, 2, 8);
+        if (this.changed === 0) this.#begin(kbuf, koff, klen, len, m, first + 2 * count);
         if (place === 0) {
           this.#insert(kbuf, koff, klen, buf, off[m], len[m], score);
           added++;
@@ -111,26 +114,7 @@ export class ZsetStore {
     first: number,
     count: number,
   ): number {
-    const type = this.#keys.lookup(kbuf, koff, klen);
-    if (type === TYPE_NONE) return 0;
-    if (type !== TYPE_ZSET) return WRONG_TYPE;
-    const { effects } = this.#keys.keyspace;
-    const end = first + count;
-    let gone = 0;
-    try {
-      for (let i = first; i < end; i++) {
-        const place = this.#find(buf, off[i], len[i]);
-        if (place === 0) continue;
-        if (gone === 0) this.#begin(OP_ZSET_REMOVE, kbuf, koff, klen, len, i, end, 1, 0);
-        if (this.#found.isPacked) this.#found.removeElements(place, 2);
-        else this.#zset.delete(place);
-        if (effects.enabled) effects.blob(buf, off[i], len[i]);
-        gone++;
-      }
-    } finally {
-      if (gone > 0) this.#found.endElements(kbuf, koff, klen);
-    }
-    return gone;
+    return this.#found.removeEntries(TYPE_ZSET, OP_ZSET_REMOVE, 2, kbuf, koff, klen, buf, off, len, first, count);
   }
 
   /**
@@ -182,14 +166,12 @@ export class ZsetStore {
     }
   }
 
-  /** Leaves the member at a rank, 0 .. collectionSize - 1, of the sorted set found last in valueBuf, valueOff, valueLen; returns its score. */
+  /** Leaves the member at a rank, 0 .. size - 1, of the sorted set found last in valueBuf, valueOff, valueLen; returns its score. */
   read(rank: number): number {
     if (this.#found.isPacked) {
       const bytes = this.#found.chunk;
       const p = elementAt(bytes, this.#found.packedAt, 2 * rank);
-      this.#keys.valueBuf = bytes;
-      this.#keys.valueOff = elementStart(bytes, p);
-      this.#keys.valueLen = elementLength(bytes, p);
+      this.#found.keepElement(p);
       return scoreAt(bytes, nextElement(bytes, p));
     }
     const zset = this.#zset;
@@ -282,7 +264,7 @@ export class ZsetStore {
     if (!this.#found.isPacked) {
       const zset = this.#zset;
       this.#hash = zset.hashOf(buf, off, len);
-      const place = zset.find(this.#hash, buf, off, len);
+      const place = zset.findHashed(this.#hash, buf, off, len);
       if (place !== 0) this.#foundScore = zset.scoreOf(place);
       return place;
     }
@@ -293,23 +275,13 @@ export class ZsetStore {
     return p;
   }
 
-  /** beginChange, and opens the mutation that logs some or all of the members numbered m, m + stride, ... before `end`, each with `beside` bytes. */
-  #begin(
-    op: number,
-    kbuf: Uint8Array,
-    koff: number,
-    klen: number,
-    len: Int32Array,
-    m: number,
-    end: number,
-    stride: 1 | 2,
-    beside: number,
-  ): void {
+  /** beginChange, and opens the mutation that logs some or all of the members numbered m, m + 2, ... before `end`, with their scores. */
+  #begin(kbuf: Uint8Array, koff: number, klen: number, len: Int32Array, m: number, end: number): void {
     const { effects } = this.#keys.keyspace;
     if (effects.enabled) {
       let bytes = 0;
-      for (let i = m; i < end; i += stride) bytes += beside + 4 + len[i];
-      effects.beginKey(op, this.#keys.index, kbuf, koff, klen, bytes);
+      for (let i = m; i < end; i += 2) bytes += SCORE_BYTES + 4 + len[i];
+      effects.beginKey(OP_ZSET_ADD, this.#keys.index, kbuf, koff, klen, bytes);
     }
     this.#found.beginChange();
   }
@@ -324,7 +296,7 @@ export class ZsetStore {
     len: number,
     score: number,
   ): void {
-    if (this.#keys.ref === 0 || this.#found.isPacked) {
+    if (!this.#found.isLarge) {
       const bytes = elementBytes(len) + scoreBytes(score);
       if (this.#fitsOneMore(len, bytes)) {
         if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
@@ -344,9 +316,7 @@ export class ZsetStore {
   #fitsOneMore(len: number, bytes: number): boolean {
     const { limits } = this.#keys.keyspace;
     if (len > limits.zsetValueBytes) return false;
-    if (this.#keys.ref === 0) return fitsPacked(1, limits.zsetEntries, PACKED_HEADER_BYTES + bytes);
-    const end = packedEnd(this.#found.chunk, this.#found.packedAt);
-    return fitsPacked(this.#found.size + 1, limits.zsetEntries, end + bytes);
+    return fitsPacked(this.#found.size + 1, limits.zsetEntries, this.#found.packedBytes + bytes);
   }
 
   /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */

@@ -2,7 +2,6 @@
  * What a type of value is, said once: a row for each. Whoever has to tell types apart by more than their code (snapshots, the log, digests, the
  * tools, OBJECT ENCODING) asks the row. What commands do with a value is in the store of its type (hash-store.ts and its like).
  */
-
 import type { Database } from "../database.js";
 import type { Keyspace } from "../keyspace.js";
 import { CHUNK_BYTES } from "../memory.js";

@@ -33,13 +33,18 @@ export class ZsetValue implements Collection {
     return this.#table.bytes + this.#tree.bytes;
   }
 
-  /** Hash of a member, for `find` and `add`. */
+  /** Hash of a member, for `findHashed` and `add`. */
   hashOf(buf: Uint8Array, off: number, len: number): number {
     return this.#table.hashOf(buf, off, len);
   }
 
   /** Place of a member, 0 when absent. Any change of the set makes it void. */
-  find(hash: number, buf: Uint8Array, off: number, len: number): number {
+  find(buf: Uint8Array, off: number, len: number): number {
+    return this.findHashed(this.hashOf(buf, off, len), buf, off, len);
+  }
+
+  /** The same where its hash is known. */
+  findHashed(hash: number, buf: Uint8Array, off: number, len: number): number {
     return this.#table.find(hash, buf, off, len);
   }
 
@@ -151,7 +156,7 @@ export class ZsetValue implements Collection {
       if (Number.isNaN(score)) throw new RangeError("a score must be a number");
       const count = source.blob();
       const hash = this.hashOf(source.bytes, source.blobAt, count);
-      const place = this.find(hash, source.bytes, source.blobAt, count);
+      const place = this.findHashed(hash, source.bytes, source.blobAt, count);
       if (place === 0) this.add(hash, source.bytes, source.blobAt, count, score);
       else this.setScore(place, score);
     }

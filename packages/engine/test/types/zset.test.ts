@@ -9,7 +9,7 @@ class Named {
 
   place(member: string): number {
     const [buf, off, len] = ranged(member);
-    return this.zset.find(this.zset.hashOf(buf, off, len), buf, off, len);
+    return this.zset.find(buf, off, len);
   }
 
   set(member: string, score: number): void {
