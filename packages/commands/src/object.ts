@@ -1,5 +1,5 @@
 /** OBJECT: what clients ask about how a value is kept. Encodings are what Redis would use; ours are others. */
-import { TYPE_NONE, valueType } from "@hearthkv/engine";
+import { TYPE_NONE } from "@hearthkv/engine";
 import { lookupAt } from "./arguments.js";
 import { runSubcommand } from "./command-table.js";
 import type { CommandContext, CommandRow } from "./context.js";
@@ -21,7 +21,7 @@ const HELP = [
 function encoding(ctx: CommandContext): void {
   const type = lookupAt(ctx, 2);
   if (type === TYPE_NONE) ctx.reply.nil();
-  else ctx.reply.bulkString(valueType(type).encoding(ctx.db));
+  else ctx.reply.bulkString(ctx.db.encoding(type));
 }
 
 function freq(ctx: CommandContext): void {

@@ -10,12 +10,12 @@ import { FoundCollection } from "./found-collection.js";
 import { hashKey } from "./hash.js";
 import { HashStore } from "./hash-store.js";
 import { KeyStore, SHARDS } from "./key-store.js";
-import type { Keyspace } from "./keyspace.js";
 import { ListStore } from "./list-store.js";
 import { OP_COPY, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
 import { SetStore } from "./set-store.js";
-import { mayNameKeys } from "./snapshot-front.js";
+import { mayNameKeys, type SnapshotFront } from "./snapshot-front.js";
+import type { StoreHome } from "./store-home.js";
 import { StringStore } from "./string-store.js";
 import { ByteSink } from "./types/byte-sink.js";
 import type { AnyValue, Collection } from "./types/index.js";
@@ -27,9 +27,17 @@ import { ZsetStore } from "./zset-store.js";
 const KEYED_BYTES = 5;
 const RESTORE_BYTES = 9;
 
+/** What a database needs of its keyspace. */
+export interface DatabaseHome extends StoreHome {
+  /** The snapshot that is being made, until all shards are copied. */
+  readonly front: SnapshotFront | null;
+  /** The database with this number. Throws RangeError where there is none. */
+  db(index: number): Database;
+}
+
 export class Database {
   readonly index: number;
-  readonly keyspace: Keyspace;
+  readonly keyspace: DatabaseHome;
   readonly keys: KeyStore;
   readonly strings: StringStore;
   readonly found: FoundCollection;
@@ -39,7 +47,7 @@ export class Database {
   readonly zsets: ZsetStore;
   readonly #packing = new ByteSink();
 
-  constructor(keyspace: Keyspace, index: number) {
+  constructor(keyspace: DatabaseHome, index: number) {
     this.index = index;
     this.keyspace = keyspace;
     this.keys = new KeyStore(keyspace, index);
@@ -49,6 +57,12 @@ export class Database {
     this.lists = new ListStore(this.keys, this.found);
     this.sets = new SetStore(this.keys, this.found);
     this.zsets = new ZsetStore(this.keys, this.found);
+  }
+
+  /** How Redis would keep the value found last, which is of this type (OBJECT ENCODING). */
+  encoding(type: number): string {
+    const { valueBuf, valueOff, valueLen } = this.keys;
+    return valueType(type).encoding(this.found.packedKind, valueBuf, valueOff, valueLen);
   }
 
   /**

@@ -1,16 +1,15 @@
 /** A digest of all data that depends neither on order nor on how values are kept: the exclusive or of one SHA-1 for each key (after Redis's DEBUG DIGEST). */
 import { createHash, type Hash } from "node:crypto";
 import type { Database } from "./database.js";
-import type { Keyspace } from "./keyspace.js";
 import { ByteSink, ByteSource } from "./types/byte-sink.js";
 import { type Entry, valueType } from "./types/value-types.js";
 
 const SLICE_BYTES = 64 * 1024;
 
 /** See Keyspace.digest. Expired keys that were not deleted yet do not count. */
-export function digestKeyspace(keyspace: Keyspace): string {
+export function digestOf(databases: readonly Database[]): string {
   const total = Buffer.alloc(20);
-  for (const db of keyspace.databases()) {
+  for (const db of databases) {
     db.keys.forEachKey((buf, off, len, type, expireAt) => {
       const key = Buffer.from(buf.buffer, buf.byteOffset + off, len);
       const hash = createHash("sha1");

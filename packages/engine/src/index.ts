@@ -12,9 +12,7 @@ export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
   DATABASES,
   Keyspace,
-  type KeyspaceObserver,
   type KeyspaceOptions,
-  type KeyspaceStats,
 } from "./keyspace.js";
 export type { ReleaseBuffer } from "./memory.js";
 export type { DescribedMutation } from "./operations.js";
@@ -22,6 +20,7 @@ export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
 export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";
 export type { SnapshotFront } from "./snapshot-front.js";
+export type { KeyspaceObserver, KeyspaceStats } from "./store-home.js";
 export * from "./types/index.js";
-export { type Described, describeValue, typeCode, typeName, valueType } from "./types/value-types.js";
+export { type Described, describeValue, typeCode, typeName } from "./types/value-types.js";
 export { ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "./zset-store.js";

@@ -2,10 +2,10 @@
 
 import { putU32 } from "./effects.js";
 import { hashKey } from "./hash.js";
-import type { Keyspace } from "./keyspace.js";
 import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
 import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
 import { Shard } from "./shard.js";
+import type { StoreHome } from "./store-home.js";
 import type { AnyValue, StringValue } from "./types/index.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 
@@ -32,7 +32,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class KeyStore {
   readonly index: number;
-  readonly keyspace: Keyspace;
+  readonly keyspace: StoreHome;
   readonly shards: readonly Shard[];
   /** Shard of the last key looked up. */
   shard: Shard;
@@ -44,7 +44,7 @@ export class KeyStore {
   valueOff = 0;
   valueLen = 0;
 
-  constructor(keyspace: Keyspace, index: number) {
+  constructor(keyspace: StoreHome, index: number) {
     this.keyspace = keyspace;
     this.index = index;
     const { memories } = keyspace;

@@ -1,17 +1,17 @@
 /** All databases of a process, with their clock, their log and their upkeep. */
-import { Database } from "./database.js";
-import { digestKeyspace } from "./digest.js";
+import { Database, type DatabaseHome } from "./database.js";
+import { digestOf } from "./digest.js";
 import { EffectLog } from "./effects.js";
 import { type HashSeed, hashKey, hashSeed } from "./hash.js";
 import { SHARDS } from "./key-store.js";
 import { Memory, type ReleaseBuffer } from "./memory.js";
 import { ALL_DATABASES, MutationReader } from "./mutations.js";
-import { applyMutation } from "./operations.js";
+import { applyMutation, type ReplayTarget } from "./operations.js";
 import { OP_FLUSH } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
-import type { ShardHome } from "./shard.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import type { SnapshotFront } from "./snapshot-front.js";
+import type { KeyspaceObserver, KeyspaceStats } from "./store-home.js";
 import { PackedLimits } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
@@ -24,13 +24,6 @@ const NEARLY_FULL = 15 / 16;
 
 /** A sweep adds no more to a log entry that has so many bytes. */
 const EXPIRE_ENTRY_BYTES = 1 << 20;
-
-/** Told of every change, also of deletions and expiries. It must not change data itself. */
-export interface KeyspaceObserver {
-  modified(db: number, buf: Uint8Array, off: number, len: number): void;
-  /** Every key of the database is gone. */
-  flushed(db: number): void;
-}
 
 export interface KeyspaceOptions {
   /** 8 random bytes, the same for the life of a data directory. */
@@ -45,14 +38,7 @@ export interface KeyspaceOptions {
   release?: ReleaseBuffer;
 }
 
-/** Counters since the start or the last reset. */
-export interface KeyspaceStats {
-  expiredKeys: number;
-  keyspaceHits: number;
-  keyspaceMisses: number;
-}
-
-export class Keyspace implements ShardHome {
+export class Keyspace implements DatabaseHome, ReplayTarget {
   readonly seed: HashSeed;
   readonly random: () => number;
   readonly effects = new EffectLog();
@@ -281,7 +267,7 @@ export class Keyspace implements ShardHome {
 
   /** Digest of all data, 40 hex digits: equal data gives equal digests, whatever the order, the hash seed or the history. */
   digest(): string {
-    return digestKeyspace(this);
+    return digestOf(this.databases());
   }
 
   #contains(sequence: number, mutation: number, section: number): boolean {

@@ -6,12 +6,26 @@
  * snapshot-front.ts says why that is right for two keys, too.
  */
 import type { Database } from "./database.js";
-import type { Keyspace } from "./keyspace.js";
 import { ALL_DATABASES, type MutationReader } from "./mutations.js";
 import * as ops from "./ops.js";
 import { SIDE_HEAD } from "./types/list-blocks.js";
 import { UnknownCodeError } from "./types/type-codes.js";
 import { type Described, describeValue, typeName } from "./types/value-types.js";
+
+/** What mutations are applied to: a keyspace. */
+export interface ReplayTarget {
+  /** Last fencing token given. */
+  lastFence: number;
+  /** Mutations whose source was not there. */
+  lostSources: number;
+  /** No shard has more than up to this sequence. */
+  readonly highestStamp: number;
+  db(index: number): Database;
+  /** Whether the loaded state of a key's shard has this mutation (counted from 0) of the entry already. */
+  contains(sequence: number, mutation: number, db: number, buf: Uint8Array, off: number, len: number): boolean;
+  /** Empties a database (or all, 255) as far as its shards stand before this mutation of the entry. */
+  replayFlush(db: number, sequence: number, mutation: number): void;
+}
 
 /** A mutation as plain data. Buffers are copies. */
 export interface DescribedMutation {
@@ -40,7 +54,7 @@ interface WholeOperation {
   readonly isKeyed: false;
   readonly code: number;
   readonly name: string;
-  apply(m: MutationReader, keyspace: Keyspace): void;
+  apply(m: MutationReader, keyspace: ReplayTarget): void;
   describe(m: MutationReader): Pick<DescribedMutation, "keys" | "details">;
 }
 
@@ -335,7 +349,7 @@ function operationOf(code: number): Operation {
 }
 
 /** Applies a mutation to the shards that do not have it yet. Throws RangeError where it is malformed, UnknownCodeError where it is a newer version's. */
-export function applyMutation(m: MutationReader, keyspace: Keyspace): void {
+export function applyMutation(m: MutationReader, keyspace: ReplayTarget): void {
   const operation = operationOf(m.op);
   if (!operation.isKeyed) {
     operation.apply(m, keyspace);
@@ -354,13 +368,13 @@ export function describeMutation(m: MutationReader): DescribedMutation {
 }
 
 /** Whether the loaded state of the key's shard has this mutation already. Above the highest stamp the key need not be hashed for that. */
-function isContained(m: MutationReader, keyspace: Keyspace, db: number, koff: number, klen: number): boolean {
+function isContained(m: MutationReader, keyspace: ReplayTarget, db: number, koff: number, klen: number): boolean {
   if (m.sequence > keyspace.highestStamp) return false;
   return keyspace.contains(m.sequence, m.nth, db, m.bytes, koff, klen);
 }
 
 /** The entry that made the source is missing. What the new key held is not what it would hold now. */
-function loseSource(keyspace: Keyspace, db: Database, buf: Uint8Array, koff: number, klen: number): void {
+function loseSource(keyspace: ReplayTarget, db: Database, buf: Uint8Array, koff: number, klen: number): void {
   keyspace.lostSources++;
   db.keys.remove(buf, koff, klen);
 }

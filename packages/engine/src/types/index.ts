@@ -10,7 +10,7 @@ export { HashValue, type PairVisitor } from "./hash.js";
 export { ListValue } from "./list.js";
 export { SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
 export { lengthAt, lengthBytes } from "./list-entries.js";
-export { PACKED_INTEGERS, PACKED_PLAIN, PACKED_SCORES, PackedLimits } from "./packed.js";
+export { PackedLimits } from "./packed.js";
 export { SetValue } from "./set.js";
 export { StringValue } from "./string-value.js";
 export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET, UnknownCodeError } from "./type-codes.js";

@@ -2,8 +2,6 @@
  * What a type of value is, said once: a row for each. Whoever has to tell types apart by more than their code (snapshots, the log, digests, the
  * tools, OBJECT ENCODING) asks the row. What commands do with a value is in the store of its type (hash-store.ts and its like).
  */
-import type { Database } from "../database.js";
-import type { Keyspace } from "../keyspace.js";
 import { CHUNK_BYTES } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
 import { HashValue } from "./hash.js";
@@ -11,6 +9,7 @@ import type { AnyValue } from "./index.js";
 import { ListValue } from "./list.js";
 import { putSlice } from "./list-entries.js";
 import { putMembers } from "./member-record.js";
+import type { TableHome } from "./member-table.js";
 import {
   fitsPackedList,
   hasOnlyIntegers,
@@ -43,8 +42,8 @@ export interface ValueType {
   readonly code: number;
   /** As TYPE says it. */
   readonly name: string;
-  /** An empty value that lies in no record, with its memory from the keyspace. */
-  make(keyspace: Keyspace): AnyValue;
+  /** An empty value that lies in no record. */
+  make(home: TableHome): AnyValue;
   /**
    * Writes a whole encoded value into `out`, which is empty, as it lies in a record; false when it is too large for one, and is to be an object.
    * Throws RangeError when it is malformed.
@@ -54,8 +53,12 @@ export interface ValueType {
   toDisk(bytes: Uint8Array, off: number, len: number, out: ByteSink): void;
   /** Null: the value is bytes and no collection. */
   readonly entries: EntryForm | null;
-  /** Redis's word for how the value found last is kept (OBJECT ENCODING): what Redis would do, whatever our form is. */
-  encoding(db: Database): string;
+  /**
+   * Redis's word for how a value is kept (OBJECT ENCODING): what Redis would do, whatever our form is.
+   * @param packedKind of a collection: one of the PACKED_* codes, -1 when it is not packed
+   * @param buf of a string: its bytes are buf[off, off + len)
+   */
+  encoding(packedKind: number, buf: Uint8Array, off: number, len: number): string;
 }
 
 /** An entry of a collection: an element, and what stands beside it. Buffers are copies. */
@@ -81,9 +84,9 @@ const STRING: ValueType = {
   toDisk: (bytes, off, len, out) => out.raw(bytes, off, len),
   entries: null,
   /** Follows from the bytes alone: a record has no bit left to say that APPEND or SETRANGE made them, which Redis calls "raw" until its next start. */
-  encoding({ keys: { valueBuf, valueOff, valueLen } }) {
-    if (isInteger(valueBuf, valueOff, valueLen)) return "int";
-    return valueLen <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+  encoding(_packedKind, buf, off, len) {
+    if (isInteger(buf, off, len)) return "int";
+    return len <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
   },
 };
 
@@ -100,14 +103,14 @@ const LIST: ValueType = {
   },
   toDisk: putSlice,
   entries: { inOrder: true, read: (slice) => [element(slice)] },
-  encoding: ({ found }) => (found.isPacked ? "listpack" : "quicklist"),
+  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "quicklist"),
 };
 
 /** Slices are `count:u32, member*`. */
 const SET: ValueType = {
   code: TYPE_SET,
   name: "set",
-  make: (keyspace) => new SetValue(keyspace),
+  make: (home) => new SetValue(home),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
     const entries = slice.u32();
@@ -118,7 +121,7 @@ const SET: ValueType = {
   },
   toDisk: (bytes, off, len, out) => putMembers("nothing", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice)] },
-  encoding({ found: { packedKind } }) {
+  encoding(packedKind) {
     if (packedKind === PACKED_INTEGERS) return "intset";
     return packedKind === PACKED_PLAIN ? "listpack" : "hashtable";
   },
@@ -128,7 +131,7 @@ const SET: ValueType = {
 const ZSET: ValueType = {
   code: TYPE_ZSET,
   name: "zset",
-  make: (keyspace) => new ZsetValue(keyspace),
+  make: (home) => new ZsetValue(home),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
     return packScores(limits, slice, slice.u32(), out);
@@ -141,21 +144,21 @@ const ZSET: ValueType = {
       return [element(slice), score];
     },
   },
-  encoding: ({ found }) => (found.isPacked ? "listpack" : "skiplist"),
+  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "skiplist"),
 };
 
 /** Slices are `count:u32, (field, value)*`. */
 const HASH: ValueType = {
   code: TYPE_HASH,
   name: "hash",
-  make: (keyspace) => new HashValue(keyspace),
+  make: (home) => new HashValue(home),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
     return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, slice.u32(), out);
   },
   toDisk: (bytes, off, len, out) => putMembers("value", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice), element(slice)] },
-  encoding: ({ found }) => (found.isPacked ? "listpack" : "hashtable"),
+  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "hashtable"),
 };
 
 const BY_CODE: readonly (ValueType | undefined)[] = byCode([STRING, LIST, SET, ZSET, HASH]);
