@@ -1,4 +1,7 @@
-/** Small and large forms of collections: the same replies and the same log, whichever a value has and whenever it changes. */
+/**
+ * Forms of collections: the same replies and the same log, whichever a value has and whenever it changes. What OBJECT ENCODING tells follows CONFIG's
+ * parameters and the value's history, not our form.
+ */
 import { OP_BATCH, OP_RESTORE, type PackedLimits } from "@hearthkv/engine";
 import { describe, expect, test } from "vitest";
 import { CommandRunner } from "./transcript.js";
@@ -33,14 +36,52 @@ const STEPS: readonly Step[] = [
   (n) => (n % 20 === 0 ? ["del", "h", "s"] : ["type", "h"]),
 ];
 
+const long = (n: number) => "x".repeat(n % 90);
+const KEYS = ["h", "s", "z", "l"];
+
+/** What makes collections grow and shrink across every limit, of ours and of CONFIG. */
+const TIDES: readonly Step[] = [
+  (n) => ["hset", "h", ...Array.from({ length: 1 + (n % 40) }, (_, i) => [field((n >>> 8) + i), text(n + i)]).flat()],
+  (n) => ["hset", "h", field(n), long(n >>> 5)],
+  (n) => ["hdel", "h", ...Array.from({ length: 1 + (n % 40) }, (_, i) => field((n >>> 8) + i))],
+  (n) => ["sadd", "s", ...Array.from({ length: 1 + (n % 40) }, (_, i) => String(((n >>> 8) + i) % 50))],
+  (n) => ["sadd", "s", member(n) + long(n >>> 5)],
+  (n) => ["srem", "s", ...Array.from({ length: 1 + (n % 40) }, (_, i) => String(((n >>> 8) + i) % 50))],
+  (n) => ["zadd", "z", ...Array.from({ length: 1 + (n % 40) }, (_, i) => [String(n % 30), field(n + i)]).flat()],
+  (n) => ["zadd", "z", String(n % 30), member(n) + long(n >>> 5)],
+  (n) => ["zremrangebyrank", "z", "0", String(n % 40)],
+  (n) => ["zpopmax", "z", String(n % 40)],
+  (n) => ["rpush", "l", ...Array.from({ length: 1 + (n % 40) }, (_, i) => text(n + i))],
+  (n) => ["lpush", "l", long(n), long(n >>> 5), long(n >>> 9)],
+  (n) => ["lpop", "l", String(n % 40)],
+  (n) => ["rpop", "l", String(n % 40)],
+  (n) => ["del", KEYS[n % 4] as string],
+  () => ["del", "s"],
+  (n) => ["copy", KEYS[n % 4] as string, "c", "replace"],
+  (n) => (n % 3 === 0 ? ["rename", KEYS[n % 4] as string, "r"] : ["exists", "r"]),
+  ...[...KEYS, "c", "r"].map((key) => () => ["object", "encoding", key]),
+];
+
+/** Our own limits, which no reply tells. */
+const LAYOUTS: readonly [name: string, limit: (step: number) => Partial<PackedLimits>][] = [
+  ["no larger than CONFIG says", () => ({ entries: 0 })],
+  ["up to a few", () => ({ entries: 30, bytes: 300 })],
+  ["up to many", () => ({ entries: 1000, bytes: 100_000 })],
+  ["now so, now so", (step) => ({ entries: step % 60, bytes: (step % 7) * 200 })],
+];
+
 /** What changes how collections are kept, and nothing else. */
 const FORMS: readonly [name: string, limit: (step: number) => Partial<PackedLimits>][] = [
   ["as usual", () => ({})],
-  ["never packed", () => ({ hashEntries: 0, setIntegers: 0, setEntries: 0 })],
-  ["packed up to a few", () => ({ hashEntries: 6, setIntegers: 5, setEntries: 7 })],
-  ["packed up to a few bytes", () => ({ hashValueBytes: 3, setValueBytes: 2 })],
+  ["never packed", () => ({ entries: 0, hashEntries: 0, setIntegers: 0, setEntries: 0 })],
+  ["packed up to a few", () => ({ entries: 6, hashEntries: 6, setIntegers: 5, setEntries: 7 })],
+  ["packed up to a few bytes", () => ({ bytes: 100, hashValueBytes: 3, setValueBytes: 2 })],
+  ["packed beyond CONFIG", () => ({ entries: 1e9, hashEntries: 0, setIntegers: 0, setEntries: 0 })],
   ["packed without limits", () => ({ hashEntries: 1e9, hashValueBytes: 1e9, setEntries: 1e9, setValueBytes: 1e9 })],
-  ["now so, now so", (step) => ({ hashEntries: step % 20, setIntegers: step % 9, setEntries: step % 30 })],
+  [
+    "now so, now so",
+    (step) => ({ entries: step % 50, hashEntries: step % 20, setIntegers: step % 9, setEntries: step % 30 }),
+  ],
 ];
 
 function random(seed: number): () => number {
@@ -54,13 +95,14 @@ function random(seed: number): () => number {
 function run(
   seed: number,
   limit: (step: number) => Partial<PackedLimits>,
+  steps = STEPS,
 ): { replies: string[]; runner: CommandRunner } {
   const next = random(seed);
   const runner = new CommandRunner();
   const replies: string[] = [];
   for (let i = 0; i < 5000; i++) {
     Object.assign(runner.keyspace.limits, limit(i));
-    const step = STEPS[next() % STEPS.length] as Step;
+    const step = steps[next() % steps.length] as Step;
     replies.push(runner.run(step(next())));
   }
   return { replies, runner };
@@ -87,6 +129,26 @@ describe("random commands", () => {
 });
 
 describe("OBJECT ENCODING", () => {
+  const seed = Number(process.env.HEARTHKV_SEED ?? Date.now() % 2 ** 32);
+  const config = { hashEntries: 20, hashValueBytes: 40, setEntries: 20, setValueBytes: 40, setIntegers: 30 };
+  const limits = { ...config, zsetEntries: 20, zsetValueBytes: 40, listSize: 20 };
+  const usual = run(seed, () => limits, TIDES);
+
+  test.each(LAYOUTS)("is the same where values are packed %s", (_name, limit) => {
+    const { replies, runner } = run(seed, (step) => ({ ...limits, ...limit(step) }), TIDES);
+    expect(replies).toEqual(usual.replies);
+    expect(runner.replayedDigest()).toBe(usual.runner.keyspace.digest());
+    for (const word of ["listpack", "intset", "hashtable", "skiplist", "quicklist"]) {
+      expect(replies.filter((reply) => reply.includes(word)).length, word).toBeGreaterThan(3);
+    }
+    const replica = new CommandRunner();
+    Object.assign(replica.keyspace.limits, limits);
+    for (const [i, { op, bytes }] of runner.logged.entries())
+      replica.keyspace.replay(op, i + 1, bytes, 0, bytes.length);
+    const encodings = (of: CommandRunner) => [...KEYS, "c", "r"].map((key) => of.run(["object", "encoding", key]));
+    expect(encodings(replica)).toEqual(encodings(runner));
+  });
+
   const encoding = (runner: CommandRunner, key: string) => runner.run(["object", "encoding", key]).split("\r\n")[1];
   const many = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 

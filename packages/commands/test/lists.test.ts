@@ -55,7 +55,7 @@ test("LRANGE of elements that need longer lengths", () => {
   expect(runner.run(["RPOP", "l", "8"]).length).toBe(reply.length + 4);
 });
 
-test("a list leaves its packed form at the configured size and does not return to it", () => {
+test("a list leaves its small form at the configured size and returns to it at half of that", () => {
   const runner = new CommandRunner();
   const encoding = (size: number, elements: string[]) => {
     runner.keyspace.limits.listSize = size;
@@ -65,8 +65,10 @@ test("a list leaves its packed form at the configured size and does not return t
   };
   const kilobytes = (n: number) => Array.from({ length: n }, () => "x".repeat(1000));
   expect([encoding(-2, kilobytes(8)), encoding(-2, kilobytes(9))]).toEqual(["listpack", "quicklist"]);
-  runner.run(["LPOP", "l", "8"]);
+  runner.run(["LPOP", "l", "4"]);
   expect(runner.line("OBJECT ENCODING l")).toBe("$9 quicklist");
+  runner.run(["LPOP", "l", "1"]);
+  expect(runner.line("OBJECT ENCODING l")).toBe("$8 listpack");
   expect([encoding(-1, kilobytes(4)), encoding(-1, kilobytes(5))]).toEqual(["listpack", "quicklist"]);
   expect([encoding(3, ["a", "b", "c"]), encoding(3, ["a", "b", "c", "d"])]).toEqual(["listpack", "quicklist"]);
 });

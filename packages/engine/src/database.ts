@@ -5,7 +5,6 @@
  *   strings, hashes, lists, sets, zsets      the values of one type each: `db.hashes.set(...)`
  *   found     the collection found last, as far as its type does not matter: its size, whether it is packed
  */
-import { copyBytes } from "./copy-bytes.js";
 import { FoundCollection } from "./found-collection.js";
 import { hashKey } from "./hash.js";
 import { HashStore } from "./hash-store.js";
@@ -45,7 +44,6 @@ export class Database {
   readonly lists: ListStore;
   readonly sets: SetStore;
   readonly zsets: ZsetStore;
-  readonly #packing = new ByteSink();
 
   constructor(keyspace: DatabaseHome, index: number) {
     this.index = index;
@@ -181,13 +179,14 @@ export class Database {
       effects.i64(expireAt);
       effects.raw(bytes, off, len);
     }
-    const packing = this.#packing;
-    packing.reset();
-    const isPacked = valueType(type).pack(this.keyspace.limits, bytes, off, len, packing);
-    const value = isPacked ? null : this.#decoded(type, bytes, off, len);
+    const value = this.found.pack(type, bytes, off, len) ? null : this.#decoded(type, bytes, off, len);
     const old = this.keys.locate(kbuf, koff, klen);
-    if (value === null) this.#insertPacked(kbuf, koff, klen, type, expireAt, old);
-    else this.keys.shard.insertValue(this.keys.hash, kbuf, koff, klen, value, expireAt, old);
+    const { shard, hash } = this.keys;
+    if (value === null) {
+      this.found.insertPacked(kbuf, koff, klen, type, expireAt);
+      if (old !== 0) shard.unlink(old);
+      shard.tidy();
+    } else shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
     if (effects.enabled) effects.end();
     this.keys.modified(kbuf, koff, klen);
   }
@@ -234,15 +233,5 @@ export class Database {
   /** A value that lies in no record, from its encoded form. */
   #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
     return this.found.filled(valueType(type).make(this.keyspace), (value) => value.decodeInto(bytes, off, len));
-  }
-
-  /** Stores what lies in #packing at the key that was located last, in the place of its record `old`, if it has one. */
-  #insertPacked(kbuf: Uint8Array, koff: number, klen: number, type: number, expireAt: number, old: number): void {
-    const { shard, hash } = this.keys;
-    const { bytes, length } = this.#packing;
-    const ref = shard.insertInline(hash, type, kbuf, koff, klen, length, expireAt, 0);
-    copyBytes(bytes, 0, shard.bytesOf(ref), shard.valueOffset(ref), length);
-    if (old !== 0) shard.unlink(old);
-    shard.tidy();
   }
 }

@@ -3,8 +3,9 @@
  * list-store.ts, set-store.ts, zset-store.ts). Their mutators make the collection when the key does not exist, delete the key when the last
  * element goes, and log only what really changed.
  */
+import { copyBytes } from "./copy-bytes.js";
 import type { KeyStore } from "./key-store.js";
-import type { ByteSink } from "./types/byte-sink.js";
+import { ByteSink } from "./types/byte-sink.js";
 import type { ByteVisitor } from "./types/collection.js";
 import type { AnyValue, HashValue, SetValue, ZsetValue } from "./types/index.js";
 import {
@@ -12,16 +13,20 @@ import {
   elementLength,
   elementStart,
   findElement,
+  isSmallKind,
   nextElement,
   PACKED_HEADER_BYTES,
+  PACKED_LARGE,
   PACKED_PLAIN,
   packedEnd,
   packedEntries,
   packedSlice,
   putPackedHeader,
   setPackedEnd,
+  setPackedKind,
 } from "./types/packed.js";
 import { TYPE_NONE } from "./types/type-codes.js";
+import { valueType } from "./types/value-types.js";
 
 /** A mutator that found a value of another type changed nothing and returns this. */
 export const WRONG_TYPE = -1;
@@ -30,15 +35,22 @@ export const WRONG_TYPE = -1;
 const SPARE_SHIFT = 3;
 const SHRINK_BYTES_MIN = 64;
 /** Room made beforehand for what a command will add; with more than this the collection is often not packed for long. */
-const MORE_BYTES_MAX = 4096;
+const MORE_BYTES_MAX = 16 * 1024;
+/** A large collection is packed again when it has this part (as a shift) of what may be packed: far enough from growing out of it the next moment. */
+const PACK_AGAIN_SHIFT = 2;
+/** And when it holds no more memory than this: one that has shrunk has little more than a chunk left, whereas an element may have 512 MB. */
+const PACK_AGAIN_HELD_MAX = 1024 * 1024;
 
 /** What has its elements in a table. */
 type TableValue = HashValue | SetValue | ZsetValue;
 
 export class FoundCollection {
   readonly #keys: KeyStore;
-  /** Bytes of the large collection being changed, as far as the shard has counted them. */
+  /** Bytes of the large collection being changed, as far as the shard has counted them, and its elements before. */
   #countedBytes = 0;
+  #sizeBefore = 0;
+  /** A collection as it is to lie in a record; see pack(). */
+  readonly #packing = new ByteSink();
 
   constructor(keys: KeyStore) {
     this.#keys = keys;
@@ -62,9 +74,14 @@ export class FoundCollection {
     return ref !== 0 && !shard.isInline(ref);
   }
 
-  /** How the collection found last is packed: one of the PACKED_* codes, -1 when it is not. */
+  /** How the collection found last is packed: one of the PACKED_* codes, with PACKED_LARGE or without; -1 when it is not. */
   get packedKind(): number {
     return this.isPacked ? this.chunk[this.packedAt] : -1;
+  }
+
+  /** Whether Redis has the collection found last in a small form (see isSmallKind), or would make it in one: at a free key. */
+  get isSmall(): boolean {
+    return this.#keys.ref === 0 || isSmallKind(this.packedKind);
   }
 
   /** The collection found last in slices, whatever its form; see Collection.encodeSlice. A packed one is one slice. */
@@ -118,22 +135,80 @@ export class FoundCollection {
 
   /** To be called before the collection found last changes (or is made, at a free key); endChange() follows. */
   beginChange(): void {
+    this.#sizeBefore = 0;
     if (!this.isLarge) return;
     const keys = this.#keys;
     keys.shard.beforeChange(keys.value);
     this.#countedBytes = keys.value.bytes;
+    this.#sizeBefore = keys.value.size;
   }
 
   /**
    * Ends a change of the collection found last and accounts for it. Its key goes with its last element (replay does the same, so that is not
-   * logged).
+   * logged); a large one that has become very small is packed.
    */
   endChange(buf: Uint8Array, off: number, len: number): void {
     const keys = this.#keys;
-    if (!this.isPacked) keys.shard.valueBytes += keys.value.bytes - this.#countedBytes;
-    if (this.size === 0) keys.shard.unlink(keys.ref);
+    const { size } = this;
+    if (!this.isPacked) {
+      this.#countBytes();
+      const { entries, bytes } = keys.keyspace.limits;
+      // Looking how many bytes it has costs as many steps as it has elements: once for each time that these have halved.
+      const hasHalved = Math.clz32(size) > Math.clz32(this.#sizeBefore);
+      if (hasHalved && size > 0 && size <= entries >>> PACK_AGAIN_SHIFT) {
+        this.packAgain(buf, off, len, bytes >>> PACK_AGAIN_SHIFT);
+      }
+    }
+    if (size === 0) keys.shard.unlink(keys.ref);
     else keys.shard.tidy();
     keys.modified(buf, off, len);
+  }
+
+  /**
+   * Packs the large collection found last, which is being changed (beginChange), with PACKED_LARGE; not when it has more than `bytesMax` bytes in
+   * slices, or there is no memory.
+   */
+  packAgain(buf: Uint8Array, off: number, len: number, bytesMax: number): void {
+    const keys = this.#keys;
+    const { ref, shard, value } = keys;
+    this.#countBytes();
+    if (value.bytes > PACK_AGAIN_HELD_MAX) return;
+    const slice = new ByteSink();
+    if (value.encodeSlice(0, slice, bytesMax) >= 0 || slice.length > bytesMax) return;
+    if (!this.pack(value.type, slice.bytes, 0, slice.length)) return;
+    setPackedKind(this.#packing.bytes, 0, this.#packing.bytes[0] | PACKED_LARGE);
+    try {
+      this.insertPacked(buf, off, len, value.type, shard.expireAt(ref));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return;
+    }
+    shard.unlink(ref);
+  }
+
+  /** Tells the shard how large the collection is that is being changed. */
+  #countBytes(): void {
+    const { shard, value } = this.#keys;
+    shard.valueBytes += value.bytes - this.#countedBytes;
+    this.#countedBytes = value.bytes;
+  }
+
+  /** Packs an encoded value (see ValueType.pack), for insertPacked; false when it is too large. Throws RangeError when it is malformed. */
+  pack(type: number, bytes: Uint8Array, off: number, len: number): boolean {
+    this.#packing.reset();
+    return valueType(type).pack(this.#keys.keyspace.limits, bytes, off, len, this.#packing);
+  }
+
+  /**
+   * Adds what pack() has packed, at the key that was looked up last: the cursor is on its new record. Another record that the key has goes next, by
+   * the caller.
+   */
+  insertPacked(buf: Uint8Array, off: number, len: number, type: number, expireAt: number): void {
+    const keys = this.#keys;
+    const { shard } = keys;
+    const { bytes, length } = this.#packing;
+    keys.ref = shard.insertInline(keys.hash, type, buf, off, len, length, expireAt, 0);
+    copyBytes(bytes, 0, this.chunk, this.packedAt, length);
   }
 
   /** beginChange, and opens the mutation that logs elements from number `first` of an argument list to before `end`, all or some of them. */

@@ -9,11 +9,12 @@ import {
   elementLength,
   elementStart,
   elementsBytes,
-  fitsPacked,
   nextElement,
   PACKED_HEADER_BYTES,
   packedEnd,
+  packedForm,
   putElement,
+  setPackedKind,
 } from "./types/packed.js";
 import { TYPE_HASH, TYPE_NONE } from "./types/type-codes.js";
 
@@ -157,28 +158,42 @@ export class HashStore {
     const found = this.#found;
     if (found.isLarge) return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     const place = found.placeOf(2, fbuf, foff, flen);
-    const valueBytes = elementBytes(vlen);
-    const added = elementBytes(flen) + valueBytes;
-    const { hashEntries, hashValueBytes } = this.#keys.keyspace.limits;
-    const entries = found.size + (place === 0 ? 1 : 0);
-    const end = found.packedBytes;
-    if (flen > hashValueBytes || vlen > hashValueBytes || !fitsPacked(entries, hashEntries, end + added)) {
+    const form = this.#formWith(place, flen, vlen);
+    if (form < 0) {
       this.#makeLarge(kbuf, koff, klen);
       return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     }
+    const valueBytes = elementBytes(vlen);
     if (place !== 0) {
       const bytes = found.chunk;
       const from = nextElement(bytes, place);
       const p = found.splice(from - found.packedAt, nextElement(bytes, from) - from, valueBytes, more);
-      putElement(found.chunk, p, vbuf, voff, vlen);
+      const to = found.chunk;
+      putElement(to, p, vbuf, voff, vlen);
+      setPackedKind(to, found.packedAt, form);
       return false;
     }
+    const added = elementBytes(flen) + valueBytes;
     if (this.#keys.ref === 0) found.createPacked(TYPE_HASH, kbuf, koff, klen, added, more);
-    const p = found.splice(end, 0, added, more);
+    const p = found.splice(found.packedBytes, 0, added, more);
     const bytes = found.chunk;
     putElement(bytes, putElement(bytes, p, fbuf, foff, flen), vbuf, voff, vlen);
+    setPackedKind(bytes, found.packedAt, form);
     addEntries(bytes, found.packedAt, 1);
     return true;
+  }
+
+  /** How the hash (packed, or at a free key) is kept with this field, which it has at `place` (0 = not yet); see packedForm. */
+  #formWith(place: number, flen: number, vlen: number): number {
+    const found = this.#found;
+    const { limits } = this.#keys.keyspace;
+    const { hashEntries, hashValueBytes } = limits;
+    const isSmall = flen <= hashValueBytes && vlen <= hashValueBytes && found.isSmall;
+    const bytes = found.packedBytes + elementBytes(flen) + elementBytes(vlen);
+    if (place === 0) return packedForm(limits, isSmall, found.size + 1, hashEntries, bytes);
+    const { chunk } = found;
+    const before = nextElement(chunk, nextElement(chunk, place)) - place;
+    return packedForm(limits, isSmall, found.size, hashEntries, bytes - before);
   }
 
   #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {

@@ -10,12 +10,20 @@ import {
   elementBytes,
   elementLength,
   elementStart,
-  fitsPackedList,
+  elementsBytes,
+  isSmallList,
+  listBytesMax,
   nextElement,
   PACKED_HEADER_BYTES,
+  PACKED_PLAIN,
+  packedListForm,
   putElement,
+  setPackedKind,
 } from "./types/packed.js";
 import { TYPE_LIST, TYPE_NONE } from "./types/type-codes.js";
+
+/** Blocks at the ends of a list that has shrunk may be almost empty. */
+const FEW_BLOCKS_BYTES = 32 * 1024;
 
 export class ListStore {
   readonly #keys: KeyStore;
@@ -54,7 +62,7 @@ export class ListStore {
     let size = 0;
     this.#found.beginChange();
     try {
-      const packed = this.#preparePush(kbuf, koff, klen, bytes, count);
+      const packed = this.#preparePush(kbuf, koff, klen, elementsBytes(len, first, end), count);
       for (let i = first, left = bytes; i < end; i++) {
         left -= len[i];
         if (packed) this.#pushPacked(side, buf, off[i], len[i], left);
@@ -88,6 +96,7 @@ export class ListStore {
     this.#found.beginChange();
     if (this.#found.isPacked) this.#popPacked(side, popped, visit);
     else popLarge(this.#keys.value as ListValue, side, popped, visit);
+    this.#becomeSmall(kbuf, koff, klen);
     this.#found.endElements(kbuf, koff, klen);
     return popped;
   }
@@ -111,16 +120,34 @@ export class ListStore {
     (this.#keys.value as ListValue).eachRun(from, to, visit);
   }
 
-  /** Gives the list, which may be new, the form for `count` elements more; returns whether that is the packed one, with room for them. */
-  #preparePush(kbuf: Uint8Array, koff: number, klen: number, bytes: number, count: number): boolean {
+  /** Redis returns to the small form of a list that has lost elements, at half of the limit: so does the list that has just done so. */
+  #becomeSmall(kbuf: Uint8Array, koff: number, klen: number): void {
+    const { limits } = this.#keys.keyspace;
+    const found = this.#found;
+    if (found.isLarge) {
+      const list = this.#keys.value as ListValue;
+      const longest = listBytesMax(limits.listSize);
+      // What its blocks hold is counted where they are few.
+      if (list.bytes > longest + FEW_BLOCKS_BYTES || !isSmallList(limits, list.size, list.packedBytes, 1)) return;
+      if (list.size > 0) found.packAgain(kbuf, koff, klen, 4 * list.size + longest);
+    }
+    if (found.isLarge || found.isSmall || !isSmallList(limits, found.size, found.packedBytes, 1)) return;
+    setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN);
+  }
+
+  /**
+   * Gives the list, which may be new, the form for `count` elements more, which take `more` bytes; returns whether that is the packed one, with
+   * room for them.
+   */
+  #preparePush(kbuf: Uint8Array, koff: number, klen: number, more: number, count: number): boolean {
     if (count === 0) return false;
     const { limits, memory } = this.#keys.keyspace;
     const found = this.#found;
     if (found.isLarge) return false;
-    // Lengths of one byte, or of three when elements are long.
-    const more = bytes + count + (bytes >> 6);
-    if (fitsPackedList(limits, found.size + count, found.packedBytes + more)) {
+    const form = packedListForm(limits, found.isSmall, found.size + count, found.packedBytes + more);
+    if (form >= 0) {
       if (this.#keys.ref === 0) found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
+      setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN | form);
       return true;
     }
     const list = found.filled(new ListValue(memory), (made) => {

@@ -9,11 +9,10 @@ import {
   elementAt,
   elementBytes,
   elementsBytes,
-  fitsPacked,
   INTEGER_BYTES_MAX,
   isInteger,
   PACKED_INTEGERS,
-  PACKED_PLAIN,
+  packedForm,
   putElement,
   setPackedKind,
 } from "./types/packed.js";
@@ -185,13 +184,15 @@ export class SetStore {
     if (kind < 0) return -1;
     const entries = this.#found.size + 1;
     const bytes = this.#found.packedBytes + elementBytes(len);
+    let isSmall = this.#found.isSmall && len <= limits.setValueBytes;
     if (kind === PACKED_INTEGERS) {
       const integer = isInteger(buf, off, len);
-      if (integer && fitsPacked(entries, limits.setIntegers, bytes)) return PACKED_INTEGERS;
+      if (integer && packedForm(limits, true, entries, limits.setIntegers, bytes) === 0) return PACKED_INTEGERS;
       // Integers that are there become plain members when another one comes; too many of them never do.
-      if (entries > 1 && (integer || limits.setValueBytes < INTEGER_BYTES_MAX)) return -1;
+      if (entries > 1 && (integer || limits.setValueBytes < INTEGER_BYTES_MAX)) isSmall = false;
     }
-    return len <= limits.setValueBytes && fitsPacked(entries, limits.setEntries, bytes) ? PACKED_PLAIN : -1;
+    // What the set is from now on: plain (PACKED_PLAIN, which is 0).
+    return packedForm(limits, isSmall, entries, limits.setEntries, bytes);
   }
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {

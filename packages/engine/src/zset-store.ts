@@ -13,11 +13,11 @@ import {
   elementLength,
   elementStart,
   findElement,
-  fitsPacked,
   nextElement,
   PACKED_HEADER_BYTES,
   PACKED_SCORES,
   packedEnd,
+  packedForm,
   putElement,
   putScore,
   scoreAt,
@@ -298,11 +298,12 @@ export class ZsetStore {
   ): void {
     if (!this.#found.isLarge) {
       const bytes = elementBytes(len) + scoreBytes(score);
-      if (this.#fitsOneMore(len, bytes)) {
+      const form = this.#formWithOneMore(len, bytes);
+      if (form >= 0) {
         if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
         this.#insertPacked(buf, off, len, score);
         const to = this.#found.chunk;
-        setPackedKind(to, this.#found.packedAt, PACKED_SCORES);
+        setPackedKind(to, this.#found.packedAt, PACKED_SCORES | form);
         addEntries(to, this.#found.packedAt, 1);
         return;
       }
@@ -312,11 +313,11 @@ export class ZsetStore {
     this.#zset.add(this.#hash, buf, off, len, score);
   }
 
-  /** Whether a new member fits into the packed sorted set found last, or into a new one. */
-  #fitsOneMore(len: number, bytes: number): boolean {
+  /** How the packed sorted set found last, or a new one, is kept with one more member; see packedForm. */
+  #formWithOneMore(len: number, bytes: number): number {
     const { limits } = this.#keys.keyspace;
-    if (len > limits.zsetValueBytes) return false;
-    return fitsPacked(this.#found.size + 1, limits.zsetEntries, this.#found.packedBytes + bytes);
+    const isSmall = len <= limits.zsetValueBytes && this.#found.isSmall;
+    return packedForm(limits, isSmall, this.#found.size + 1, limits.zsetEntries, this.#found.packedBytes + bytes);
   }
 
   /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */

@@ -3,14 +3,18 @@
  *
  *   [ kind:1 | entries:2 | end:3 | element* | spare ]        little endian
  *
- *   kind      for the type's own use; Redis's intset and listpack differ in it (PACKED_INTEGERS)
+ *   kind      one of the PACKED_* codes; beside it PACKED_LARGE where OBJECT ENCODING tells a large form
  *   entries   elements of a list or set, pairs of a hash or sorted set
  *   end       offset behind the last element, from `kind`; the record has spare bytes behind it, so that growing by one element seldom moves it
  *   element   [ bytes:1 | ... ] up to 253 bytes,  [ 254 | bytes:2 | ... ] up to 65,535,  [ 255 | bytes:3 | ... ] above
  *
  * A hash has its fields and values in turn; a sorted set its members and scores, in the order of both. A score is an element of 1, 2 or 4
- * bytes (a signed integer) or of 8 (a double). Elements are found by comparing one after the other, which is why there are limits (those of
- * Redis's CONFIG, PackedLimits): where a value passes them it becomes an object in the shard's table of values, in one step, and stays one.
+ * bytes (a signed integer) or of 8 (a double). Elements are found by comparing one after the other, which is why there are limits (PackedLimits):
+ * our own, or Redis's CONFIG parameters where these allow more. A value that passes both becomes an object in the shard's table of values, in one
+ * step; one that shrinks to a quarter of our own is packed again (FoundCollection.endChange).
+ *
+ * What OBJECT ENCODING tells follows CONFIG's parameters alone. Redis converts a value that passes them and never converts it back, but for lists:
+ * PACKED_LARGE remembers that. A value that is loaded or copied by its bytes is judged by what it has then, as when Redis loads a file.
  *
  * To give a type a small form: its limits in PackedLimits, connected to CONFIG in server/src/config.ts (and gone from config-remembered.ts);
  * `pack` and `encoding` in its row (value-types.ts); and in its store (set-store.ts is the shortest) readers and mutators that look the key up and
@@ -21,7 +25,7 @@ import { compareBytes, copyBytes } from "../copy-bytes.js";
 import type { ByteSink, ByteSource } from "./byte-sink.js";
 
 export const PACKED_HEADER_BYTES = 6;
-/** Packed collections have fewer bytes than this whatever CONFIG says: each look-up may go through all of them. */
+/** Packed collections have no more bytes than this whatever CONFIG says: each look-up may go through all of them. */
 export const PACKED_BYTES_MAX = 128 * 1024;
 const ENTRIES_MAX = 0xffff;
 
@@ -31,9 +35,28 @@ export const PACKED_PLAIN = 0;
 export const PACKED_INTEGERS = 1;
 /** A `kind`: members with scores. */
 export const PACKED_SCORES = 2;
+/** A bit beside a `kind`: Redis would have made it a hashtable, skiplist or quicklist. */
+export const PACKED_LARGE = 0x80;
 
-/** Up to where collections are packed: Redis's parameters and their defaults. They count for the next change of a value. */
+/** Whether Redis has a collection of this `kind` in a small form; one that is not packed (-1) it has not. */
+export function isSmallKind(kind: number): boolean {
+  return (kind & PACKED_LARGE) === 0;
+}
+
+/** Up to where collections are packed, and what OBJECT ENCODING calls small. They count for the next change of a value. */
 export class PackedLimits {
+  /*
+   * Our own: what has no more entries, in no more bytes, is packed whatever CONFIG says. Nanoseconds of CPU time for a random HGET, for an overwriting
+   * HSET with another length, and for a field that comes and goes, packed / as a table, among some thousands of hashes (60 MB):
+   *
+   *    64 fields of 200 bytes (13 KB)   1600 / 2000    3900 / 3800    5100 / 5000
+   *   128 fields of  65 bytes  (9 KB)   1700 / 2500    3500 / 4400    4400 / 5300
+   *   256 fields of  65 bytes (19 KB)   2500 / 1400    3900 / 3900    5600 / 4000
+   *   128 fields of 200 bytes (26 KB)   2800 / 2000    5000 / 2900    7900 / 4300
+   */
+  entries = 128;
+  bytes = 16 * 1024;
+  // Redis's parameters and their defaults.
   hashEntries = 512;
   hashValueBytes = 64;
   /** Members of a set of integers. */
@@ -155,8 +178,9 @@ export function findElement(
     const n = bytes[p];
     const start = n < 254 ? p + 1 : elementStart(bytes, p);
     const length = n < 254 ? n : elementLength(bytes, p);
-    // From the end: what elements of a collection have in common is more often their beginning.
-    if (length === len) {
+    // From the end: what elements of a collection have in common is more often their beginning. Of long ones some bytes in between come first:
+    // where these have their end in common, too, nearly all of it would be compared with each.
+    if (length === len && (len < LONG_BYTES || sampleIsSame(bytes, start, buf, off, len))) {
       let i = len - 1;
       while (i >= 0 && bytes[start + i] === buf[off + i]) i--;
       if (i < 0) return p;
@@ -167,6 +191,16 @@ export function findElement(
   return 0;
 }
 
+const LONG_BYTES = 64;
+
+/** Whether byte ranges agree in their first bytes and at each eighth of their length. */
+function sampleIsSame(bytes: Uint8Array, start: number, buf: Uint8Array, off: number, len: number): boolean {
+  const step = len >>> 3;
+  for (let i = 0; i < 4; i++) if (bytes[start + i] !== buf[off + i]) return false;
+  for (let i = step; i < len; i += step) if (bytes[start + i] !== buf[off + i]) return false;
+  return true;
+}
+
 /** Position of the element number `index` (from 0), which there must be. */
 export function elementAt(bytes: Uint8Array, at: number, index: number): number {
   let p = at + PACKED_HEADER_BYTES;
@@ -174,17 +208,39 @@ export function elementAt(bytes: Uint8Array, at: number, index: number): number 
   return p;
 }
 
-/** Whether another entry of `entries` fits, by the hard limits and by `limit`, one of CONFIG's. `bytes` are those of the collection then. */
-export function fitsPacked(entries: number, limit: number, bytes: number): boolean {
-  return entries <= limit && entries <= ENTRIES_MAX && bytes <= PACKED_BYTES_MAX;
+/**
+ * How a hash, set or sorted set of so many entries and bytes is kept: packed and small for Redis (0), packed with PACKED_LARGE, or not packed (-1).
+ * @param isSmall whether Redis had it in its small form so far, and each of its elements is short enough for that
+ * @param entriesMax the parameter of CONFIG
+ */
+export function packedForm(
+  limits: PackedLimits,
+  isSmall: boolean,
+  entries: number,
+  entriesMax: number,
+  bytes: number,
+): number {
+  if (isSmall && entries <= entriesMax && entries <= ENTRIES_MAX && bytes <= PACKED_BYTES_MAX) return 0;
+  return entries <= limits.entries && bytes <= limits.bytes ? PACKED_LARGE : -1;
 }
 
-/** As fitsPacked, for a list. What Redis would need to walk it backwards counts, too. */
-export function fitsPackedList(limits: PackedLimits, entries: number, bytes: number): boolean {
-  const { listSize } = limits;
-  const entriesMax = listSize < 0 ? ENTRIES_MAX : Math.max(1, listSize);
-  const bytesMax = LIST_BYTES_MAX[listSize < 0 ? Math.min(-listSize, LIST_BYTES_MAX.length) - 1 : 1];
-  return fitsPacked(entries, entriesMax, bytes + entries) && bytes + entries <= bytesMax;
+/** As packedForm, for a list. */
+export function packedListForm(limits: PackedLimits, isSmall: boolean, entries: number, bytes: number): number {
+  return packedForm(limits, isSmall && isSmallList(limits, entries, bytes, 0), entries, ENTRIES_MAX, bytes);
+}
+
+/**
+ * Whether Redis keeps a list of so many bytes, as packed here, in its small form. Where it has shrunk it returns to it at half of the limits:
+ * `halved` is 1 then, else 0. What Redis would need to walk it backwards counts, too.
+ */
+export function isSmallList({ listSize }: PackedLimits, entries: number, bytes: number, halved: 0 | 1): boolean {
+  const entriesMax = listSize < 0 ? ENTRIES_MAX : Math.min(ENTRIES_MAX, Math.max(1, listSize));
+  return entries <= entriesMax >>> halved && bytes + entries <= listBytesMax(listSize) >>> halved;
+}
+
+/** Bytes of the longest list that Redis's list-max-listpack-size calls small. */
+export function listBytesMax(listSize: number): number {
+  return LIST_BYTES_MAX[listSize < 0 ? Math.min(-listSize, LIST_BYTES_MAX.length) - 1 : 1];
 }
 
 const LIST_BYTES_MAX = [4096, 8192, 16384, 32768, 65536];
@@ -215,7 +271,7 @@ export function packedSlice(bytes: Uint8Array, at: number, out: ByteSink): void 
   const end = at + packedEnd(bytes, at);
   for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) {
     const len = elementLength(bytes, p);
-    if (bytes[at] === PACKED_SCORES) {
+    if ((bytes[at] & ~PACKED_LARGE) === PACKED_SCORES) {
       const score = nextElement(bytes, p);
       out.f64(scoreAt(bytes, score));
       out.blob(bytes, elementStart(bytes, p), len);
@@ -236,10 +292,13 @@ export function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
 }
 
 /**
- * Writes a whole slice of a set, list or hash as a packed collection into `out`, which must be empty; false when it does not fit these limits.
- * Throws RangeError when the slice is malformed.
+ * Writes a whole slice of a set or hash as a packed collection into `out`, which must be empty; false when it does not fit these limits.
+ * @param kind the PACKED_* code
+ * @param entriesMax and `longest`: the parameters of CONFIG for this kind
+ * @throws RangeError when the slice is malformed
  */
 export function packElements(
+  limits: PackedLimits,
   kind: number,
   perEntry: 1 | 2,
   entriesMax: number,
@@ -248,37 +307,61 @@ export function packElements(
   entries: number,
   out: ByteSink,
 ): boolean {
-  if (!fitsPacked(entries, entriesMax, slice.remaining)) return false;
-  // The lengths take no more room than in the slice.
+  // Lengths take no more room than in the slice, and a byte at least.
+  const least = PACKED_HEADER_BYTES + slice.remaining - 3 * perEntry * entries;
+  if (packedForm(limits, true, entries, entriesMax, least) < 0) return false;
   const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
   putPackedHeader(bytes, 0, kind);
   let end = PACKED_HEADER_BYTES;
+  let isSmall = true;
   for (let i = entries * perEntry; i > 0; i--) {
     const len = slice.blob();
-    if (len > longest) return false;
+    if (len > longest) isSmall = false;
     end = putElement(bytes, end, slice.bytes, slice.blobAt, len);
   }
-  addEntries(bytes, 0, entries);
-  setPackedEnd(bytes, 0, end);
-  out.length = end;
-  return true;
+  return packed(bytes, entries, end, packedForm(limits, isSmall, entries, entriesMax, end), out);
+}
+
+/** As packElements, for a list's slice. */
+export function packList(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
+  const least = PACKED_HEADER_BYTES + slice.remaining - 3 * entries;
+  if (packedListForm(limits, true, entries, least) < 0) return false;
+  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
+  putPackedHeader(bytes, 0, PACKED_PLAIN);
+  let end = PACKED_HEADER_BYTES;
+  for (let i = entries; i > 0; i--) {
+    const len = slice.blob();
+    end = putElement(bytes, end, slice.bytes, slice.blobAt, len);
+  }
+  return packed(bytes, entries, end, packedListForm(limits, true, entries, end), out);
 }
 
 /** As packElements, for a sorted set's slice; false also when it is not in order. */
 export function packScores(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
-  if (!fitsPacked(entries, limits.zsetEntries, slice.remaining)) return false;
+  // A score of 8 bytes may be one of 2 here, with its length.
+  const least = PACKED_HEADER_BYTES + slice.remaining - 9 * entries;
+  if (packedForm(limits, true, entries, limits.zsetEntries, least) < 0) return false;
   const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
   putPackedHeader(bytes, 0, PACKED_SCORES);
   let end = PACKED_HEADER_BYTES;
   let last = 0;
+  let isSmall = true;
   for (let i = entries; i > 0; i--) {
     const score = slice.f64();
     const len = slice.blob();
-    if (len > limits.zsetValueBytes || Number.isNaN(score)) return false;
+    if (Number.isNaN(score)) return false;
+    if (len > limits.zsetValueBytes) isSmall = false;
     if (last > 0 && compareEntry(bytes, last, score, slice.bytes, slice.blobAt, len) >= 0) return false;
     last = end;
     end = putScore(bytes, putElement(bytes, end, slice.bytes, slice.blobAt, len), score);
   }
+  return packed(bytes, entries, end, packedForm(limits, isSmall, entries, limits.zsetEntries, end), out);
+}
+
+/** Ends what was packed at the beginning of `bytes`, the sink's: it is kept in this form (see packedForm), or not. */
+function packed(bytes: Uint8Array, entries: number, end: number, form: number, out: ByteSink): boolean {
+  if (form < 0) return false;
+  setPackedKind(bytes, 0, bytes[0] | form);
   addEntries(bytes, 0, entries);
   setPackedEnd(bytes, 0, end);
   out.length = end;

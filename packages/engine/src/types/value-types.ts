@@ -11,15 +11,15 @@ import { putSlice } from "./list-entries.js";
 import { putMembers } from "./member-record.js";
 import type { TableHome } from "./member-table.js";
 import {
-  fitsPackedList,
   hasOnlyIntegers,
   INTEGER_BYTES_MAX,
   isInteger,
-  PACKED_BYTES_MAX,
+  isSmallKind,
   PACKED_INTEGERS,
   PACKED_PLAIN,
   type PackedLimits,
   packElements,
+  packList,
   packScores,
 } from "./packed.js";
 import { SetValue } from "./set.js";
@@ -55,7 +55,7 @@ export interface ValueType {
   readonly entries: EntryForm | null;
   /**
    * Redis's word for how a value is kept (OBJECT ENCODING): what Redis would do, whatever our form is.
-   * @param packedKind of a collection: one of the PACKED_* codes, -1 when it is not packed
+   * @param packedKind of a collection: see FoundCollection.packedKind
    * @param buf of a string: its bytes are buf[off, off + len)
    */
   encoding(packedKind: number, buf: Uint8Array, off: number, len: number): string;
@@ -97,13 +97,11 @@ const LIST: ValueType = {
   make: ({ memory }) => new ListValue(memory),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
-    const entries = slice.u32();
-    if (!fitsPackedList(limits, entries, slice.remaining - 3 * entries)) return false;
-    return packElements(PACKED_PLAIN, 1, entries, PACKED_BYTES_MAX, slice, entries, out);
+    return packList(limits, slice, slice.u32(), out);
   },
   toDisk: putSlice,
   entries: { inOrder: true, read: (slice) => [element(slice)] },
-  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "quicklist"),
+  encoding: (packedKind) => (isSmallKind(packedKind) ? "listpack" : "quicklist"),
 };
 
 /** Slices are `count:u32, member*`. */
@@ -115,15 +113,15 @@ const SET: ValueType = {
     const slice = new ByteSource(bytes, off, len);
     const entries = slice.u32();
     if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
-      return packElements(PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
+      return packElements(limits, PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
     }
-    return packElements(PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, out);
+    return packElements(limits, PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, out);
   },
   toDisk: (bytes, off, len, out) => putMembers("nothing", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice)] },
   encoding(packedKind) {
-    if (packedKind === PACKED_INTEGERS) return "intset";
-    return packedKind === PACKED_PLAIN ? "listpack" : "hashtable";
+    if (!isSmallKind(packedKind)) return "hashtable";
+    return packedKind === PACKED_INTEGERS ? "intset" : "listpack";
   },
 };
 
@@ -144,7 +142,7 @@ const ZSET: ValueType = {
       return [element(slice), score];
     },
   },
-  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "skiplist"),
+  encoding: (packedKind) => (isSmallKind(packedKind) ? "listpack" : "skiplist"),
 };
 
 /** Slices are `count:u32, (field, value)*`. */
@@ -154,11 +152,11 @@ const HASH: ValueType = {
   make: (home) => new HashValue(home),
   pack(limits, bytes, off, len, out) {
     const slice = new ByteSource(bytes, off, len);
-    return packElements(PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, slice.u32(), out);
+    return packElements(limits, PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, slice.u32(), out);
   },
   toDisk: (bytes, off, len, out) => putMembers("value", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice), element(slice)] },
-  encoding: (packedKind) => (packedKind >= 0 ? "listpack" : "hashtable"),
+  encoding: (packedKind) => (isSmallKind(packedKind) ? "listpack" : "hashtable"),
 };
 
 const BY_CODE: readonly (ValueType | undefined)[] = byCode([STRING, LIST, SET, ZSET, HASH]);

@@ -582,6 +582,8 @@ const passTime: Operation = (d) => {
 const packLess: Operation = (d) => {
   if (d.random.int(50) !== 0) return;
   const { limits } = d.keyspace;
+  limits.entries = d.random.pick([0, 4, 16, 128]);
+  limits.bytes = d.random.pick([0, 100, 1000, 16_384]);
   limits.hashEntries = d.random.int(30);
   limits.hashValueBytes = d.random.pick([0, 2, 10, 64, 300]);
   limits.setIntegers = d.random.int(30);

@@ -8,7 +8,9 @@ import {
   findElement,
   isInteger,
   nextElement,
+  PACKED_HEADER_BYTES,
   PACKED_INTEGERS,
+  PACKED_LARGE,
   PACKED_PLAIN,
   PackedLimits,
   packedEnd,
@@ -83,13 +85,24 @@ describe("a set's slice", () => {
     expect(findElement(out.bytes, 0, 2, bytes(elements[1] as string), 0, (elements[1] as string).length)).toBe(0);
   });
 
-  test("beyond its limits it is not packed", () => {
+  test("beyond CONFIG's limits it is large, and beyond ours it is not packed", () => {
     const many = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
-    expect(packed(many(512, ""))).not.toBeNull();
-    expect(packed(many(513, ""))).toBeNull();
-    expect(packed(many(128, "m"))).not.toBeNull();
-    expect(packed(many(129, "m"))).toBeNull();
-    expect(packed(["x".repeat(65)])).toBeNull();
+    const kind = (elements: readonly string[], limits?: PackedLimits) => packed(elements, limits)?.bytes[0];
+    expect(kind(many(512, ""))).toBe(PACKED_INTEGERS);
+    expect(kind(many(513, ""))).toBeUndefined();
+    expect(kind(many(128, "m"))).toBe(PACKED_PLAIN);
+    expect(kind(many(129, "m"))).toBeUndefined();
+    expect(kind(["x".repeat(65)])).toBe(PACKED_PLAIN | PACKED_LARGE);
+    const { bytes: most } = new PackedLimits();
+    const rest = PACKED_HEADER_BYTES + 3;
+    expect(kind(["x".repeat(most - rest)])).toBe(PACKED_PLAIN | PACKED_LARGE);
+    expect(kind(["x".repeat(most - rest + 1)])).toBeUndefined();
+    // Short elements take three bytes more in the slice than packed.
+    const even = Math.floor((most - PACKED_HEADER_BYTES) / 128) - 1;
+    expect(kind(many(128, "m").map((m) => m.padEnd(even)))).toBe(PACKED_PLAIN | PACKED_LARGE);
+    const little = Object.assign(new PackedLimits(), { entries: 3, bytes: 30, setEntries: 2, setIntegers: 2 });
+    expect(kind(many(3, ""), little)).toBe(PACKED_PLAIN | PACKED_LARGE);
+    expect(kind(many(4, ""), little)).toBeUndefined();
     const unlimited = Object.assign(new PackedLimits(), { setEntries: 1e9, setValueBytes: 1e9 });
     expect(packed(many(1000, "m"), unlimited)).not.toBeNull();
     expect(packed(["x".repeat(200_000)], unlimited)).toBeNull();
