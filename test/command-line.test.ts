@@ -26,7 +26,10 @@ describe("serve", () => {
     [["serve", "--prot", "1"], "unknown option '--prot' (did you mean --port?)"],
     [["serve", "--port", "x"], '--port must be a whole number from 0 to 65535, not "x"'],
     [["serve", "--port"], "option '--port <number>' argument missing"],
-    [["serve", "--ack", "later"], '--ack must be one of memory, written, synced, not "later"'],
+    [
+      ["serve", "--ack", "later"],
+      '--ack must be one of memory, written, synced (in redis.conf\'s words: no, everysec, always), not "later"',
+    ],
     [["serve", "more", "again"], "too many arguments for 'serve'. Expected 1 argument but got 2."],
     [["serve", "/none"], "the configuration file cannot be read: ENOENT"],
     [["serve", "/none", "--config", "/none"], "--config and a file are two files"],

@@ -149,3 +149,40 @@ test("full while starting: it serves reads, refuses writes, and takes them when 
   expect(run.totals.acknowledged).toBeGreaterThan(500);
   disk.unmount();
 });
+
+/*
+ * Controls: with the manifest's error thrown on the start is refused. With the worker's writeManifest left out the next start is refused
+ * (missing-manifest); with a seed of its own there, for a snapshot of another seed than the manifest's.
+ */
+test("full while an empty directory starts: nothing is there, writes are refused, and all is kept once there is room", async (context) => {
+  const disk = SmallDisk.mount(context, 4 * MB);
+  const dataDir = join(disk.path, "data");
+  mkdirSync(dataDir);
+  disk.fill(0);
+  const full = await startHearth({ dataDir });
+  const client = await full.connect();
+  expect(await client.ok("DBSIZE")).toBe(0);
+  await waitUntil("writes are refused", async () => (await tryWrite(full)) === REFUSAL);
+  await expect(client.ok("SAVE")).rejects.toThrow();
+  expect(snapshots(dataDir)).toEqual([]);
+  expect(readdirSync(dataDir)).not.toContain(fileNames.MANIFEST);
+  // Killed as it is, it starts again.
+  await full.kill();
+  const again = await startHearth({ dataDir });
+  const writer = await again.connect();
+  expect(await writer.ok("PING")).toBe("PONG");
+  disk.free();
+  await waitUntil("writes are taken", async () => (await tryWrite(again)) === "OK");
+  for (let i = 0; i < 100; i++) await writer.ok("SET", `key:${i}`, i);
+  await writer.ok("SAVE");
+  for (let i = 100; i < 200; i++) await writer.ok("SET", `key:${i}`, i);
+  await again.kill();
+  const last = await startHearth({ dataDir });
+  const reader = await last.connect();
+  expect(await reader.ok("MGET", ...Array.from({ length: 200 }, (_, i) => `key:${i}`))).toEqual(
+    Array.from({ length: 200 }, (_, i) => String(i)),
+  );
+  await last.stop();
+  await checkDirectory(dataDir);
+  disk.unmount();
+});

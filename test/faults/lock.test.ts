@@ -3,16 +3,19 @@
  * process that sees another boot id; a container one with a pid namespace. Each test says what turned it red.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lockDirectory, readLockOwner } from "@hearthkv/durability";
 import { expect, type TestContext, test } from "vitest";
 import {
   launcher,
+  RespClient,
   requirePeer,
   runProcess,
   type ServerProcess,
+  skipOrFail,
   startHearth,
+  startProcess,
   temporaryFolder,
   waitUntil,
 } from "../support/index.js";
@@ -32,8 +35,7 @@ function otherMachine(): string[] {
 
 function requireNamespaces(context: Pick<TestContext, "skip">): void {
   if (spawnSync("unshare", ["--pid", "--fork", "--mount", "true"]).status === 0) return;
-  console.log("skipped: run as root, with unshare");
-  context.skip("skipped: run as root, with unshare");
+  skipOrFail(context, "run as root, with unshare", "namespaces cannot be made");
 }
 
 /** Starts a server that is to refuse; what it says last. */
@@ -49,6 +51,19 @@ async function refusal(dataDir: string, wrapper: readonly string[]): Promise<str
 function outerPid(server: ServerProcess): number {
   const { stdout } = spawnSync("pgrep", ["-P", String(server.child.pid)], { encoding: "utf8" });
   return Number(stdout.trim());
+}
+
+/** Names in a folder, and what they hold. */
+function contents(folder: string): string[] {
+  return readdirSync(folder).map((name) => `${name}: ${readFileSync(join(folder, name), "latin1")}`);
+}
+
+/** An owner of which nothing tells from here. */
+async function plantForeignLock(dataDir: string): Promise<void> {
+  const lock = await lockDirectory(dataDir);
+  lock.release();
+  const owner = { ...lock.owner, boot: "11111111-2222-3333-4444-555555555555", token: "foreign" };
+  writeFileSync(join(dataDir, "LOCK"), JSON.stringify(owner));
 }
 
 async function killContainer(server: ServerProcess): Promise<void> {
@@ -103,6 +118,24 @@ test("a server that stood still and was succeeded acknowledges and writes nothin
     100, 60, 0,
   ]);
   expect((await third.stop()).code).toBe(0);
+});
+
+// Control: the watch without its signal goes on to its end, takes the lock and gives it back, and LOCK is gone.
+test("while the lock of another machine is watched, clients are told LOADING, and SIGTERM leaves all as it was", async () => {
+  const dataDir = temporaryFolder("watched");
+  await plantForeignLock(dataDir);
+  const before = contents(dataDir);
+  const serve = ["serve", "--port", "0", "--data-dir", dataDir, "--log-format", "json"];
+  const child = startProcess(process.execPath, [launcher, ...serve], { stdin: "" });
+  const [, port] = await child.waitFor(/listening on 127\.0\.0\.1:(\d+)/);
+  await child.waitFor(/nothing tells whether it lives: watching for 10 s/);
+  const client = await RespClient.connect(Number(port));
+  await expect(client.ok("GET", "key")).rejects.toThrow(/LOADING/);
+  expect(await client.ok("INFO", "persistence")).toMatch(/loading:1\r\n/);
+  client.close();
+  expect(await child.stop()).toEqual({ code: 0, signal: null });
+  expect(child.stdout).toMatch(/goodbye/);
+  expect(contents(dataDir)).toEqual(before);
 });
 
 // Control: LockWitness.open() giving null makes it wait for ten seconds, of which it tells.

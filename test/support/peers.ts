@@ -27,17 +27,18 @@ export type PeerName = keyof typeof peers;
 
 const present = new Map<PeerName, boolean>();
 
-/**
- * Call it first in a test (or in beforeAll / beforeEach). Where the program is missing the test is skipped with "skipped: install X";
- * with HEARTHKV_REQUIRE_PEERS=1 it fails instead, so that a run that should be complete cannot be silently less.
- */
+/** Skips the test, loudly; with HEARTHKV_REQUIRE_PEERS=1 it fails instead, so that a run that should be complete cannot be silently less. */
+export function skipOrFail(context: Pick<TestContext, "skip">, remedy: string, what = "something is missing"): void {
+  if (process.env.HEARTHKV_REQUIRE_PEERS === "1") throw new Error(`${what}: ${remedy}`);
+  console.log(`skipped: ${remedy}`);
+  context.skip(`skipped: ${remedy}`);
+}
+
+/** Call it first in a test (or in beforeAll / beforeEach). Where the program is missing the test is skipped with "skipped: install X", or fails. */
 export function requirePeer(context: Pick<TestContext, "skip">, ...names: PeerName[]): void {
   for (const name of names) {
     if (hasPeer(name)) continue;
-    const { install } = peers[name];
-    if (process.env.HEARTHKV_REQUIRE_PEERS === "1") throw new Error(`${name} is missing: install ${install}`);
-    console.log(`skipped: install ${install}`);
-    context.skip(`skipped: install ${install}`);
+    skipOrFail(context, `install ${peers[name].install}`, `${name} is missing`);
   }
 }
 

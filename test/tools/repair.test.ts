@@ -1,7 +1,7 @@
 /** `hearthkv repair`: says first, does only when told, keeps what it takes away, and leaves a directory that a server starts on. */
 import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { realDisk, rewriteManifest } from "@hearthkv/durability";
+import { realDisk, writeManifest } from "@hearthkv/durability";
 import { checkDirectory, planRepair, repairDirectory } from "@hearthkv/server";
 import { beforeAll, describe, expect, test } from "vitest";
 import { printedSeed, Random } from "../crash/random.js";
@@ -123,7 +123,7 @@ describe("damage to what recovery does not need is set aside, and all data stays
 test.each<[string, (path: string) => void]>([
   ["missing", (path) => rmSync(join(path, "manifest.bson"))],
   ["damaged", (path) => flipByte(path, "manifest.bson", 30)],
-  ["of another directory", (path) => rewriteManifest(realDisk(path), Buffer.from("another!"))],
+  ["of another directory", (path) => writeManifest(realDisk(path), Buffer.from("another!"))],
 ])("a manifest that is %s is made again from what a snapshot remembers", async (what, damage) => {
   const path = copyOf(whole);
   damage(path);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configProblem } from "@hearthkv/server";
@@ -75,7 +75,7 @@ test("all problems are told, each with its line", () => {
     "f:3: port needs exactly one value",
     "f:4: prot: no such setting",
     "f:5: constructor: no such setting",
-    'f:6: quotes that do not match: requirepass "x',
+    "f:6: requirepass has quotes that do not match",
     "f:7: timeout: argument couldn't be parsed into an integer",
     "f:8: maxmemory: this version has no memory limit, only 0 is supported",
   ]);
@@ -100,5 +100,53 @@ test("files include others, where they stand; one that is not there, or includes
   });
   expect(read(`include ${more}\nport 1\n`).values).toEqual({ port: "1" });
   expect(read("\ninclude /none/x").problems).toEqual([expect.stringContaining("f:2: include cannot be read: ENOENT")]);
+  // In the order of their names; hidden ones and folders are none. None at all is no error, as for redis-server 7.0.15.
+  const confD = join(folder, "conf.d");
+  mkdirSync(join(confD, "c.conf"), { recursive: true });
+  for (const [name, port] of Object.entries({ "b.conf": 12, "a.conf": 11, ".z.conf": 13, "a+.txt": 14 }))
+    place(join("conf.d", name), `port ${port}\n`);
+  for (const [pattern, port] of [
+    ["*.conf", "12"],
+    ["[ac].conf", "11"],
+    ["[!a].conf", "12"],
+    ["?.conf", "12"],
+    [".*.conf", "13"],
+    ["a+.*", "14"],
+    ["\\a+.*", "14"],
+    ["x*.conf", "1"],
+    ["../*.d/a.conf", "11"],
+    ["../none*/*.conf", "1"],
+  ] as const) {
+    expect(read(`port 1\ninclude ${confD}/${pattern}\n`), pattern).toEqual({
+      values: { port },
+      config: [],
+      problems: [],
+    });
+  }
   expect(read(`include ${join(folder, "f")}`).problems).toEqual(["f:1: include is more than 16 files deep"]);
+});
+
+// Controls: each of the three problems with the line, or V8's message, in it.
+test("what is wrong is named by file, line and name; a password is never shown", () => {
+  const lines = Buffer.from(
+    'port 1\nrequirepass "secret\nmasterauth sec\\x65t\nrequirepass a secret\n"requirepass secret\n',
+    "latin1",
+  );
+  const problems = read(lines).problems;
+  expect(problems).toEqual([
+    "f:2: requirepass has quotes that do not match",
+    "f:4: requirepass needs exactly one value",
+    "f:5: a line has quotes that do not match",
+  ]);
+  expect(read('requirepass "\\xffsecret"\n').problems).toEqual(["f:1: requirepass is not UTF-8"]);
+  for (const json of [
+    '{"requirepass": secret}',
+    '{"requirepass": "secret}',
+    '{"requirepass": "secret" x}',
+    '{"a":secret',
+  ]) {
+    expect(read(json).problems).toEqual([expect.stringMatching(/^f: not valid JSON: \w/)]);
+    expect(read(json).problems.join()).not.toMatch(/sec|ret/);
+  }
+  expect(read("appendfsync sometimes").values).toEqual({ ack: "sometimes" });
 });

@@ -59,6 +59,8 @@ test("yes and no, choices with synonyms, text that is not empty", () => {
   expect(() => yesOrNo("maybe")).toThrow('must be yes or no, not "maybe"');
   const ack = oneOf(["written", "synced"], { always: "synced" });
   expect([ack("written"), ack("Always")]).toEqual(["written", "synced"]);
-  expect(() => ack("constructor")).toThrow('must be one of written, synced, not "constructor"');
+  expect(() => ack("constructor")).toThrow(
+    'must be one of written, synced (in redis.conf\'s words: always), not "constructor"',
+  );
   expect(() => someText("")).toThrow("must not be empty");
 });

@@ -7,11 +7,11 @@ export class HeldDirectory {
   readonly dir: Directory;
   readonly #lock: DirectoryLock | null;
 
-  /** `where`: a path, made where it is missing, or a Directory. Throws StorageError locked, io. */
-  static async open(where: string | Directory): Promise<HeldDirectory> {
+  /** `where`: a path, made where it is missing, or a Directory. Throws StorageError locked, io, and the reason of `signal`. */
+  static async open(where: string | Directory, signal?: AbortSignal): Promise<HeldDirectory> {
     const path = typeof where === "string" ? where : where.path;
     if (path === null) return new HeldDirectory(where as Directory, null); // a string has a path
-    const lock = await lockDirectory(path);
+    const lock = await lockDirectory(path, { signal });
     return new HeldDirectory(lock.guard(typeof where === "string" ? realDisk(where) : where), lock);
   }
 

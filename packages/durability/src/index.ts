@@ -31,7 +31,7 @@ export { type LockOwner, readLockOwner } from "./lock-owner.js";
 export type { LogOperation } from "./log-format.js";
 export type { LogGroup } from "./log-group.js";
 export type { Durability, LogStatistics, Replayed, ResumeOptions, WriteAheadLogOptions } from "./log-options.js";
-export { loadOrCreateManifest, type Manifest, newGeneration, rewriteManifest } from "./manifest.js";
+export { loadOrCreateManifest, loadOrOweManifest, type Manifest, newGeneration, writeManifest } from "./manifest.js";
 export { memoryDisk } from "./memory-disk.js";
 export { ownedDisk } from "./owned-disk.js";
 export { ProofSchedule } from "./proof.js";

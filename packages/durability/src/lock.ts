@@ -37,6 +37,8 @@ const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLI
 export interface LockOptions {
   /** Called before an owner that nothing else tells of is watched, which takes up to `ms`. */
   readonly onWatch?: (owner: LockOwner | null, ms: number) => void;
+  /** Gives up watching: the directory is as it was, and the signal's reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A held lock. It keeps no process alive. */
@@ -179,13 +181,16 @@ export class DirectoryLock {
 
 /**
  * Takes the lock of the directory at `path`, which is made (mode 0700) where it is missing. Throws StorageError locked, naming the holder,
- * or io. Takes a moment, but up to SILENCE_MEANS_DEATH_MS where LOCK names an owner of which nothing tells whether it lives.
+ * or io, and the reason of `signal`. Takes a moment, but up to SILENCE_MEANS_DEATH_MS where LOCK names an owner of which nothing tells whether it
+ * lives.
  */
 export async function lockDirectory(path: string, options: LockOptions = {}): Promise<DirectoryLock> {
+  options.signal?.throwIfAborted();
   try {
     makeDirectory(path);
     return await new LockTaker(path, options).take();
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw ioError("cannot lock the data directory", LOCK, error);
   }
 }
@@ -298,7 +303,7 @@ class LockTaker {
     if (life === "dead") return;
     if (life === "silent") {
       this.#options.onWatch?.(owner, SILENCE_MEANS_DEATH_MS);
-      if (!(await showsLife(file))) return;
+      if (!(await showsLife(file, this.#options.signal))) return;
     }
     throw owner === null ? heldByUnreadable() : heldBy(owner);
   }
@@ -348,14 +353,15 @@ function deviceOf(directory = ""): string | undefined {
 
 /**
  * Watches a file of the lock: true as soon as its owner touches it or it changes hands, false when nothing has happened for
- * SILENCE_MEANS_DEATH_MS. What this process slept through is not counted.
+ * SILENCE_MEANS_DEATH_MS. What this process slept through is not counted. Throws when `signal` aborts.
  */
-async function showsLife(file: string): Promise<boolean> {
+async function showsLife(file: string, signal?: AbortSignal): Promise<boolean> {
   const first = signOf(file);
   let watchedMs = 0;
   while (watchedMs < SILENCE_MEANS_DEATH_MS) {
     const beganMs = performance.now();
     await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+    signal?.throwIfAborted();
     watchedMs += Math.min(performance.now() - beganMs, 2 * WATCH_EVERY_MS);
     const sign = signOf(file);
     if (sign === null) return false;

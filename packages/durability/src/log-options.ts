@@ -26,6 +26,11 @@ export interface WriteAheadLogOptions<T> {
   readonly maxEntryBytes?: number;
   /** Clock in milliseconds since 1970. Default Date.now. */
   readonly now?: () => number;
+  /**
+   * Gives up the opening while that leaves the directory as it was: as long as another owner's lock is watched, and the log is read. Then the
+   * signal's reason is thrown. An open log it does not touch.
+   */
+  readonly signal?: AbortSignal;
 }
 
 export interface ResumeOptions<T> extends WriteAheadLogOptions<T> {

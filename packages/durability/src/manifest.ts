@@ -2,13 +2,13 @@ import { randomBytes, randomInt } from "node:crypto";
 import { Binary, deserialize, serialize } from "bson";
 import { crc32 } from "./crc.js";
 import { atomicWriteDurable, type Directory, listNames, readFile, syncParentDirectory } from "./disk.js";
-import { StorageError } from "./errors.js";
+import { isNoRoom, StorageError } from "./errors.js";
 import { MANIFEST, segmentNames, snapshotNames } from "./file-names.js";
 
 /*
  * manifest.bson: one BSON document {format: "hearthkv-data", version: int32, createdMs: double, hashSeed: binary(8),
  * crc32: number}. crc32 is that of the same document without it; the file must be byte for byte what this code
- * would write. It is written once, when the directory is new, before any segment.
+ * would write. It is written once, when the directory is new, before any segment. (On a full disk that may be later than the start.)
  */
 const FORMAT = "hearthkv-data";
 const VERSION = 1;
@@ -26,6 +26,29 @@ export interface Manifest {
  * snapshots could not be read rightly. Throws StorageError missing-manifest, corrupt-manifest, newer-format, io.
  */
 export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now()): Manifest {
+  const found = loadManifest(dir);
+  if (found !== null) return found;
+  const manifest = { version: VERSION, createdMs: nowMs, hashSeed: new Uint8Array(randomBytes(HASH_SEED_BYTES)) };
+  atomicWriteDurable(dir, MANIFEST, encodeManifest(manifest));
+  return manifest;
+}
+
+/** The same where a full disk forbids nothing. `isOwed`: before any segment is begun, `writeManifest` must write the seed. */
+export function loadOrOweManifest(dir: Directory): { readonly hashSeed: Uint8Array; readonly isOwed: boolean } {
+  const found = loadManifest(dir);
+  if (found !== null) return { hashSeed: found.hashSeed, isOwed: false };
+  const hashSeed = new Uint8Array(randomBytes(HASH_SEED_BYTES));
+  try {
+    writeManifest(dir, hashSeed);
+    return { hashSeed, isOwed: false };
+  } catch (error) {
+    if (!isNoRoom(error)) throw error;
+    return { hashSeed, isOwed: true };
+  }
+}
+
+/** Null where there is no data yet. */
+function loadManifest(dir: Directory): Manifest | null {
   const names = listNames(dir);
   const hasData = segmentNames(names).length > 0 || snapshotNames(names).length > 0;
   if (names.includes(MANIFEST)) {
@@ -40,17 +63,11 @@ export function loadOrCreateManifest(dir: Directory, nowMs: number = Date.now())
       hint: "Restore manifest.bson from a backup: without its hash seed the snapshots cannot be read",
     });
   }
-  const manifest: Manifest = {
-    version: VERSION,
-    createdMs: nowMs,
-    hashSeed: new Uint8Array(randomBytes(HASH_SEED_BYTES)),
-  };
-  atomicWriteDurable(dir, MANIFEST, encodeManifest(manifest));
-  return manifest;
+  return null;
 }
 
-/** Writes a lost manifest again (durably), its hash seed being known from a snapshot's metadata. Throws StorageError io. */
-export function rewriteManifest(dir: Directory, hashSeed: Uint8Array, nowMs: number = Date.now()): void {
+/** Writes the manifest of a hash seed that is known (durably): a lost one again, or one that there was no room for. Throws StorageError io. */
+export function writeManifest(dir: Directory, hashSeed: Uint8Array, nowMs: number = Date.now()): void {
   atomicWriteDurable(dir, MANIFEST, encodeManifest({ version: VERSION, createdMs: nowMs, hashSeed }));
 }
 

@@ -64,7 +64,7 @@ export class WriteAheadLog<T> {
    * there are segments or snapshots, locked, io.
    */
   static async create<T>(where: string | Directory, options: WriteAheadLogOptions<T>): Promise<WriteAheadLog<T>> {
-    const held = await HeldDirectory.open(where);
+    const held = await HeldDirectory.open(where, options.signal);
     try {
       const names = listNames(held.dir);
       const existing = [...segmentNames(names), ...snapshotNames(names)][0];
@@ -91,13 +91,14 @@ export class WriteAheadLog<T> {
     options: ResumeOptions<T>,
     receiver: LogReceiver,
   ): Promise<{ log: WriteAheadLog<T>; recovery: RecoveryResult }> {
-    const held = await HeldDirectory.open(where);
+    const { mode = "torn-tail", log, now, signal } = options;
+    const held = await HeldDirectory.open(where, signal);
     try {
-      const { mode = "torn-tail", log, now } = options;
       const recovery = await recover(held.dir, {
         mode,
         ...(log && { log }),
         ...(now && { now }),
+        ...(signal && { signal }),
         onProgress: () => held.keepAlive(),
         onMetadata: (metadata) => receiver.onMetadata(metadata),
         beginSection: (...section) => receiver.beginSection(...section),

@@ -64,6 +64,8 @@ async function killed({ child }: Contender): Promise<void> {
 function requireContainers(context: Pick<TestContext, "skip">): void {
   const [command = "", ...args] = [...CONTAINER, "true"];
   if (spawnSync(command, args).status === 0) return;
+  if (process.env.HEARTHKV_REQUIRE_PEERS === "1")
+    throw new Error("namespaces cannot be made: run as root, with unshare");
   console.log("skipped: run as root, with unshare");
   context.skip("skipped: run as root, with unshare");
 }
@@ -368,6 +370,27 @@ test("a LOCK that names nobody is watched like one of another kernel", async () 
   const next = await sleepThrough(lockDirectory(path));
   expect(readLockOwner(path)?.token).toBe(next.owner.token);
   next.release();
+});
+
+// Control: showsLife without the signal takes the lock in the end.
+test("the watch of a silent owner can be given up, by the log as well: the directory is as it was", async () => {
+  const path = temporaryDirectory();
+  writeFileSync(join(path, "LOCK"), "");
+  const reason = new Error("no more");
+  for (const open of [
+    (signal: AbortSignal) => lockDirectory(path, { signal }),
+    (signal: AbortSignal) => WriteAheadLog.create(path, { codec: bsonCodec(), signal }),
+    (signal: AbortSignal) => WriteAheadLog.resume(path, { codec: bsonCodec(), signal }),
+  ]) {
+    const giveUp = new AbortController();
+    const opening = open(giveUp.signal);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    giveUp.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+    await expect(open(giveUp.signal)).rejects.toBe(reason);
+    expect(readdirSync(path)).toEqual(["LOCK"]);
+    expect(readFileSync(join(path, "LOCK"), "utf8")).toBe("");
+  }
 });
 
 test("what one left who died while he took the lock is removed by the next; one of whom nothing tells keeps his", async () => {

@@ -39,7 +39,9 @@ export interface KeyspaceOptions {
 }
 
 export class Keyspace implements DatabaseHome, ReplayTarget {
-  readonly seed: HashSeed;
+  seed: HashSeed;
+  /** The same as it was given. */
+  hashSeed: Uint8Array;
   readonly random: () => number;
   readonly effects = new EffectLog();
   /** Where everything lies: each shard in one of them, whose number follows from the shard's; each large collection in any. */
@@ -78,6 +80,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
 
   constructor(options: KeyspaceOptions) {
     this.seed = hashSeed(options.hashSeed);
+    this.hashSeed = options.hashSeed;
     this.random = options.random;
     this.memories = Array.from({ length: options.memories ?? 1 }, () => new Memory(options.release));
     this.databaseCount = options.databases ?? DATABASES;
@@ -92,6 +95,14 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     const made = new Database(this, index);
     this.#databases[index] = made;
     return made;
+  }
+
+  /** Another seed, for a data directory that became known later. Only while there are no keys. */
+  reseed(bytes: Uint8Array): void {
+    if (this.databases().some((db) => db.keys.size > 0))
+      throw new Error("the hash seed of keys that are there cannot change");
+    this.seed = hashSeed(bytes);
+    this.hashSeed = bytes;
   }
 
   /** The databases that were used. */

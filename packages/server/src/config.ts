@@ -45,7 +45,7 @@ export interface ConfigParts {
   readonly options: ResolvedOptions;
   readonly persistence: PersistenceKnobs;
   /** Port that is really listened on. */
-  readonly port: number;
+  readonly port: () => number;
   readonly databases: number;
   readonly packedLimits: PackedLimits;
   /** Most clients that the limit of open files allows. */
@@ -188,7 +188,7 @@ export class Config implements ConfigHost {
 /** The line of a file that cannot be used, or null: as `Config.problem`, where there is no server yet. */
 export function configProblem(name: string, words: readonly string[]): string | null {
   return new Config({
-    ...{ settings: new Settings(), options: defaultOptions, port: defaultOptions.port, databases: DATABASES },
+    ...{ settings: new Settings(), options: defaultOptions, port: () => defaultOptions.port, databases: DATABASES },
     persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0, snapshotWalBytes: 0 },
     packedLimits: new PackedLimits(),
     maxclientsLimit: Number.MAX_SAFE_INTEGER,
@@ -219,7 +219,7 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
   const logLevel = kept<LogLevel>(nearestLogLevel(options.logLevel));
   return [
     fixed("bind", options.host),
-    fixed("port", String(port)),
+    { name: "port", get: () => String(port()) },
     fixed("databases", String(parts.databases)),
     fixed("enable-debug-command", options.enableDebugCommand ? "yes" : "no"),
     fixed("enable-protected-configs", "no"),

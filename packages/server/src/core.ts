@@ -43,6 +43,8 @@ export interface CoreServices {
 
 /** One server. */
 export class Core {
+  /** Listened on; 0 before that. */
+  port = 0;
   readonly options: ResolvedOptions;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;

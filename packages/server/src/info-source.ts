@@ -11,13 +11,11 @@ export const HEARTHKV_VERSION = readVersion();
 /** Figures of one server; `runId` lives as long as it does. */
 export class InfoCollector {
   readonly #core: Core;
-  readonly #port: number;
   readonly #runId = randomBytes(20).toString("hex");
   #memoryUsage: NodeJS.MemoryUsage | null = null;
 
-  constructor(core: Core, port: number) {
+  constructor(core: Core) {
     this.#core = core;
-    this.#port = port;
   }
 
   /** The figures of this moment. */
@@ -27,7 +25,7 @@ export class InfoCollector {
       server: {
         hearthkvVersion: HEARTHKV_VERSION,
         runId: this.#runId,
-        port: this.#port,
+        port: this.#core.port,
         uptimeMs: clock.monotonicMs() - stats.startedMs,
         nowMs: clock.wallMs(),
         configFile: "",

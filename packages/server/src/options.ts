@@ -70,6 +70,9 @@ export interface ShutdownRequest {
 /** Options that have no default, and that only a program can give. */
 type Optional = "logger" | "onShutdownRequested" | "signal";
 const optional: readonly string[] = ["logger", "onShutdownRequested", "signal"] satisfies Optional[];
+/** Options whose value no message shows: it is, or may hold, a password. */
+const secret: readonly string[] = ["requirepass", "config"];
+
 /** Options after defaults and checks. */
 export type ResolvedOptions = { [K in Exclude<keyof ServerOptions, Optional>]-?: NonNullable<ServerOptions[K]> } & Pick<
   ServerOptions,
@@ -144,7 +147,8 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     if (optional.includes(name)) continue;
     if (!Object.hasOwn(checks, name)) throw new OptionsError(name, "no such option");
     const problem = checks[name as keyof typeof checks](value);
-    if (problem !== null) throw new OptionsError(name, `${problem}, not ${JSON.stringify(value)}`);
+    if (problem !== null)
+      throw new OptionsError(name, secret.includes(name) ? problem : `${problem}, not ${JSON.stringify(value)}`);
   }
   return { ...defaultOptions, ...Object.fromEntries(given) };
 }

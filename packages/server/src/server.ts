@@ -1,7 +1,6 @@
 /** Listening sockets: who may connect, and how a connection begins. */
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import type { Logger } from "pino";
 import { Connection, type ConnectionServices } from "./connection.js";
 import type { Core } from "./core.js";
 import { type Inlet, receive } from "./receive.js";
@@ -10,9 +9,6 @@ const READ_BUFFER_BYTES = 64 * 1024;
 const BACKLOG = 511;
 /** File descriptors that are not clients: log, snapshots, worker, listening sockets; the first number is Redis's reserve. */
 const RESERVED_DESCRIPTORS = 32 + 32;
-
-/** Connections kept until the directory is ours, which takes a moment (but up to ten seconds where nothing tells whether its owner lives). */
-const EARLY_MAX = 1000;
 
 const TOO_MANY_CLIENTS = "-ERR max number of clients reached\r\n";
 const PROTECTED =
@@ -31,23 +27,15 @@ interface BindAddress {
   readonly optional: boolean;
 }
 
-/** Accepts connections for a core. It listens before there is one: who connects meanwhile waits. */
+/** Accepts connections for a core. */
 export class TcpServer {
-  readonly #logger: Logger;
-  #core: Core | null = null;
-  #services: ConnectionServices | null = null;
-  /** Connections that came before serve(). */
-  #early: { socket: Socket; inlet: Inlet }[] = [];
+  readonly #core: Core;
+  readonly #services: ConnectionServices;
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #servers: Server[] = [];
   #lastId = 0;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
-
-  /** From now on connections are the core's clients. */
-  serve(core: Core): void {
+  constructor(core: Core) {
     this.#core = core;
     this.#services = {
       dispatcher: core.dispatcher,
@@ -60,19 +48,19 @@ export class TcpServer {
       forget: (connection) => core.clients.remove(connection),
       unblock: (connection) => core.blocking.remove(connection),
     };
-    for (const { socket, inlet } of this.#early.splice(0)) this.#accept(socket, inlet);
   }
 
   /**
-   * Listens on every address of `hosts`.
+   * Listens on every address of `hosts`; connections are the core's clients at once.
    * @param port 0 = the first address takes a free one, and the others the same
-   * @returns the port; rejects with the system's error when an address that is not optional cannot be used
+   * @returns rejects with the system's error when an address that is not optional cannot be used
    */
-  async listen(hosts: string, port: number): Promise<number> {
-    let chosen = port;
+  async listen(hosts: string, port: number): Promise<void> {
+    const core = this.#core;
+    core.port = port;
     for (const address of parseHosts(hosts)) {
       try {
-        chosen = await this.#listenOn(address.host, chosen);
+        core.port = await this.#listenOn(address.host, core.port);
       } catch (error) {
         if (!address.optional || !isAbsent(error)) {
           this.stopAccepting();
@@ -81,7 +69,6 @@ export class TcpServer {
       }
     }
     if (this.#servers.length === 0) throw new Error(`none of the addresses ${hosts} can be used`);
-    return chosen;
   }
 
   /** Addresses listened on, as "address:port". */
@@ -96,7 +83,6 @@ export class TcpServer {
   stopAccepting(): void {
     for (const server of this.#servers) server.close();
     this.#servers.length = 0;
-    for (const { socket } of this.#early.splice(0)) socket.destroy();
   }
 
   #listenOn(host: string, port: number): Promise<number> {
@@ -105,7 +91,7 @@ export class TcpServer {
       server.once("error", reject);
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: true }, () => {
         server.off("error", reject);
-        server.on("error", (error) => this.#logger.error({ err: error }, "accepting connections failed"));
+        server.on("error", (error) => this.#core.logger.error({ err: error }, "accepting connections failed"));
         receive(server, this.#readBuffer, (socket, inlet) => this.#accept(socket, inlet));
         this.#servers.push(server);
         const bound = server.address();
@@ -115,11 +101,6 @@ export class TcpServer {
   }
 
   #accept(accepted: Socket, inlet: Inlet): void {
-    if (this.#core === null || this.#services === null) {
-      if (this.#early.length < EARLY_MAX) this.#early.push({ socket: accepted, inlet });
-      else refuse(accepted, TOO_MANY_CLIENTS);
-      return;
-    }
     const { stats, clients, settings, keyspace, ticker } = this.#core;
     ticker.accepted();
     stats.connectionsReceived++;

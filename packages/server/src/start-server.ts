@@ -1,4 +1,4 @@
-/** Starts a server: options, data directory, recovery, then the sockets. */
+/** Starts a server: options, sockets, data directory, recovery. */
 import { randomBytes } from "node:crypto";
 import { Keyspace } from "@hearthkv/engine";
 import type { Logger } from "pino";
@@ -11,7 +11,7 @@ import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
 import { keyspaceMemory } from "./keyspace-memory.js";
 import { createLogger } from "./log.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
-import { NullPersistence, openDataDirectory, openPersistence, type Persistence } from "./persistence/index.js";
+import { NullPersistence, openPersistence, type Persistence } from "./persistence/index.js";
 import { maxClientsPossible, TcpServer } from "./server.js";
 import { Settings } from "./settings.js";
 import { ServerStats } from "./stats.js";
@@ -53,16 +53,15 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
   const { signal } = options;
   signal?.throwIfAborted();
   const logger = options.logger ?? createLogger(options.logLevel, "json", 2);
-  const tcp = new TcpServer(logger);
-  const port = await tcp.listen(options.host, options.port);
-  const lifetime = new Lifetime(options, logger, tcp);
+  const lifetime = new Lifetime(options, logger);
   const giveUp = () => void lifetime.close(false);
   signal?.addEventListener("abort", giveUp);
   try {
+    const core = makeCore({ options, logger, clock }, lifetime);
+    const tcp = new TcpServer(core);
+    lifetime.begin(core, tcp);
+    await tcp.listen(options.host, options.port);
     signal?.throwIfAborted();
-    const core = await openCore({ options, logger, clock }, lifetime, port);
-    lifetime.begin(core);
-    tcp.serve(core);
     logger.info({ addresses: tcp.addresses }, `listening on ${tcp.addresses.join(" and ")}`);
     await core.persistence.load();
     signal?.throwIfAborted();
@@ -71,7 +70,7 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
     const startMs = clock.monotonicMs() - startedMs;
     return {
       version: HEARTHKV_VERSION,
-      ...{ port, addresses: tcp.addresses, keysLoaded, startMs },
+      ...{ port: core.port, addresses: tcp.addresses, keysLoaded, startMs },
       digest: () => core.keyspace.digest(),
       close: ({ snapshot = true } = {}) => lifetime.close(snapshot),
     };
@@ -84,45 +83,33 @@ export async function startServer(given: ServerOptions = {}): Promise<RunningSer
   }
 }
 
-/** Locks the data directory and puts the server together; nothing is loaded yet. */
-async function openCore(
-  given: Pick<CoreParts, "options" | "logger" | "clock">,
-  lifetime: Lifetime,
-  port: number,
-): Promise<Core> {
+/** Puts the server together; nothing outside of it is touched yet. */
+function makeCore(given: Pick<CoreParts, "options" | "logger" | "clock">, lifetime: Lifetime): Core {
   const { options, logger, clock } = given;
-  const { keyspace, persistence } = await openData(options, logger, lifetime);
-  try {
-    options.signal?.throwIfAborted();
-    return new Core(
-      {
-        ...{ ...given, keyspace, persistence },
-        settings: makeSettings(options, logger),
-        stats: new ServerStats(clock.monotonicMs()),
-      },
-      (made) => makeServices(made, lifetime, port),
-    );
-  } catch (error) {
-    await persistence.close({ snapshot: false });
-    throw error;
-  }
+  // The seed is that of the data directory once there is one.
+  const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, ...keyspaceMemory });
+  return new Core(
+    {
+      ...{ ...given, keyspace },
+      persistence: makePersistence(options, logger, keyspace, lifetime),
+      settings: makeSettings(options, logger),
+      stats: new ServerStats(clock.monotonicMs()),
+    },
+    (made) => makeServices(made, lifetime),
+  );
 }
 
-async function openData(
+function makePersistence(
   options: ResolvedOptions,
   logger: Logger,
+  keyspace: Keyspace,
   lifetime: Lifetime,
-): Promise<{ keyspace: Keyspace; persistence: Persistence }> {
-  if (options.disablePersistence) {
-    const keyspace = new Keyspace({ hashSeed: randomBytes(8), random: Math.random, ...keyspaceMemory });
-    return { keyspace, persistence: new NullPersistence(keyspace) };
-  }
-  const directory = await openDataDirectory(options.dataDir, (message) => logger.warn({}, message));
-  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random, ...keyspaceMemory });
+): Persistence {
+  if (options.disablePersistence) return new NullPersistence(keyspace);
   const { fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotWalBytes, snapshotKeep, recovery } =
     options;
-  const persistence = openPersistence(
-    directory,
+  return openPersistence(
+    options.dataDir,
     {
       ...{ fsyncIntervalMs, walMaxBytes, snapshotIntervalS, snapshotOps, snapshotWalBytes, snapshotKeep, recovery },
       ackLevel: options.ack,
@@ -131,7 +118,6 @@ async function openData(
     keyspace,
     logger,
   );
-  return { keyspace, persistence };
 }
 
 function makeSettings(options: ResolvedOptions, logger: Logger): Settings {
@@ -148,11 +134,12 @@ function makeSettings(options: ResolvedOptions, logger: Logger): Settings {
   return settings;
 }
 
-function makeServices(core: Core, lifetime: Lifetime, port: number): CoreServices {
+function makeServices(core: Core, lifetime: Lifetime): CoreServices {
   const { settings, options, persistence, keyspace, stats, logger } = core;
-  const collector = new InfoCollector(core, port);
+  const collector = new InfoCollector(core);
   const config = new Config({
-    ...{ settings, options, persistence, port },
+    ...{ settings, options, persistence },
+    port: () => core.port,
     databases: keyspace.databaseCount,
     packedLimits: keyspace.limits,
     maxclientsLimit: maxClientsPossible(),
@@ -183,18 +170,16 @@ function makeServices(core: Core, lifetime: Lifetime, port: number): CoreService
 class Lifetime {
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
-  readonly #tcp: TcpServer;
-  #parts: { core: Core; cron: Cron } | null = null;
+  #parts: { core: Core; tcp: TcpServer; cron: Cron } | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(options: ResolvedOptions, logger: Logger, tcp: TcpServer) {
+  constructor(options: ResolvedOptions, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
-    this.#tcp = tcp;
   }
 
-  begin(core: Core): void {
-    this.#parts = { core, cron: new Cron(core) };
+  begin(core: Core, tcp: TcpServer): void {
+    this.#parts = { core, tcp, cron: new Cron(core) };
   }
 
   /** Somebody inside wants the end: the owner decides, or the server closes itself. */
@@ -214,9 +199,9 @@ class Lifetime {
   }
 
   async #close(snapshot: boolean): Promise<void> {
-    this.#tcp.stopAccepting();
     if (this.#parts === null) return;
-    const { core, cron } = this.#parts;
+    const { core, tcp, cron } = this.#parts;
+    tcp.stopAccepting();
     cron.stop();
     core.stop();
     core.ticker.finish();

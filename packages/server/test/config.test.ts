@@ -23,7 +23,7 @@ beforeEach(() => {
     settings,
     options: defaultOptions,
     persistence,
-    port: 7001,
+    port: () => 7001,
     databases: 16,
     packedLimits: new PackedLimits(),
     maxclientsLimit: 19_968,

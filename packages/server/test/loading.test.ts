@@ -189,9 +189,11 @@ it("a directory that is in use closes the port again", async () => {
   const path = folder();
   const first = await begin({ dataDir: path });
   const server = await first.started;
-  const logged: string[] = [];
-  const logger = pino({ level: "info" }, { write: (line: string) => logged.push(line) });
+  const logged: { msg: string; addresses?: string[] }[] = [];
+  const logger = pino({ level: "info" }, { write: (line: string) => logged.push(JSON.parse(line)) });
   await expect(startServer({ host: "127.0.0.1", port: 0, dataDir: path, logger })).rejects.toThrow("in use");
-  expect(logged).toEqual([]);
+  expect(logged.map(({ msg }) => msg)).toEqual([expect.stringMatching(/^listening on/)]);
+  const port = Number(logged[0]?.addresses?.[0]?.split(":")[1]);
+  await new RawClient(port).expectClosed();
   await server.close();
 });

@@ -15,6 +15,8 @@ describe("options", () => {
     [{ port: 1.5 }, "port: must be a whole number from 0 to 65535, not 1.5"],
     [{ port: "6379" }, 'port: must be a whole number from 0 to 65535, not "6379"'],
     [{ ack: "always" }, 'ack: must be one of memory, written, synced, not "always"'],
+    [{ requirepass: 1234 }, /requirepass: must be a text$/],
+    [{ config: [["masterauth", 1234]] }, /config: must be lists of a name and its words$/],
     [{ host: "" }, 'host: must be a text, not ""'],
     [{ snapshotKeep: 0 }, "snapshotKeep: must be a whole number from 1 to 1000, not 0"],
     [{ disablePersistence: "yes" }, 'disablePersistence: must be true or false, not "yes"'],

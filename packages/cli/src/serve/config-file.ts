@@ -8,12 +8,14 @@
  *     dir "/var/lib/hearthkv"
  *     appendfsync always
  *     include /etc/hearthkv/more.conf
+ *     include /etc/hearthkv/conf.d/*.conf             which may be none
  *
  * Valid: every name is a setting (or its name in redis.conf) or a parameter of CONFIG SET or of redis.conf, and has words that it can have. All that
- * is wrong is told at once.
+ * is wrong is told at once, by file, line and name, and never by what else stands on a line: that may be a password.
  */
 import { readFileSync } from "node:fs";
 import { splitLine } from "../client/split-line.js";
+import { expandPath } from "./expand-path.js";
 import { type Setting, type SettingKey, settings } from "./settings.js";
 
 /** A value as text and where it stands, for the error that its reader may throw. */
@@ -78,7 +80,9 @@ class Reader {
     try {
       parsed = JSON.parse(text);
     } catch (error) {
-      this.content.problems.push(`${path}: not valid JSON: ${(error as Error).message}`);
+      // V8 quotes what stands around the place.
+      const reason = (error as Error).message.replace(/, (\.\.\.)?".*/s, "");
+      this.content.problems.push(`${path}: not valid JSON: ${reason}`);
       return;
     }
     for (const [name, value] of Object.entries(parsed as object)) {
@@ -100,9 +104,9 @@ class Reader {
       const place = `${path}:${index + 1}:`;
       const words = splitLine(trimmed)?.map(utf8);
       if (words === undefined) {
-        this.content.problems.push(`${place} quotes that do not match: ${trimmed}`);
+        this.content.problems.push(`${place} ${nameOf(trimmed)} has quotes that do not match`);
       } else if (words.includes(null)) {
-        this.content.problems.push(`${place} not UTF-8: ${trimmed}`);
+        this.content.problems.push(`${place} ${nameOf(trimmed)} is not UTF-8`);
       } else {
         const [name = "", ...rest] = words as string[];
         this.#takeLine(name.toLowerCase(), rest, `${place} ${name}`, depth);
@@ -114,7 +118,15 @@ class Reader {
     if (name !== "include") this.#place(name, words, place);
     else if (words.length === 0) this.content.problems.push(`${place} needs the name of a file`);
     else if (depth === INCLUDE_DEPTH_MAX) this.content.problems.push(`${place} is more than ${depth} files deep`);
-    else for (const path of words) this.read(path, place, depth + 1);
+    else for (const path of words) this.#include(path, place, depth + 1);
+  }
+
+  #include(pattern: string, place: string, depth: number): void {
+    try {
+      for (const path of expandPath(pattern)) this.read(path, place, depth);
+    } catch (error) {
+      this.content.problems.push(`${place} cannot be read: ${(error as Error).message}`);
+    }
   }
 
   #place(name: string, words: readonly string[], place: string): void {
@@ -130,6 +142,11 @@ class Reader {
     if (words.length === 0 || (words.length > 1 && !several)) problems.push(`${place} needs exactly one value`);
     else values.set(key, { text: words.join(" "), place });
   }
+}
+
+/** Of a line that cannot be taken apart; "a line" where even that is quoted. */
+function nameOf(line: string): string {
+  return /^[\w-]+(?=\s|$)/.exec(line)?.[0] ?? "a line";
 }
 
 /** Whether the number is the one that was written: beyond 2^53 others are rounded to it. */

@@ -70,7 +70,7 @@ export function yesOrNo(text: string): boolean {
 }
 
 /**
- * One of the named choices; `synonyms` are other words for some of them.
+ * One of the named choices; `synonyms` are other words for some of them, those of redis.conf.
  * @param choices what `--help` shows
  */
 export function oneOf<const T extends string>(
@@ -81,9 +81,11 @@ export function oneOf<const T extends string>(
     ...choices.map((choice) => [choice, choice] as const),
     ...Object.entries(synonyms),
   ]);
+  const others = Object.keys(synonyms);
+  const known = choices.join(", ") + (others.length === 0 ? "" : ` (in redis.conf's words: ${others.join(", ")})`);
   return (text) => {
     const value = words.get(text.toLowerCase());
-    if (value === undefined) throw new UsageError(`must be one of ${choices.join(", ")}, not "${text}"`);
+    if (value === undefined) throw new UsageError(`must be one of ${known}, not "${text}"`);
     return value;
   };
 }

@@ -13,7 +13,7 @@ type Served = Pick<ServeSettings, "disablePersistence" | "dataDir">;
 /** The verb, to be added to the program. */
 export function serveCommand(version: string): Command {
   const command = new Command("serve")
-    .description("run the server until SIGTERM, SIGINT or SHUTDOWN")
+    .description("run the server until SIGTERM, SIGINT, SIGQUIT or SHUTDOWN")
     .argument("[file]", "the same as --config FILE, as for redis-server")
     .addOption(new Option("--config <file>", `settings file, JSON or in the style of redis.conf [${configVariable}]`));
   for (const setting of Object.values(settings) as Setting<unknown>[]) command.addOption(toOption(setting));
@@ -67,7 +67,7 @@ async function serve(file: string | undefined, flags: Flags, version: string): P
     if (server === null) giveUp.abort();
     else end(server, save, exitCode, logger);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
     process.on(signal, () => {
       if (stoppingSince === 0) {
         logger.info(`${signal}: stopping`);

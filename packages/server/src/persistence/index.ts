@@ -1,13 +1,10 @@
 /**
  * Persistence of the server: log channel, worker thread, snapshots, recovery.
  *
- *   const directory = openDataDirectory(path);                    // lock, manifest
- *   const keyspace = new Keyspace({ hashSeed: directory.hashSeed, ... });
- *   const persistence = openPersistence(directory, options, keyspace, logger);
- *   await persistence.load();                                     // recovered, running
+ *   const persistence = openPersistence(path, options, keyspace, logger);   // nothing is touched yet
+ *   await persistence.load();                                               // locked, recovered, running
  */
 
-export { type DataDirectory, openDataDirectory } from "./data-directory.js";
 export { NullPersistence } from "./null-persistence.js";
 export { openPersistence } from "./open-persistence.js";
 export type {

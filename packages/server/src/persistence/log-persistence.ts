@@ -1,7 +1,8 @@
 /** Persistence as the server core sees it: the log channel, the worker, the snapshots, and what happens when one of them fails. */
 import { setTimeout as delay } from "node:timers/promises";
+import { newGeneration } from "@hearthkv/durability";
 import { type ChannelOptions, LogChannel } from "./channel.js";
-import type { DataDirectory } from "./data-directory.js";
+import { type DataDirectory, openDataDirectory } from "./data-directory.js";
 import { LOOK_MS } from "./hang-watch.js";
 import type {
   AckLevel,
@@ -34,7 +35,8 @@ const TELL_MS = 1000;
 
 /** What there is before the data was loaded. */
 export interface LogPersistenceParts {
-  readonly directory: DataDirectory;
+  /** Of the data directory. */
+  readonly path: string;
   readonly options: PersistenceOptions;
   readonly keyspace: PersistedKeyspace;
   readonly logger: PersistenceLogger;
@@ -55,6 +57,8 @@ export class LogPersistence implements Persistence {
   onWriteError: (text: string | null) => void = () => {};
   readonly #parts: LogPersistenceParts;
   readonly #control: Int32Array;
+  /** Seed of the entry checksums of this run. */
+  readonly #generation = newGeneration();
   readonly #channel: LogChannel;
   readonly #snapshots: SnapshotKeeper;
   readonly #waiters = new SyncWaiters();
@@ -65,6 +69,8 @@ export class LogPersistence implements Persistence {
     ...{ totalBytes: 0, loadedBytes: 0 },
   };
   #loaded: Promise<void> | null = null;
+  /** Null until it is locked. */
+  #directory: DataDirectory | null = null;
   #log: RunningLog | null = null;
   #watch: NodeJS.Timeout | undefined;
   #writeError: string | null = null;
@@ -85,21 +91,20 @@ export class LogPersistence implements Persistence {
   #closed: (error: string | null) => void = () => {};
 
   constructor(parts: LogPersistenceParts) {
-    const { control, keyspace, options, ring, walMaxBytes, directory } = parts;
+    const { control, keyspace, options, ring, walMaxBytes } = parts;
     this.#parts = parts;
     this.#control = control;
     const post: ChannelOptions["post"] = (message, transfer) => this.#log?.worker.post(message, transfer);
     this.#channel = new LogChannel({
       ...{ control, ring, walMaxBytes, post },
       effects: keyspace.effects,
-      generation: directory.generation,
-      mayWrite: (nowMs) => directory.lock.confirm(nowMs),
+      generation: this.#generation,
+      mayWrite: (nowMs) => this.#ownsDirectory(nowMs),
     });
     this.#channel.ackLevel = slot.ACK_LEVELS.indexOf(options.ackLevel ?? "written");
     this.#snapshots = new SnapshotKeeper(
       {
         keyspace,
-        hashSeed: directory.hashSeed,
         currentSequence: () => this.#currentSequence(),
         lastSequence: () => this.lastSequence,
         send: (message, transfer) => {
@@ -118,7 +123,6 @@ export class LogPersistence implements Persistence {
       },
     );
     keyspace.effects.enabled = false;
-    directory.lock.onLost = (error) => this.#giveUp.abort(error);
   }
 
   get loading(): LoadingProgress | null {
@@ -131,17 +135,21 @@ export class LogPersistence implements Persistence {
   }
 
   async #load(): Promise<void> {
-    const { keyspace, directory, options, logger } = this.#parts;
+    const { path, keyspace, options, logger } = this.#parts;
     const { signal } = this.#giveUp;
+    const directory = await openDataDirectory(path, (message) => logger.warn({}, message), signal);
+    directory.lock.onLost = (error) => this.#giveUp.abort(error);
+    this.#directory = directory;
     for (const warning of directory.warnings) logger.warn({}, warning);
     try {
+      keyspace.reseed(directory.hashSeed);
       const recovered = await recoverDirectory(keyspace, directory, options.recovery ?? "torn-tail", logger, {
         signal,
         onProgress: (fraction, totalBytes) => {
           if (this.#loading !== null) Object.assign(this.#loading, { totalBytes, loadedBytes: fraction * totalBytes });
         },
       });
-      await this.#begin(recovered);
+      await this.#begin(directory, recovered);
     } catch (error) {
       directory.release();
       throw error;
@@ -149,8 +157,8 @@ export class LogPersistence implements Persistence {
   }
 
   /** Everything was recovered: a segment is begun, and effects are logged from now on. */
-  async #begin(recovered: RecoveredState): Promise<void> {
-    const { control, ring, walMaxBytes, directory, options, keyspace } = this.#parts;
+  async #begin(directory: DataDirectory, recovered: RecoveredState): Promise<void> {
+    const { control, ring, walMaxBytes, options, keyspace } = this.#parts;
     fillControl(control, options, recovered);
     this.#channel.begin(recovered.lastSequence);
     this.#reportedAcked = recovered.lastSequence;
@@ -161,7 +169,8 @@ export class LogPersistence implements Persistence {
       control: control.buffer as SharedArrayBuffer,
       directory: directory.path,
       lock: directory.lock.record,
-      generation: directory.generation,
+      generation: this.#generation,
+      owedManifest: directory.owesManifest ? directory.hashSeed : null,
       lastSequence: recovered.lastSequence,
       syncedSequence: recovered.syncedSequence,
       segmentNumber: recovered.nextSegmentNumber,
@@ -193,7 +202,7 @@ export class LogPersistence implements Persistence {
   endTick(): void {
     this.#channel.endTurn();
     // After the write: whoever stood still before it, and was succeeded, must not acknowledge it.
-    this.#parts.directory.lock.confirm();
+    this.#ownsDirectory();
     this.#checkDrained();
   }
 
@@ -338,7 +347,7 @@ export class LogPersistence implements Persistence {
         this.#progress();
         break;
       case "lockLost":
-        this.#parts.directory.lock.isHeld();
+        this.#directory?.lock.isHeld();
         break;
       case "snapshotNeeded":
         this.#snapshots.mend(message.sequence);
@@ -366,10 +375,15 @@ export class LogPersistence implements Persistence {
     }
   }
 
+  /** Whether the lock is still ours; true also before it is taken, when there is nothing that could be written. */
+  #ownsDirectory(nowMs?: number): boolean {
+    return this.#directory?.lock.confirm(nowMs) !== false;
+  }
+
   /** The worker got somewhere, or the level changed: go on with what waits, tell whom it concerns. */
   #progress(): void {
     this.#channel.turn();
-    if (!this.#parts.directory.lock.confirm()) return;
+    if (!this.#ownsDirectory()) return;
     this.#waiters.settle(this.syncedSequence());
     if (this.#waiters.waiting) this.#channel.requestSync();
     const acked = this.ackedSequence();
@@ -420,7 +434,7 @@ export class LogPersistence implements Persistence {
 
   #updateWriteError(): void {
     // Whoever stood still may have been succeeded, and then finds first that the worker, which stood still, too, has not answered for long.
-    if (!this.#parts.directory.lock.confirm()) return;
+    if (!this.#ownsDirectory()) return;
     const reason = this.#broken ?? this.#hanging ?? this.#diskFailure;
     const text = reason === null ? null : ERROR_PREFIX + reason;
     if (text === this.#writeError) return;
@@ -457,7 +471,7 @@ export class LogPersistence implements Persistence {
   }
 
   async #close(snapshot: boolean): Promise<void> {
-    const { keyspace, directory, logger } = this.#parts;
+    const { keyspace, logger } = this.#parts;
     if (this.#log === null) {
       await this.#stopLoading();
       return;
@@ -472,7 +486,7 @@ export class LogPersistence implements Persistence {
     clearInterval(this.#watch);
     await this.#log.worker.end();
     this.#waiters.settle(this.syncedSequence());
-    directory.release();
+    this.#directory?.release();
     if (error !== null) {
       this.#waiters.reject(new Error(error));
       logger.error({ reason: error }, `closed, but not everything could be made durable: ${error}`);
@@ -482,8 +496,7 @@ export class LogPersistence implements Persistence {
 
   async #stopLoading(): Promise<void> {
     this.#giveUp.abort(new Error("the server was closed while it loaded the data"));
-    if (this.#loaded === null) this.#parts.directory.release();
-    else await this.#loaded.catch(() => {});
+    await this.#loaded?.catch(() => {});
   }
 
   /** A snapshot waits for the log, and so would have no end where the disk fails for good. */

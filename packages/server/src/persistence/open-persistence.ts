@@ -1,4 +1,3 @@
-import type { DataDirectory } from "./data-directory.js";
 import { LogPersistence } from "./log-persistence.js";
 import type { PersistedKeyspace, PersistenceLogger, PersistenceOptions } from "./persistence.js";
 import * as slot from "./slots.js";
@@ -12,9 +11,9 @@ const WAL_MAX_BYTES_MAX = 2 ** 31;
 const WAL_MAX_BYTES_MIN = 4096;
 const FSYNC_INTERVAL_MS_DEFAULT = 100;
 
-/** The log of a directory for `keyspace`, which was made with its hash seed and is empty. load() brings the data. */
+/** The log of the directory at `path` for `keyspace`, which is empty. load() opens the directory and brings the data. */
 export function openPersistence(
-  directory: DataDirectory,
+  path: string,
   options: PersistenceOptions,
   keyspace: PersistedKeyspace,
   logger: PersistenceLogger,
@@ -23,7 +22,7 @@ export function openPersistence(
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   control[slot.FSYNC_INTERVAL_MS] = Math.max(1, options.fsyncIntervalMs ?? FSYNC_INTERVAL_MS_DEFAULT);
   const walMaxBytes = clamp(options.walMaxBytes ?? WAL_MAX_BYTES_DEFAULT, WAL_MAX_BYTES_MIN, WAL_MAX_BYTES_MAX);
-  return new LogPersistence({ directory, options, keyspace, logger, control, ring, walMaxBytes });
+  return new LogPersistence({ path, options, keyspace, logger, control, ring, walMaxBytes });
 }
 
 function checkedRingBytes(bytes: number): number {

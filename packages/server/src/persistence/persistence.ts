@@ -64,9 +64,9 @@ export interface LoadingProgress {
 /** Keeps the keyspace's mutations on disk. Everything here belongs to the serving thread; nothing here waits for the disk. */
 export interface Persistence {
   /**
-   * Brings the data into the keyspace; everything else of this interface may be called meanwhile, except commit(), snapshotNow() and
-   * waitSynced(). Rejects with durability's StorageError (recovery refused, or no segment could be begun), and when close() was called;
-   * the directory is released then.
+   * Locks the directory, which may take seconds, and brings its data into the keyspace; everything else of this interface may be called
+   * meanwhile, except commit(), snapshotNow() and waitSynced(). Rejects with durability's StorageError (the directory is another's, recovery
+   * refused, or no segment could be begun), and when close() was called; the directory is released then.
    */
   load(): Promise<void>;
   /** null once the data is there. Until then the keyspace must not be read or changed by clients, and its clock must stand still. */
@@ -132,4 +132,5 @@ export interface Persistence {
 }
 
 /** The part of the keyspace that persistence works with. */
-export type PersistedKeyspace = RecoveredKeyspace & Pick<Keyspace, "captureShard" | "front" | "shardSections">;
+export type PersistedKeyspace = RecoveredKeyspace &
+  Pick<Keyspace, "captureShard" | "front" | "reseed" | "shardSections">;

@@ -22,6 +22,7 @@ export type RecoveredKeyspace = Pick<
   | "setStamp"
   | "replay"
   | "flush"
+  | "hashSeed"
 >;
 
 /** A section above this size, which is one with large collections, is loaded in parts of this size, so that the event loop has its turns. */
@@ -29,8 +30,6 @@ const PART_BYTES = 8 * 1024 * 1024;
 
 export interface RecoverIntoOptions {
   readonly mode: RecoveryMode;
-  /** The directory's; the keyspace was made with it. */
-  readonly hashSeed: Uint8Array;
   /** As for `recover`. */
   readonly onProgress?: (fraction: number, totalBytes: number) => void;
   readonly log?: RecoveryLog;
@@ -38,7 +37,7 @@ export interface RecoverIntoOptions {
 }
 
 /**
- * Recovers `where` into an empty keyspace. Effects are off from here on, and the keyspace's clock must stand at 0, so that nothing expires: what
+ * Recovers `where` into an empty keyspace, whose hash seed is the directory's. Effects are off from here on, and the keyspace's clock must stand at 0, so that nothing expires: what
  * expired is in the log as deletions. Throws durability's StorageError: what `recover` throws; corrupt-manifest where the snapshot was made
  * with another hash seed; newer-format where the engine does not know an operation or a type; corrupt-snapshot and corrupt-entry where it
  * cannot read what the checksums vouch for.
@@ -48,13 +47,12 @@ export async function recoverInto(
   where: string | Directory,
   options: RecoverIntoOptions,
 ): Promise<RecoveryResult> {
-  const { hashSeed, ...rest } = options;
   keyspace.effects.enabled = false;
   let lastFence = 0;
   const result = await recover(where, {
-    ...rest,
+    ...options,
     onMetadata: (metadata) => {
-      requireSeed(metadata, hashSeed);
+      requireSeed(metadata, keyspace.hashSeed);
       if (typeof metadata.lastFence === "number") lastFence = metadata.lastFence;
       takePartial(keyspace, metadata);
     },

@@ -29,16 +29,15 @@ export interface RecoveredState {
 /** Brings the directory's content into the keyspace, as {@link recoverInto} does, and logs its progress. Throws as that does. */
 export async function recoverDirectory(
   keyspace: RecoveredKeyspace,
-  directory: Pick<DataDirectory, "path" | "disk" | "lock" | "hashSeed">,
+  directory: Pick<DataDirectory, "path" | "disk" | "lock">,
   mode: RecoveryMode,
   logger: PersistenceLogger,
   { onProgress, ...options }: Pick<RecoveryOptions, "signal" | "onProgress">,
 ): Promise<RecoveredState> {
-  const { path, disk, lock, hashSeed } = directory;
+  const { path, disk, lock } = directory;
   let told = performance.now();
   const result = await recoverInto(keyspace, disk, {
     mode,
-    hashSeed,
     ...options,
     onProgress: (fraction, totalBytes) => {
       onProgress?.(fraction, totalBytes);

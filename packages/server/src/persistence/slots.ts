@@ -137,6 +137,8 @@ export interface WorkerStart {
   /** The lock of the directory, to look at it. */
   readonly lock: HeldRecord;
   readonly generation: number;
+  /** The hash seed, where the manifest is not written yet: nothing else may be before it is. Null = it is. */
+  readonly owedManifest: Uint8Array | null;
   /** Last sequence recovered. */
   readonly lastSequence: number;
   /** Up to here everything is durable; below lastSequence when an fdatasync had failed in the run before, and nothing mended it. */
@@ -228,7 +230,7 @@ export type FromWorker =
       readonly bytes: number;
       readonly entries: number;
     }
-  | { readonly type: "snapshotFailed"; readonly id: number; readonly message: string }
+  | { readonly type: "snapshotFailed"; readonly id: number; readonly error: unknown }
   | { readonly type: "warning"; readonly message: string }
   /** The answer to "close"; `error` when something committed may not be durable. */
   | { readonly type: "closed"; readonly error: string | null };

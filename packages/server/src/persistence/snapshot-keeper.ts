@@ -11,6 +11,9 @@ const LOOK_MS_MIN = 20;
 const LOOK_MS_MAX = 100;
 /** Between the attempts at the snapshot that mends a failed fdatasync. */
 const MEND_RETRY_MS = 500;
+/** What follows from a snapshot that failed. */
+const WHAT_NOW =
+  "The one before stays, the log has everything, and it is tried again: see that the disk of the data directory has room and works";
 /** The file's name differs from attempt to attempt. */
 const DIGITS = /\d+/g;
 const INTERVAL_S_DEFAULT = 300;
@@ -246,11 +249,16 @@ export class SnapshotKeeper {
       this.#failedInRow++;
       this.lastOk = false;
       const message = error instanceof Error ? error.message : String(error);
-      // On a full disk attempts follow one another: each reason is told once.
+      // On a full disk attempts follow one another: each reason is told once. Only of a bug a stack tells more than the message.
       const told = this.#toldFailure.replaceAll(DIGITS, "") === message.replaceAll(DIGITS, "");
-      if (!told) logger.error({ err: error }, `snapshot failed: ${message}`);
+      if (!told) logger.error(isBug(error) ? { err: error } : {}, `snapshot failed: ${message}. ${WHAT_NOW}`);
       this.#toldFailure = message;
       throw error;
     }
   }
+}
+
+/** Whether nobody has foreseen an error. What the disk refuses, and what we say ourselves, comes from the worker as a plain Error. */
+function isBug(error: unknown): boolean {
+  return !(error instanceof Error) || error.constructor !== Error;
 }

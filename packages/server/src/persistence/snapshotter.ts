@@ -40,7 +40,6 @@ export interface SnapshotResult {
 
 export interface SnapshotterOptions {
   readonly keyspace: PersistedKeyspace;
-  readonly hashSeed: Uint8Array;
   /** Commits what may be open in the effects, and returns the sequence of the last committed entry. */
   readonly currentSequence: () => number;
   /** Sequence of the last committed entry. */
@@ -91,7 +90,7 @@ export class Snapshotter {
 
   /** Gives the running snapshot up (the worker is gone, or the server goes). */
   abort(reason: string): void {
-    this.#run?.fail(reason);
+    this.#run?.fail(new Error(reason));
   }
 }
 
@@ -128,7 +127,7 @@ class SnapshotRun implements SnapshotFront {
   #scheduled = false;
   #ended = false;
   #resolve: (result: SnapshotResult) => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
 
   constructor(options: SnapshotterOptions, id: number, sink: ByteSink) {
     this.#options = options;
@@ -151,7 +150,7 @@ class SnapshotRun implements SnapshotFront {
 
   capture(section: number): void {
     if (this.#crossed && this.#unconfirmedBytes >= CROSSED_BYTES_MAX) {
-      this.fail("too many large values moved between shards while it was made");
+      this.fail(new Error("too many large values moved between shards while it was made"));
       return;
     }
     const { keyspace, lastSequence } = this.#options;
@@ -160,7 +159,7 @@ class SnapshotRun implements SnapshotFront {
       this.#copyShard(section, mutations > 0 ? lastSequence() + 1 : lastSequence());
     } catch (error) {
       // The command can go on without a snapshot.
-      this.fail(error instanceof Error ? error.message : String(error));
+      this.fail(error);
       return;
     }
     // What the open entry has changed already is in the copy.
@@ -193,17 +192,17 @@ class SnapshotRun implements SnapshotFront {
       const { name, bytes, entries } = message;
       this.#resolve({ name, bytes, entries, durationMs: performance.now() - this.#startedMs });
     } else {
-      this.fail(message.message);
+      this.fail(message.error);
     }
   }
 
-  fail(reason: string): void {
+  fail(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#leaveFront();
     for (const { capture } of this.#copying.splice(0)) capture.close();
     this.#options.send({ type: "snapshotAbort", id: this.id }, []);
-    this.#reject(new Error(reason));
+    this.#reject(error);
   }
 
   #schedule(): void {
@@ -219,7 +218,7 @@ class SnapshotRun implements SnapshotFront {
       try {
         this.#turn();
       } catch (error) {
-        this.fail(error instanceof Error ? error.message : String(error));
+        this.fail(error);
       }
     });
   }
@@ -296,10 +295,10 @@ class SnapshotRun implements SnapshotFront {
 
   /** The rest is the worker's: the file, its sync, that of the log up to the last stamp, the new name. */
   #finish(): void {
-    const { keyspace, hashSeed } = this.#options;
+    const { keyspace } = this.#options;
     this.#leaveFront();
     // Not lower than any token given before the highest stamp; those given later are in the log.
-    const { lastFence } = keyspace;
+    const { lastFence, hashSeed } = keyspace;
     const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence, partial: this.#partial };
     this.#options.send({ type: "snapshotFinish", id: this.id, walPos: this.#walPos, metadata }, []);
     this.#scheduled = true;

@@ -20,6 +20,7 @@ import {
   SEGMENT_HEADER_BYTES,
   StorageError,
   WalWriter,
+  writeManifest,
 } from "@hearthkv/durability";
 import { freeBytesAt } from "./disk-room.js";
 import { errnoText } from "./errno-text.js";
@@ -73,6 +74,8 @@ export class WorkerLog implements DrainTarget {
   #isFull = false;
   /** Resolves what endSegment() promised; null = nobody waits for it. */
   #segmentEnded: (() => void) | null = null;
+  /** See WorkerStart. */
+  #owedManifest: Uint8Array | null;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
   /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
@@ -97,6 +100,7 @@ export class WorkerLog implements DrainTarget {
     this.#drain = new RingDrain(this.#control, start.ring, start.lastSequence);
     this.#dir = dir;
     this.#post = post;
+    this.#owedManifest = start.owedManifest;
     this.#fileSynced = start.lastSequence;
     this.#durable = start.syncedSequence;
     this.#writer = this.#firstSegment();
@@ -352,6 +356,7 @@ export class WorkerLog implements DrainTarget {
     const { generation, lastSequence, segmentNumber, walMaxBytes: maxBytes, syncedSequence } = this.#start;
     const options = { generation, firstSequence: lastSequence + 1, segmentNumber, maxBytes, syncedSequence };
     try {
+      this.#writeOwedManifest();
       return WalWriter.create(this.#dir, options);
     } catch (error) {
       if (!isNoRoom(error)) throw error;
@@ -360,6 +365,13 @@ export class WorkerLog implements DrainTarget {
       this.#writeFailure = describe(error);
       return WalWriter.createLater(this.#dir, options);
     }
+  }
+
+  /** Without the seed in it, what a segment or a snapshot holds could not be read again. (No snapshot is published before there is a segment.) */
+  #writeOwedManifest(): void {
+    if (this.#owedManifest === null) return;
+    writeManifest(this.#dir, this.#owedManifest);
+    this.#owedManifest = null;
   }
 
   /** For endSegment(). False: later. What goes wrong is no harm: the present segment takes more. */
@@ -562,6 +574,7 @@ export class WorkerLog implements DrainTarget {
       this.#writer.truncate(this.#writer.bytes - tornBytes);
       this.#drain.forgetTorn();
     }
+    this.#writeOwedManifest();
     this.#writer.rotate(nextSequence, this.#durable);
     return nextSequence;
   }

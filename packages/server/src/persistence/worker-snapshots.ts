@@ -87,7 +87,7 @@ export class WorkerSnapshots {
       } catch (error) {
         this.#giveUp();
         if (isNoRoom(error)) this.giveUpOlder();
-        this.#post({ type: "snapshotFailed", id: message.id, message: textOf(error) });
+        this.#post({ type: "snapshotFailed", id: message.id, error });
       }
       Atomics.sub(this.#control, IN_LONG_CALL, 1);
       this.onStep();

@@ -67,7 +67,7 @@ async function importInto(target: string, fill: (keyspace: Keyspace) => Promise<
     const keyspace = new Keyspace({ hashSeed, random: Math.random, ...keyspaceMemory });
     keyspace.effects.enabled = false;
     await fill(keyspace);
-    await writeState(dir, { keyspace, hashSeed, sequence: 0, segmentNumber: 1 });
+    await writeState(dir, { keyspace, sequence: 0, segmentNumber: 1 });
     const digest = keyspace.digest();
     const { problems, recovered } = await checkDirectory(path, { strict: true });
     if (recovered?.digest !== digest || problems.length > 0) {

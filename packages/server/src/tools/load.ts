@@ -8,7 +8,6 @@ import { recoverInto } from "../persistence/recover-into.js";
 export interface Loaded {
   /** Its clock stands at 0: keys are there whether or not their time has come. */
   readonly keyspace: Keyspace;
-  readonly hashSeed: Uint8Array;
   readonly result: RecoveryResult;
 }
 
@@ -22,8 +21,8 @@ export interface LoadOptions {
 export async function loadDirectory(dir: Directory, mode: RecoveryMode, options: LoadOptions = {}): Promise<Loaded> {
   const { hashSeed = loadOrCreateManifest(dir).hashSeed, ...rest } = options;
   const keyspace = new Keyspace({ hashSeed, random: () => 0, ...keyspaceMemory });
-  const result = await recoverInto(keyspace, dir, { mode, hashSeed, ...rest });
-  return { keyspace, hashSeed, result };
+  const result = await recoverInto(keyspace, dir, { mode, ...rest });
+  return { keyspace, result };
 }
 
 /** How many keys there are in all databases. */

@@ -19,9 +19,9 @@ import {
   readSnapshotHeader,
   realDisk,
   rehearsalDisk,
-  rewriteManifest,
   StorageError,
   setAside,
+  writeManifest,
 } from "@hearthkv/durability";
 import { describeChanges } from "./changes.js";
 import { type CheckReport, checkDirectory } from "./check.js";
@@ -97,7 +97,7 @@ export async function repairDirectory(path: string): Promise<{ plan: RepairPlan;
   try {
     const plan = await planRepair(path);
     const dir = lock.guard(realDisk(path));
-    if (plan.manifest !== null && plan.kind !== "impossible") writeManifest(dir, plan.manifest);
+    if (plan.manifest !== null && plan.kind !== "impossible") replaceManifest(dir, plan.manifest);
     if (plan.kind === "tidy") await tidy(dir, plan);
     if (plan.kind === "salvage") await salvage(dir);
     return { plan, report: await checkDirectory(path) };
@@ -129,9 +129,9 @@ function lossOf({ corruptedEntries, corruptedMayBeMore, snapshot }: RecoveryResu
   return snapshot === null && hadSnapshots ? `${entries}, and no snapshot: what only they held is lost` : entries;
 }
 
-function writeManifest(dir: Directory, manifest: LostManifest): void {
+function replaceManifest(dir: Directory, manifest: LostManifest): void {
   if (dir.exists(fileNames.MANIFEST)) setAside(dir, fileNames.MANIFEST, Date.now());
-  rewriteManifest(dir, manifest.hashSeed);
+  writeManifest(dir, manifest.hashSeed);
 }
 
 async function tidy(dir: Directory, plan: RepairPlan): Promise<void> {
@@ -141,9 +141,9 @@ async function tidy(dir: Directory, plan: RepairPlan): Promise<void> {
 }
 
 async function salvage(dir: Directory): Promise<void> {
-  const { keyspace, hashSeed, result } = await loadDirectory(dir, "skip-corrupt");
+  const { keyspace, result } = await loadDirectory(dir, "skip-corrupt");
   const { lastSequence: sequence, nextSegmentNumber: segmentNumber } = result;
-  const { snapshot } = await writeState(dir, { keyspace, hashSeed, sequence, segmentNumber });
+  const { snapshot } = await writeState(dir, { keyspace, sequence, segmentNumber });
   const nowMs = Date.now();
   const names = dir.list();
   const segments = fileNames.segmentNames(names).filter((name) => name !== fileNames.WAL_CURRENT);

@@ -5,9 +5,8 @@ import { encodeShard } from "../shard-entries.js";
 
 /** A whole state, and its place in the history of the directory. */
 export interface WholeState {
+  /** Its hash seed is the directory's. */
   readonly keyspace: Keyspace;
-  /** Of the directory; the keyspace was made with it. */
-  readonly hashSeed: Uint8Array;
   /** Everything up to this sequence is contained. */
   readonly sequence: number;
   /** Of the segment to begin. */
@@ -19,14 +18,15 @@ export interface WholeState {
  * What the directory held before is not needed any more, and stays. Throws StorageError io, too-large (a shard of more than 2 GiB).
  */
 export async function writeState(dir: Directory, state: WholeState): Promise<{ readonly snapshot: string }> {
-  const { keyspace, hashSeed, sequence, segmentNumber } = state;
+  const { keyspace, sequence, segmentNumber } = state;
   const writer = SnapshotWriter.create(dir, Date.now());
   try {
     for (const id of keyspace.shardSections()) {
       const { blocks, count } = encodeShard(keyspace, id);
       writer.addSection(id, sequence, count, blocks);
     }
-    writer.finish({ version: METADATA_VERSION, hashSeed, lastFence: keyspace.lastFence, partial: [] }, sequence);
+    const { hashSeed, lastFence } = keyspace;
+    writer.finish({ version: METADATA_VERSION, hashSeed, lastFence, partial: [] }, sequence);
   } catch (error) {
     writer.abort();
     throw error;

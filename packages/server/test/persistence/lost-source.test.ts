@@ -30,7 +30,7 @@ test.each<[string, (db: Database) => unknown]>([
   const { hashSeed } = loadOrCreateManifest(realDisk(path));
   const start = async (mode: "strict" | "skip-corrupt", messages: string[]) => {
     const found = new Keyspace({ hashSeed, random: Math.random });
-    await recoverInto(found, path, { mode, hashSeed, log: (_level, message) => messages.push(message) });
+    await recoverInto(found, path, { mode, log: (_level, message) => messages.push(message) });
     return found;
   };
   await expect(start("strict", [])).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { recover } from "@hearthkv/durability";
 import { Keyspace } from "@hearthkv/engine";
-import { openDataDirectory, openPersistence } from "../../src/persistence/index.js";
+import { openPersistence } from "../../src/persistence/index.js";
 import type { LogPersistence } from "../../src/persistence/log-persistence.js";
 import type { PersistenceLogger, PersistenceOptions } from "../../src/persistence/persistence.js";
 
@@ -36,10 +36,9 @@ export async function openAt(path: string, options: Partial<PersistenceOptions> 
   const note = (_fields: object, message: string): void => {
     messages.push(message);
   };
-  const directory = await openDataDirectory(path);
-  const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
+  const keyspace = new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random });
   const persistence = openPersistence(
-    directory,
+    path,
     {
       snapshotIntervalS: 0,
       snapshotOps: 0,

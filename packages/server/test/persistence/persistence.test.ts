@@ -1,8 +1,8 @@
-import { copyFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadOrCreateManifest, realDisk } from "@hearthkv/durability";
 import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, test } from "vitest";
-import { openDataDirectory } from "../../src/persistence/index.js";
 import { freshDirectory, nextTurn, openAt, readLog, removeDirectories, seededRandom, set, until } from "./open.js";
 
 afterAll(removeDirectories);
@@ -293,7 +293,27 @@ test("a manifest that is not that of the snapshots is refused", async () => {
   await persistence.close({ snapshot: true });
   rmSync(join(path, "manifest.bson"));
   const other = freshDirectory();
-  (await openDataDirectory(other)).release();
+  loadOrCreateManifest(realDisk(other));
   copyFileSync(join(other, "manifest.bson"), join(path, "manifest.bson"));
   await expect(openAt(path)).rejects.toMatchObject({ code: "corrupt-manifest" });
 });
+
+// Control: redisLeftAside giving nothing.
+test.for([
+  ["dump.rdb", /dump\.rdb of redis-server, which is not read: .*CONFIG SET appendonly yes/],
+  ["appendonly.aof", /hearthkv import \S+\/appendonly\.aof NEW-DIRECTORY/],
+  ["appendonlydir", /hearthkv import \S+\/appendonlydir\/appendonly\.aof\.manifest NEW-DIRECTORY/],
+] as const)(
+  "a directory of redis-server without data of ours is named at the first start (%s)",
+  async ([name, hint]) => {
+    const path = freshDirectory();
+    if (name === "appendonlydir") mkdirSync(join(path, name));
+    else writeFileSync(join(path, name), "REDIS");
+    const first = await openAt(path);
+    expect(first.messages.filter((message) => hint.test(message))).toHaveLength(1);
+    await first.persistence.close({ snapshot: false });
+    const second = await openAt(path);
+    expect(second.messages.join("\n")).not.toMatch(/redis-server/);
+    await second.persistence.close({ snapshot: false });
+  },
+);

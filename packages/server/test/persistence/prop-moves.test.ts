@@ -66,7 +66,6 @@ class World {
     this.#lend();
     this.snapshotter = new Snapshotter({
       keyspace: this.keyspace,
-      hashSeed: SEED,
       currentSequence: () => {
         this.commit();
         return this.sequence;

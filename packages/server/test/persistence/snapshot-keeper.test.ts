@@ -17,7 +17,6 @@ test("a snapshot that began before the failed fdatasync does not mend it", async
   const keeper = new SnapshotKeeper(
     {
       keyspace: new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random }),
-      hashSeed: new Uint8Array(8),
       currentSequence: () => sequence,
       lastSequence: () => sequence,
       send: (message) => {
@@ -65,7 +64,6 @@ test.for([
   const keeper = new SnapshotKeeper(
     {
       keyspace: new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random }),
-      hashSeed: new Uint8Array(8),
       currentSequence: () => committedBytes,
       lastSequence: () => committedBytes,
       send: (message) => {
@@ -89,7 +87,7 @@ test.for([
   for (const [i, type] of failures.entries()) {
     await until(() => id === i + 1);
     expect(isHeld()).toBe(true);
-    keeper.receive({ type, id, message: "no space left on device" });
+    keeper.receive({ type, id, error: new Error("no space left on device") });
   }
   if (failures.length < 2) {
     await until(() => id === failures.length + 1);
@@ -104,4 +102,43 @@ test.for([
   await until(() => keeper.heldAtLogBytes === Number.POSITIVE_INFINITY);
   keeper.stop();
   keeper.abort("the end of the test");
+});
+
+// Control: isBug giving true, as it was, logs the stack of both.
+test("what the disk refuses is told in a line, once, with what to do; a bug with its stack", async () => {
+  let id = 0;
+  const logged: [fields: object, message: string][] = [];
+  const keeper = new SnapshotKeeper(
+    {
+      keyspace: new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random }),
+      currentSequence: () => 1,
+      lastSequence: () => 1,
+      send: (message) => {
+        if (message.type === "snapshotBegin") id = message.id;
+      },
+    },
+    {
+      options: { snapshotIntervalS: 0, snapshotOps: 0, snapshotWalBytes: 0, onFatal: () => {} },
+      logger: { ...quiet, error: (fields, message) => logged.push([fields, message]) },
+      committedBytes: () => 0,
+      logFails: () => false,
+      onRoom: () => {},
+    },
+  );
+  const bug = new TypeError("undefined is not a function");
+  for (const error of [new Error("ENOSPC (snapshot-1.tmp)"), new Error("ENOSPC (snapshot-2.tmp)"), bug]) {
+    const before = id;
+    const made = keeper.now();
+    made.catch(() => {});
+    await until(() => id > before);
+    keeper.receive({ type: "snapshotFailed", id, error });
+    await expect(made).rejects.toBe(error);
+  }
+  expect(logged).toEqual([
+    [
+      {},
+      expect.stringMatching(/^snapshot failed: ENOSPC \(snapshot-1.tmp\)\. The one before stays.*has room and works$/),
+    ],
+    [{ err: bug }, expect.stringMatching(/^snapshot failed: undefined is not a function/)],
+  ]);
 });

@@ -39,7 +39,7 @@ it.each<[string, (effects: EffectLog) => void]>([
 
   const { hashSeed } = loadOrCreateManifest(realDisk(path));
   for (const mode of ["strict", "torn-tail", "skip-corrupt"] as const) {
-    const start = recoverInto(new Keyspace({ hashSeed, random: Math.random }), path, { mode, hashSeed });
+    const start = recoverInto(new Keyspace({ hashSeed, random: Math.random }), path, { mode });
     await expect(start).rejects.toBeInstanceOf(StorageError);
     await expect(start).rejects.toMatchObject({
       code: "newer-format",

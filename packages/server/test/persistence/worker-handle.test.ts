@@ -20,6 +20,7 @@ async function started(directory: string): Promise<{ handle: WorkerHandle; contr
     directory,
     lock: lock.record,
     generation: 1,
+    owedManifest: null,
     lastSequence: 0,
     syncedSequence: 0,
     segmentNumber: 1,

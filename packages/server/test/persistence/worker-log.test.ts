@@ -57,7 +57,15 @@ beforeEach(() => {
 });
 
 function newLog(ring: SharedArrayBuffer): WorkerLog {
-  const start = { directory: "", lastSequence: 0, syncedSequence: 0, segmentNumber: 1, snapshotKeep: 3, lock: NO_LOCK };
+  const start = {
+    directory: "",
+    owedManifest: null,
+    lastSequence: 0,
+    syncedSequence: 0,
+    segmentNumber: 1,
+    snapshotKeep: 3,
+    lock: NO_LOCK,
+  };
   return new WorkerLog(
     { ...start, control: control.buffer, ring, generation: GENERATION, walMaxBytes: WAL_MAX_BYTES },
     dir,

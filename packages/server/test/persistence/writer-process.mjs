@@ -3,7 +3,7 @@
 // The n-th write sets key n % KEYS to n. Prints "pid N", "ready N", "acked N" (highest acknowledged write), "error TEXT", "healed", "closed".
 import { writeSync } from "node:fs";
 import { Keyspace } from "@hearthkv/engine";
-import { openDataDirectory, openPersistence } from "../../dist/persistence/index.js";
+import { openPersistence } from "../../dist/persistence/index.js";
 
 const KEYS = 1000;
 const PER_TICK = 16;
@@ -22,10 +22,9 @@ function say(line) {
 }
 const log = (_fields, message) => say(`log ${message}`);
 
-const directory = await openDataDirectory(path);
-const keyspace = new Keyspace({ hashSeed: directory.hashSeed, random: Math.random });
+const keyspace = new Keyspace({ hashSeed: new Uint8Array(8), random: Math.random });
 const persistence = openPersistence(
-  directory,
+  path,
   {
     ...options,
     onFatal: (error) => {

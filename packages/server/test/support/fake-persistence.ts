@@ -147,12 +147,11 @@ export async function serveFake(
       shutdown: () => null,
     }),
   );
-  const tcp = new TcpServer(logger);
-  const port = await tcp.listen(options.host, 0);
-  tcp.serve(core);
+  const tcp = new TcpServer(core);
+  await tcp.listen(options.host, 0);
   const stop = () => {
     tcp.stopAccepting();
     for (const client of [...core.clients.all()]) client.kill();
   };
-  return { persistence, core, port, stop };
+  return { persistence, core, port: core.port, stop };
 }
