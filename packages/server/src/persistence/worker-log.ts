@@ -20,10 +20,10 @@ import {
   SEGMENT_HEADER_BYTES,
   StorageError,
   WalWriter,
-  writeManifest,
 } from "@hearthkv/durability";
 import { freeBytesAt } from "./disk-room.js";
 import { errnoText } from "./errno-text.js";
+import { OwedManifest } from "./owed-manifest.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
 import { SyncWaiters } from "./sync-waiters.js";
@@ -74,8 +74,7 @@ export class WorkerLog implements DrainTarget {
   #isFull = false;
   /** Resolves what endSegment() promised; null = nobody waits for it. */
   #segmentEnded: (() => void) | null = null;
-  /** See WorkerStart. */
-  #owedManifest: Uint8Array | null;
+  readonly #owedManifest: OwedManifest;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
   /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
@@ -100,7 +99,7 @@ export class WorkerLog implements DrainTarget {
     this.#drain = new RingDrain(this.#control, start.ring, start.lastSequence);
     this.#dir = dir;
     this.#post = post;
-    this.#owedManifest = start.owedManifest;
+    this.#owedManifest = new OwedManifest(dir, start.owedManifest);
     this.#fileSynced = start.lastSequence;
     this.#durable = start.syncedSequence;
     this.#writer = this.#firstSegment();
@@ -356,7 +355,7 @@ export class WorkerLog implements DrainTarget {
     const { generation, lastSequence, segmentNumber, walMaxBytes: maxBytes, syncedSequence } = this.#start;
     const options = { generation, firstSequence: lastSequence + 1, segmentNumber, maxBytes, syncedSequence };
     try {
-      this.#writeOwedManifest();
+      this.#owedManifest.write();
       return WalWriter.create(this.#dir, options);
     } catch (error) {
       if (!isNoRoom(error)) throw error;
@@ -365,13 +364,6 @@ export class WorkerLog implements DrainTarget {
       this.#writeFailure = describe(error);
       return WalWriter.createLater(this.#dir, options);
     }
-  }
-
-  /** Without the seed in it, what a segment or a snapshot holds could not be read again. (No snapshot is published before there is a segment.) */
-  #writeOwedManifest(): void {
-    if (this.#owedManifest === null) return;
-    writeManifest(this.#dir, this.#owedManifest);
-    this.#owedManifest = null;
   }
 
   /** For endSegment(). False: later. What goes wrong is no harm: the present segment takes more. */
@@ -574,7 +566,7 @@ export class WorkerLog implements DrainTarget {
       this.#writer.truncate(this.#writer.bytes - tornBytes);
       this.#drain.forgetTorn();
     }
-    this.#writeOwedManifest();
+    this.#owedManifest.write();
     this.#writer.rotate(nextSequence, this.#durable);
     return nextSequence;
   }
