@@ -196,7 +196,7 @@ test("without /proc a server runs, and what it left when it was killed does not 
   expect((await second.stop()).code).toBe(0);
 });
 
-// Controls: NO_HARD_LINKS and NO_DIRECTORY_SYNC empty.
+// Controls, each seen red: NO_HARD_LINKS empty; NO_DIRECTORY_SYNC empty. The start is refused.
 test("a file system without hard links and without fsync of directories", async (context) => {
   requirePeer(context, "strace");
   const dataDir = temporaryFolder("poor");
@@ -224,7 +224,7 @@ test("a file system without hard links and without fsync of directories", async 
   expect((await second.stop()).code).toBe(0);
 });
 
-// Control: isNoRoom false.
+// Control, seen red: isNoRoom false. The lock is refused with ENOSPC.
 test("a full disk has room for a lock: an empty one, which is written when there is room", async (context) => {
   const disk = SmallDisk.mount(context, 4 * 1024 * 1024);
   const path = join(disk.path, "data");
