@@ -20,6 +20,8 @@ export const CHUNK_HEADER_BYTES = 16;
 /** The largest record that shares a chunk with others. */
 export const SHARED_RECORD_BYTES_MAX = CHUNK_BYTES - CHUNK_HEADER_BYTES;
 
+/** What the system gives by. */
+const PAGE_BYTES = 4096;
 const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 const FIRST_CHUNK_BYTES = 1 << 10;
 /** A chunk with less than this share of live bytes is worth emptying. */
@@ -115,9 +117,9 @@ export class Arena {
     return true;
   }
 
-  /** Bytes held, but for the part of the newest chunk that is still free. */
+  /** Bytes held, but for the pages of the newest chunk that are still free. */
   get filledBytes(): number {
-    return this.totalBytes - ((this.#end - this.#at) | 0) * 8;
+    return this.totalBytes - ((((this.#end - this.#at) | 0) * 8) & -PAGE_BYTES);
   }
 
   /** All chunks. */

@@ -33,7 +33,7 @@ const EVACUATE_PER_CHANGE = 4;
 /** Removing moves records only when less than this share of the memory is live; adding always does. */
 const SPARSE_TABLE_SHARE = 0.25;
 /** The objects of a table without elements, about. */
-const TABLE_BYTES = 1200;
+const TABLE_BYTES = 800;
 
 /**
  * Elements are named by references, which any change of the table makes void, but for `setNumber`. Whoever keeps

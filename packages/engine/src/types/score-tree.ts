@@ -2,6 +2,8 @@ import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 import type { MemberTable } from "./member-table.js";
 import { INNER_MAX, INNER_REFS, KIND, KIND_LEAF, LEAF_MAX, LEAF_REFS, SCORES, ScoreNodes } from "./score-nodes.js";
 
+/** The objects of a tree, about. */
+const TREE_BYTES = 500;
 const MISSING = "an entry is not in the score tree";
 
 /** What an entry is visited with: its member's reference in the table, and its score. */
@@ -44,7 +46,7 @@ export class ScoreTree {
 
   /** Memory held. */
   get bytes(): number {
-    return this.#nodes.bytes;
+    return TREE_BYTES + this.#nodes.bytes;
   }
 
   /** The nodes, for checks of the structure. The tree alone changes them. */
