@@ -153,5 +153,5 @@ function oldLimit(): number {
   const flags = [process.env.NODE_OPTIONS ?? "", ...process.execArgv].join(" ");
   const given = [...flags.matchAll(/--max[-_]old[-_]space[-_]size[= ](\d+)/g)].at(-1)?.[1];
   const all = getHeapStatistics().heap_size_limit;
-  return given === undefined ? all * OLD_SHARE : Math.min(all, Number(given) * MIB);
+  return given === undefined ? Math.floor(all * OLD_SHARE) : Math.min(all, Number(given) * MIB);
 }

@@ -28,6 +28,12 @@ describe("figures", () => {
     return { calls: Number(calls), usec: Number(usec) };
   }
 
+  it("memory is told in whole bytes", async () => {
+    const text = await client.call("INFO", "memory").call("ECHO", "end").until("end\r\n");
+    const fractions = text.split("\r\n").filter((line) => /^[^:]*:\d+\.\d+$/.test(line) && !line.includes("ratio"));
+    expect(fractions).toEqual([]);
+  });
+
   it("client_recent_max_input_buffer is the most that waited to be whole", async () => {
     await client.call("SET", "k", "v".repeat(3_000_000)).until("+OK\r\n");
     const most = Number(await field("clients", "client_recent_max_input_buffer"));
