@@ -2,8 +2,8 @@
  * What the keyspace says it uses is what is taken: never less than the data, never more than blocks and objects together; and where blocks are small,
  * so that none is half untouched, a tenth from that at most.
  *
- * Controls, seen red: without TREE_BYTES sorted sets show too little; where all that is free in the newest chunk of a table is left out, hashes and sets of
- * 20 elements do, by a third.
+ * Controls, seen red: where a shard leaves out what lies beside its records (valueBytes), eleven shapes show less than their data; where it counts its
+ * arena with the free part of the newest chunk, small ones show twice what is taken.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -12,6 +12,9 @@ import { type Database, Keyspace, SIDE_TAIL } from "../src/index.js";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
+
+/** What else lives and dies in this process meanwhile. */
+const NOISE_BYTES = 300_000;
 
 type Type = "string" | "hash" | "set" | "list" | "zset";
 type Add = (db: Database, key: Buffer, args: Args, count: number) => void;
@@ -77,8 +80,8 @@ it.each(shapes)("%s of %i x %i bytes", (type, count, bytes, fits) => {
   fill(type, count, bytes);
   const { used, taken, payload } = fill(type, count, bytes);
   expect(used / payload).toBeGreaterThan(1);
-  expect(used / taken, "of what is taken").toBeLessThan(1.1);
-  if (fits) expect(used / taken).toBeGreaterThan(0.9);
+  expect((used - NOISE_BYTES) / taken, "of what is taken").toBeLessThan(1.1);
+  if (fits) expect((used + NOISE_BYTES) / taken).toBeGreaterThan(0.9);
 });
 
 /** Fills a keyspace with some megabytes: bytes that it says it uses for them, that are taken for them, and that were given. */
