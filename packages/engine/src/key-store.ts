@@ -1,7 +1,6 @@
 /** Keys of one database, whatever their type: lookup, expiry, deletion and iteration. */
 
 import { putU32 } from "./effects.js";
-import { hashKey } from "./hash.js";
 import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
 import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
 import { Shard } from "./shard.js";
@@ -84,7 +83,7 @@ export class KeyStore {
 
   /** Finds a key and returns its TYPE_* code, TYPE_NONE when there is none. An expired key is deleted, and that is logged. */
   lookup(buf: Uint8Array, off: number, len: number): number {
-    const hash = hashKey(this.keyspace.seed, buf, off, len);
+    const hash = this.keyspace.hashes.of(buf, off, len);
     const shard = this.shards[hash & 255];
     const ref = shard.find(hash, buf, off, len);
     this.shard = shard;
@@ -247,7 +246,7 @@ export class KeyStore {
 
   /** Finds a record without judging its expiry (mutators: whoever called has looked the key up). Sets shard, hash and ref. */
   locate(buf: Uint8Array, off: number, len: number): number {
-    const hash = hashKey(this.keyspace.seed, buf, off, len);
+    const hash = this.keyspace.hashes.of(buf, off, len);
     this.hash = hash;
     this.shard = this.shards[hash & 255];
     this.ref = this.shard.find(hash, buf, off, len);

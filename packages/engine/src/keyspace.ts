@@ -3,6 +3,7 @@ import { Database, type DatabaseHome } from "./database.js";
 import { digestOf } from "./digest.js";
 import { EffectLog } from "./effects.js";
 import { type HashSeed, hashKey, hashSeed } from "./hash.js";
+import { KeyHashes } from "./key-hashes.js";
 import { SHARDS } from "./key-store.js";
 import { Memory, type ReleaseBuffer } from "./memory.js";
 import { ALL_DATABASES, MutationReader } from "./mutations.js";
@@ -43,6 +44,8 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   /** The same as it was given. */
   hashSeed: Uint8Array;
   readonly random: () => number;
+  /** Hashes of keys that are looked up soon. */
+  readonly hashes: KeyHashes;
   readonly effects = new EffectLog();
   /** Where everything lies: each shard in one of them, whose number follows from the shard's; each large collection in any. */
   readonly memories: readonly Memory[];
@@ -81,6 +84,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   constructor(options: KeyspaceOptions) {
     this.seed = hashSeed(options.hashSeed);
     this.hashSeed = options.hashSeed;
+    this.hashes = new KeyHashes(this);
     this.random = options.random;
     this.memories = Array.from({ length: options.memories ?? 1 }, () => new Memory(options.release));
     this.databaseCount = options.databases ?? DATABASES;

@@ -72,6 +72,8 @@ const ENTRY_SHIFT = 3;
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
+/** Slab 0 holds nothing: what is read at the address 0, some words behind it included, is 0. */
+const NO_RECORD = new Int32Array(64);
 
 interface Slab {
   readonly number: number;
@@ -93,7 +95,7 @@ export type ReleaseBuffer = (buffer: ArrayBuffer) => void;
 /** Blocks of any size by their addresses. Everybody may read and write `words`, `bytes` and `doubles`; only Memory changes the tables. */
 export class Memory {
   /** 32-bit words of each slab, by its number; empty where there is none. */
-  readonly words: Int32Array<ArrayBuffer>[] = [NO_WORDS];
+  readonly words: Int32Array<ArrayBuffer>[] = [NO_RECORD];
   /** Bytes of each slab. */
   readonly bytes: Uint8Array<ArrayBuffer>[] = [NO_BYTES];
   /** Doubles of each slab. */

@@ -65,6 +65,11 @@ export class RecordReader {
     return this.memory.words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1];
   }
 
+  /** Words of the slab in which the record lies. */
+  wordsAt(ref: number): Int32Array {
+    return this.memory.words[ref >>> SLAB_SHIFT];
+  }
+
   /** Bytes of the slab in which the record lies; keyOffset and valueOffset count in it. */
   bytesOf(ref: number): Uint8Array {
     return this.memory.bytes[ref >>> SLAB_SHIFT];

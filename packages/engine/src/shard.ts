@@ -81,6 +81,11 @@ export class Shard extends RecordReader {
     return this.#buckets[this.#base + bucket];
   }
 
+  /** First record of a hash's chain, 0 = none. */
+  head(hash: number): number {
+    return this.#buckets[this.#base + this.bucketOf(hash)];
+  }
+
   /** Largest power of two at or below bucketCount; SCAN's cursor counts in it. */
   get level(): number {
     return this.#level;
@@ -89,7 +94,7 @@ export class Shard extends RecordReader {
   /** Reference of the record with this key, 0 = none. */
   find(hash: number, buf: Uint8Array, off: number, len: number): number {
     const { words } = this.memory;
-    let ref = this.#buckets[this.#base + this.bucketOf(hash)];
+    let ref = this.head(hash);
     while (ref !== 0) {
       const w = (ref & UNIT_MASK) << 1;
       const m = words[ref >>> SLAB_SHIFT];

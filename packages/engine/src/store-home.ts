@@ -1,5 +1,6 @@
 /** What the parts of a database need of their keyspace, which has them all. */
 import type { EffectLog } from "./effects.js";
+import type { KeyHashes } from "./key-hashes.js";
 import type { Memory } from "./memory.js";
 import type { ShardHome } from "./shard.js";
 import type { TableHome } from "./types/member-table.js";
@@ -21,6 +22,8 @@ export interface KeyspaceStats {
 
 export interface StoreHome extends ShardHome, TableHome {
   readonly effects: EffectLog;
+  /** Hash of every key that is looked up. */
+  readonly hashes: KeyHashes;
   /** Of shard s is memory s modulo their number. */
   readonly memories: readonly Memory[];
   /** Up to where collections are packed. */

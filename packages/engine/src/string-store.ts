@@ -1,7 +1,6 @@
 /** Strings of one database. Values are byte ranges; every change is logged here, in the mutator, and nowhere else. */
 import { copyBytes } from "./copy-bytes.js";
 import { putU32 } from "./effects.js";
-import { hashKey } from "./hash.js";
 import { type KeyStore, SHARDS } from "./key-store.js";
 import { CHUNK_BYTES } from "./memory.js";
 import {
@@ -279,7 +278,7 @@ export class StringStore {
     vlen: number,
     expireAtMs: number,
   ): void {
-    const hash = hashKey(this.#keys.keyspace.seed, kbuf, koff, klen);
+    const hash = this.#keys.keyspace.hashes.of(kbuf, koff, klen);
     const shard = this.#keys.shards[hash & (SHARDS - 1)];
     this.#insert(shard, hash, kbuf, koff, klen, vbuf, voff, vlen, expireAtMs, 0);
     this.#keys.modified(kbuf, koff, klen);

@@ -32,6 +32,15 @@ const ZERO = 48;
 /** "$0\r\n\r\n": no argument takes fewer bytes. */
 const ARG_BYTES_MIN = 6;
 const NO_BYTES = Buffer.alloc(0);
+/** lookAhead() finds so many requests at most, and no further one once they have so many arguments. */
+const AHEAD_MAX = 32;
+const AHEAD_ARGS_MAX = 96;
+/**
+ * The requests that lookAhead() has found, and where each ends. One set for all decoders: who looks ahead runs them, or forgets them (`stash`), before
+ * another one is fed.
+ */
+const AHEAD: readonly Request[] = Array.from({ length: AHEAD_MAX }, () => new Request());
+const AHEAD_ENDS = new Float64Array(AHEAD_MAX);
 
 /**
  * Turns the bytes of one connection into requests: `feed` a chunk, then call `next` until it stops returning REQUEST.
@@ -39,7 +48,9 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export class RequestDecoder {
   /** The request that `next` found; valid until the next call of `next`. */
-  readonly request = new Request();
+  request = new Request();
+  /** The requests behind it that `lookAhead` found; `next` finds them again, one by one. */
+  readonly ahead = AHEAD;
   /** Error reply after ERROR, log line after SECURITY. */
   error = "";
   /** Whether the client has authenticated, or came when the server was open; set it on AUTH. Others may send only a few small arguments. */
@@ -54,6 +65,9 @@ export class RequestDecoder {
   /** The chunk is a stash of our own and outlives the call of `feed`. */
   #owned = false;
   #stashCopiedBytes = 0;
+  readonly #own = this.request;
+  #aheadCount = 0;
+  #aheadAt = 0;
 
   /** @param limits read at every request, so changes of a shared object apply at once. */
   constructor(limits: DecoderLimits) {
@@ -91,6 +105,7 @@ export class RequestDecoder {
    * MORE or `stash` was called. Bytes stashed earlier stay in front of it.
    */
   feed(chunk: Buffer, length: number): void {
+    this.#forgetAhead();
     if (this.#failed !== MORE) return;
     if (this.#pos < this.#end) {
       this.#appendToStash(chunk, length);
@@ -104,13 +119,44 @@ export class RequestDecoder {
 
   /** Finds the next request. */
   next(): DecoderStatus {
+    if (this.#aheadCount > 0) {
+      const i = this.#aheadAt++;
+      // Who is not trusted any more (RESET) is read anew, with other limits.
+      if (i < this.#aheadCount && this.#trusted) {
+        this.request = AHEAD[i];
+        this.#pos = AHEAD_ENDS[i];
+        return REQUEST;
+      }
+      this.#forgetAhead();
+    }
     if (this.#failed !== MORE) return this.#failed;
     if (this.#pendingDone) this.#endPending();
-    if (this.#pending.active || !this.#scan()) {
+    if (this.#pending.active || !this.#scanNext()) {
       const outcome = this.#takePending();
       if (outcome !== REQUEST) return outcome;
     }
-    return this.#isHttp() ? this.#fail(SECURITY, silentCloses.httpRequest) : REQUEST;
+    return isHttp(this.request) ? this.#fail(SECURITY, silentCloses.httpRequest) : REQUEST;
+  }
+
+  /**
+   * Finds the plain requests that follow the one that `next` found, so that what they need can be prepared. Returns how many stand in `ahead` now; -1 where
+   * that one was found by this itself. They are valid until `next` does not return one of them.
+   */
+  lookAhead(): number {
+    if (this.#aheadCount > 0) return -1;
+    if (this.#pos >= this.#end || this.#pendingDone || !this.#trusted) return 0;
+    let count = 0;
+    let args = 0;
+    for (let p = this.#pos; count < AHEAD_MAX && args < AHEAD_ARGS_MAX; count++) {
+      const request = AHEAD[count];
+      p = this.#scan(p, request);
+      if (p < 0 || isHttp(request)) break;
+      AHEAD_ENDS[count] = p;
+      args += request.argc;
+    }
+    this.#aheadCount = count;
+    this.#aheadAt = 0;
+    return count;
   }
 
   /**
@@ -118,16 +164,34 @@ export class RequestDecoder {
    * `request` stays valid as long as its own bytes do.
    */
   stash(): void {
+    this.#forgetAhead();
     if (this.#owned || this.#pos >= this.#end) return;
     this.#moveToStash(this.#end - this.#pos);
   }
 
-  /** The fast path: measures one plain request that lies whole in the chunk. False leaves it to PendingRequest. */
-  #scan(): boolean {
+  #scanNext(): boolean {
+    const end = this.#scan(this.#pos, this.request);
+    if (end < 0) return false;
+    this.#pos = end;
+    return true;
+  }
+
+  #forgetAhead(): void {
+    if (this.#aheadCount === 0) return;
+    // The chunk may be large, and one of them may have had many arguments.
+    for (let i = 0; i < this.#aheadCount; i++) AHEAD[i].clear();
+    this.#aheadCount = 0;
+    this.request = this.#own;
+  }
+
+  /**
+   * The fast path: measures one plain request that lies whole in the chunk from `from` on. Returns where it ends; -1 leaves it to PendingRequest.
+   */
+  #scan(from: number, request: Request): number {
     const buf = this.#chunk;
     const end = this.#end;
-    let p = this.#pos;
-    if (p >= end || buf[p] !== STAR) return false;
+    let p = from;
+    if (p >= end || buf[p] !== STAR) return -1;
     const trusted = this.#trusted;
     const argsMax = trusted ? this.#limits.maxArgs : MAX_ARGS_UNAUTHENTICATED;
     const bulkBytesMax = trusted ? this.#limits.maxBulkBytes : MAX_BULK_BYTES_UNAUTHENTICATED;
@@ -138,39 +202,36 @@ export class RequestDecoder {
       const digit = buf[p] - ZERO;
       if (digit < 0 || digit > 9) break;
       argc = argc * 10 + digit;
-      if (argc > argsMax) return false;
+      if (argc > argsMax) return -1;
     }
     // A first digit of zero is a count of zero or a leading zero. The size check also keeps `reserve` below what has arrived.
-    if (p === digitsFrom || buf[p] !== CR || buf[digitsFrom] === ZERO) return false;
+    if (p === digitsFrom || buf[p] !== CR || buf[digitsFrom] === ZERO) return -1;
     p += 2;
-    if (argc * ARG_BYTES_MIN > end - p) return false;
+    if (argc * ARG_BYTES_MIN > end - p) return -1;
 
-    const request = this.request;
     if (argc > request.off.length) request.reserve(argc);
     const off = request.off;
     const len = request.len;
     for (let i = 0; i < argc; i++) {
-      if (p >= end || buf[p] !== DOLLAR) return false;
+      if (p >= end || buf[p] !== DOLLAR) return -1;
       let length = 0;
       digitsFrom = ++p;
       for (; p < end; p++) {
         const digit = buf[p] - ZERO;
         if (digit < 0 || digit > 9) break;
         length = length * 10 + digit;
-        if (length > bulkBytesMax) return false;
+        if (length > bulkBytesMax) return -1;
       }
-      if (p >= end || p === digitsFrom || buf[p] !== CR || (buf[digitsFrom] === ZERO && p > digitsFrom + 1))
-        return false;
+      if (p >= end || p === digitsFrom || buf[p] !== CR || (buf[digitsFrom] === ZERO && p > digitsFrom + 1)) return -1;
       p += 2;
       off[i] = p;
       len[i] = length;
       p += length + 2;
-      if (p > end) return false;
+      if (p > end) return -1;
     }
     request.buf = buf;
     request.argc = argc;
-    this.#pos = p;
-    return true;
+    return p;
   }
 
   /** The slow path: goes on with the pending request, or begins one. */
@@ -187,7 +248,7 @@ export class RequestDecoder {
         return REQUEST;
       }
       pending.reset();
-      if (this.#scan()) return REQUEST;
+      if (this.#scanNext()) return REQUEST;
     }
     this.#dropChunk();
     if (!pending.active) this.request.clear();
@@ -197,14 +258,6 @@ export class RequestDecoder {
   #endPending(): void {
     this.#pendingDone = false;
     this.#pending.reset();
-  }
-
-  /** Whether a browser was tricked into talking to us: the first word of an HTTP request or header. */
-  #isHttp(): boolean {
-    const request = this.request;
-    const length = request.len[0];
-    if (length === 4) return (request.buf[request.off[0]] | 32) === 112 && request.is(0, "post");
-    return length === 5 && (request.buf[request.off[0]] | 32) === 104 && request.is(0, "host:");
   }
 
   #fail(status: typeof ERROR | typeof SECURITY, text: string): typeof ERROR | typeof SECURITY {
@@ -247,4 +300,11 @@ export class RequestDecoder {
     this.#owned = true;
     this.#stashCopiedBytes += held;
   }
+}
+
+/** Whether a browser was tricked into talking to us: the first word of an HTTP request or header. */
+function isHttp(request: Request): boolean {
+  const length = request.len[0];
+  if (length === 4) return (request.buf[request.off[0]] | 32) === 112 && request.is(0, "post");
+  return length === 5 && (request.buf[request.off[0]] | 32) === 104 && request.is(0, "host:");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ERROR, MORE, REQUEST, RequestDecoder } from "../src/decoder.js";
+import { ERROR, MORE, REQUEST, RequestDecoder, SECURITY } from "../src/decoder.js";
 import { defaultLimits } from "../src/limits.js";
 import { argsOf, decodeAll, drain, encode, newDecoder, type Seen } from "./helpers.js";
 
@@ -200,4 +200,24 @@ test("a stash cannot keep more bytes than the query buffer limit", () => {
   drain(decoder, seen);
   expect([seen, decoder.bufferedBytes]).toEqual([{ requests: [], end: "closed silently" }, 0]);
   expect(decoder.bufferCapacity).toBeLessThanOrEqual(256);
+});
+
+test("who loses its trust among requests that were found ahead is read with the limits of others", () => {
+  const decoder = newDecoder({ open: false });
+  decoder.authenticated = true;
+  const many = encode("MGET", ...Array.from({ length: 20 }, (_, i) => `key:${i}`));
+  const stream = Buffer.concat([encode("RESET"), many]);
+  decoder.feed(stream, stream.length);
+  expect([decoder.next(), decoder.lookAhead()]).toEqual([REQUEST, 1]);
+  decoder.authenticated = false;
+  expect(decoder.next()).toBe(ERROR);
+  expect(decoder.error).toContain("unauthenticated");
+});
+
+test("nothing is found ahead behind the last whole plain request, nor a browser's", () => {
+  const decoder = newDecoder();
+  const stream = Buffer.concat([encode("A"), encode("B"), encode("POST", "/"), encode("C")]);
+  decoder.feed(stream, stream.length);
+  expect([decoder.next(), decoder.lookAhead(), decoder.lookAhead()]).toEqual([REQUEST, 1, -1]);
+  expect([decoder.next(), decoder.lookAhead(), decoder.next()]).toEqual([REQUEST, -1, SECURITY]);
 });

@@ -1,5 +1,6 @@
 import { ERROR, REQUEST, RequestDecoder, SECURITY } from "../src/decoder.js";
 import { type DecoderLimits, defaultLimits } from "../src/limits.js";
+import type { Request } from "../src/request.js";
 
 /** A request as the protocol writes it. */
 export function encode(...args: (string | Uint8Array)[]): Buffer {
@@ -33,7 +34,11 @@ export function drain(decoder: RequestDecoder, into: Seen): void {
 }
 
 export function argsOf(decoder: RequestDecoder): string[] {
-  return Array.from({ length: decoder.request.argc }, (_, i) => decoder.request.str(i));
+  return argsIn(decoder.request);
+}
+
+export function argsIn(request: Request): string[] {
+  return Array.from({ length: request.argc }, (_, i) => request.str(i));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { MORE, REQUEST } from "../src/decoder.js";
-import { argsOf, encode, newDecoder, seeded } from "./helpers.js";
+import { argsIn, argsOf, encode, newDecoder, seeded } from "./helpers.js";
 
 const seed = Number(process.env.HEARTHKV_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -38,6 +38,7 @@ function receive(bytes: Buffer, upTo: (n: number) => number, random: () => numbe
     const shared = Buffer.from(bytes.subarray(at, at + length));
     at += length;
     decoder.feed(shared, length);
+    let expected: string[][] = [];
     for (;;) {
       if (random() < 0.05) {
         decoder.stash();
@@ -47,6 +48,13 @@ function receive(bytes: Buffer, upTo: (n: number) => number, random: () => numbe
       if (status === MORE) break;
       expect(status).toBe(REQUEST);
       received.push(argsOf(decoder));
+      // What was found ahead comes next, in its order.
+      if (expected.length > 0) expect(argsOf(decoder)).toEqual(expected.shift());
+      if (random() < 0.5) continue;
+      const count = decoder.lookAhead();
+      if (count < 0) continue;
+      expect(expected).toEqual([]);
+      expected = decoder.ahead.slice(0, count).map(argsIn);
     }
     shared.fill(0);
   }

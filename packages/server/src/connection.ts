@@ -191,6 +191,8 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
       }
       status = decoder.next();
       if (status !== REQUEST) break;
+      const ahead = decoder.lookAhead();
+      if (ahead >= 0) dispatcher.touchAhead(this, decoder.request, decoder.ahead, ahead);
       dispatcher.execute(this, decoder.request);
       if (reply.length - mark > REPLY_SLICE_BYTES) mark = this.#collectReplies(reply, mark);
     }

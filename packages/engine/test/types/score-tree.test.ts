@@ -59,7 +59,7 @@ function below(a: Pair, b: Pair): boolean {
   return a.score < b.score || (a.score === b.score && a.member < b.member);
 }
 
-/** Checks order, counts, lowest entries, fill and equal depth of all leaves; returns the depth (1: a single leaf). */
+/** Checks order, counts, lowest entries, fill and equal depth of all leaves; returns the depth (0: no node, 1: a single leaf). */
 function validate(named: NamedTree): number {
   const { tree } = named;
   const { nodes } = tree;
@@ -96,7 +96,7 @@ function validate(named: NamedTree): number {
     }
     return nodes.total(node);
   };
-  walk(tree.root, 1, true);
+  if (tree.root !== 0) walk(tree.root, 1, true);
   if (total !== tree.size) fail(`${total} entries`);
   return depth;
 }

@@ -1,0 +1,112 @@
+/**
+ * Hashes of the keys of requests that have arrived and will run soon, so that what they need can be loaded before they run.
+ *
+ * A lookup waits for memory twice or three times, one behind the other: the bucket, the record, the next record of the chain. In a
+ * large data set each wait is a tenth of a microsecond, as long as the rest of a small command. The processor waits for some ten
+ * loads at a time, if they do not depend on each other. So the keys of a batch are hashed first, then all their buckets are read, then all first
+ * records, then the next ones where a hash says that the first is another key's: within each round the loads overlap. What was read stays in the processor's
+ * cache, and nothing else: no reference is held, and whatever the batch changes, its commands look everything up as ever.
+ *
+ * The hashes are kept for those lookups, by the place of the key in the batch's buffer. They hold only as long as the bytes there do: whoever
+ * begins to run requests of another buffer, or of other bytes in it, calls clear() first.
+ */
+import { type HashSeed, hashKey } from "./hash.js";
+import { UNIT_MASK } from "./memory.js";
+import type { Shard } from "./shard.js";
+
+/** Keys of a batch: few enough that what is loaded for the last does not push what was loaded for the first out of the fastest cache. */
+export const AHEAD_KEYS_MAX = 64;
+/** How often a chain is followed: few are longer. */
+const CHAIN_ROUNDS = 2;
+const SLOTS_SHIFT = 8;
+/** A slot: offset, length, hash and number of the batch. */
+const SLOT_WORDS = 4;
+const NO_BYTES = new Uint8Array(0);
+/** Words of a record that are read: the line of its header, and the one behind it. */
+const HASH_WORD = 1;
+const NEXT_LINE = 16;
+/** A slab ends with the last word of some record: what would be behind it is read at the slab's begin. */
+const WORD_MASK = (UNIT_MASK << 1) | 1;
+
+export class KeyHashes {
+  /** Keys of this batch. */
+  count = 0;
+  /** Of no use, but for the compiler: what nobody uses it would not load. */
+  seen = 0;
+  readonly #home: { readonly seed: HashSeed };
+  readonly #slots = new Int32Array(SLOT_WORDS << SLOTS_SHIFT);
+  readonly #hashes = new Int32Array(AHEAD_KEYS_MAX);
+  readonly #refs = new Int32Array(AHEAD_KEYS_MAX);
+  #buf: Uint8Array = NO_BYTES;
+  #batch = 0;
+
+  /** @param home whose seed may change between batches */
+  constructor(home: { readonly seed: HashSeed }) {
+    this.#home = home;
+  }
+
+  /** Forgets every hash. */
+  clear(): void {
+    this.#buf = NO_BYTES;
+  }
+
+  /** Begins a batch of keys that lie in one buffer. */
+  begin(buf: Uint8Array): void {
+    this.#buf = buf;
+    this.#batch = (this.#batch + 1) | 0;
+    this.count = 0;
+  }
+
+  /** Hashes a key of the batch; false when it has no more room. */
+  add(off: number, len: number): boolean {
+    if (this.count === AHEAD_KEYS_MAX) return false;
+    const hash = hashKey(this.#home.seed, this.#buf, off, len);
+    this.#hashes[this.count++] = hash;
+    const slots = this.#slots;
+    const at = slotOf(off);
+    slots[at] = off;
+    slots[at + 1] = len;
+    slots[at + 2] = hash;
+    slots[at + 3] = this.#batch;
+    return true;
+  }
+
+  /** Loads what lookups of the batch's keys in these shards will read. */
+  touch(shards: readonly Shard[]): void {
+    const { count } = this;
+    const hashes = this.#hashes;
+    const refs = this.#refs;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i];
+      refs[i] = shards[hash & 255].head(hash);
+    }
+    let seen = 0;
+    for (let round = 0; round < CHAIN_ROUNDS; round++) {
+      for (let i = 0; i < count; i++) {
+        const hash = hashes[i];
+        const ref = refs[i];
+        const m = shards[hash & 255].wordsAt(ref);
+        const w = (ref & UNIT_MASK) << 1;
+        const other = m[w + HASH_WORD] ^ hash;
+        seen ^= m[(w + NEXT_LINE) & WORD_MASK];
+        // The next record of the chain, or 0 where this is the key's. Not by a branch: the processor would guess wrong, and begin the loads behind it anew.
+        refs[i] = m[w] & ((other | -other) >> 31);
+      }
+    }
+    this.seen = seen;
+  }
+
+  /** Hash of a key: remembered from the batch, or computed. */
+  of(buf: Uint8Array, off: number, len: number): number {
+    if (buf === this.#buf) {
+      const slots = this.#slots;
+      const at = slotOf(off);
+      if (slots[at] === off && slots[at + 1] === len && slots[at + 3] === this.#batch) return slots[at + 2];
+    }
+    return hashKey(this.#home.seed, buf, off, len);
+  }
+}
+
+function slotOf(off: number): number {
+  return (Math.imul(off, 0x9e3779b1) >>> (32 - SLOTS_SHIFT)) * SLOT_WORDS;
+}
