@@ -35,7 +35,7 @@ export const WRONG_TYPE = -1;
 const SPARE_SHIFT = 3;
 const SHRINK_BYTES_MIN = 64;
 /** Room made beforehand for what a command will add; with more than this the collection is often not packed for long. */
-const MORE_BYTES_MAX = 16 * 1024;
+const MORE_BYTES_MAX = 24 * 1024;
 /** A large collection is packed again when it has this part (as a shift) of what may be packed: far enough from growing out of it the next moment. */
 const PACK_AGAIN_SHIFT = 2;
 /** And when it holds no more memory than this: one that has shrunk has little more than a chunk left, whereas an element may have 512 MB. */

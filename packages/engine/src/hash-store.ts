@@ -158,7 +158,7 @@ export class HashStore {
     const found = this.#found;
     if (found.isLarge) return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     const place = found.placeOf(2, fbuf, foff, flen);
-    const form = this.#formWith(place, flen, vlen);
+    const form = this.#formWith(place, flen, vlen, more);
     if (form < 0) {
       this.#makeLarge(kbuf, koff, klen);
       return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
@@ -184,16 +184,17 @@ export class HashStore {
   }
 
   /** How the hash (packed, or at a free key) is kept with this field, which it has at `place` (0 = not yet); see packedForm. */
-  #formWith(place: number, flen: number, vlen: number): number {
+  #formWith(place: number, flen: number, vlen: number, more: number): number {
     const found = this.#found;
     const { limits } = this.#keys.keyspace;
     const { hashEntries, hashValueBytes } = limits;
     const isSmall = flen <= hashValueBytes && vlen <= hashValueBytes && found.isSmall;
     const bytes = found.packedBytes + elementBytes(flen) + elementBytes(vlen);
-    if (place === 0) return packedForm(limits, isSmall, found.size + 1, hashEntries, bytes);
+    const { size } = found;
+    if (place === 0) return packedForm(limits, isSmall, size + 1, hashEntries, bytes, size === 0 ? more : 0);
     const { chunk } = found;
     const before = nextElement(chunk, nextElement(chunk, place)) - place;
-    return packedForm(limits, isSmall, found.size, hashEntries, bytes - before);
+    return packedForm(limits, isSmall, size, hashEntries, bytes - before, 0);
   }
 
   #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {

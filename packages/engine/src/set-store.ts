@@ -162,7 +162,7 @@ export class SetStore {
 
   /** Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides. */
   #insert(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number, more: number): void {
-    const kind = this.#kindWith(buf, off, len);
+    const kind = this.#kindWith(buf, off, len, more);
     if (kind < 0) {
       this.#insertLarge(kbuf, koff, klen, buf, off, len);
       return;
@@ -178,7 +178,7 @@ export class SetStore {
   }
 
   /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
-  #kindWith(buf: Uint8Array, off: number, len: number): number {
+  #kindWith(buf: Uint8Array, off: number, len: number, more: number): number {
     const { limits } = this.#keys.keyspace;
     const kind = this.#keys.ref === 0 ? PACKED_INTEGERS : this.#found.packedKind;
     if (kind < 0) return -1;
@@ -187,12 +187,12 @@ export class SetStore {
     let isSmall = this.#found.isSmall && len <= limits.setValueBytes;
     if (kind === PACKED_INTEGERS) {
       const integer = isInteger(buf, off, len);
-      if (integer && packedForm(limits, true, entries, limits.setIntegers, bytes) === 0) return PACKED_INTEGERS;
+      if (integer && packedForm(limits, true, entries, limits.setIntegers, bytes, 0) === 0) return PACKED_INTEGERS;
       // Integers that are there become plain members when another one comes; too many of them never do.
       if (entries > 1 && (integer || limits.setValueBytes < INTEGER_BYTES_MAX)) isSmall = false;
     }
     // What the set is from now on: plain (PACKED_PLAIN, which is 0).
-    return packedForm(limits, isSmall, entries, limits.setEntries, bytes);
+    return packedForm(limits, isSmall, entries, limits.setEntries, bytes, entries === 1 ? more : 0);
   }
 
   #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {

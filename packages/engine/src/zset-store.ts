@@ -79,17 +79,20 @@ export class ZsetStore {
     const type = this.#keys.lookup(kbuf, koff, klen);
     if (type !== TYPE_NONE && type !== TYPE_ZSET) return WRONG_TYPE;
     const { effects } = this.#keys.keyspace;
+    let more = 0;
+    for (let i = 1; i < count; i++) more += elementBytes(len[first + 2 * i]) + scoreBytes(scores[i]);
     let added = 0;
     try {
       for (let i = 0; i < count; i++) {
         const m = first + 2 * i;
         const score = scores[i];
+        if (i > 0) more -= elementBytes(len[m]) + scoreBytes(score);
         const place = this.#keys.ref === 0 ? 0 : this.#find(buf, off[m], len[m]);
         const before = place === 0 ? Number.NaN : this.#foundScore;
         if (score === before || !zaddAllows(conditions, before, score)) continue;
         if (this.changed === 0) this.#begin(kbuf, koff, klen, len, m, first + 2 * count);
         if (place === 0) {
-          this.#insert(kbuf, koff, klen, buf, off[m], len[m], score);
+          this.#insert(kbuf, koff, klen, buf, off[m], len[m], score, more);
           added++;
         } else this.#move(place, buf, off[m], len[m], score);
         this.changed++;
@@ -286,7 +289,7 @@ export class ZsetStore {
     this.#found.beginChange();
   }
 
-  /** Adds a member that is absent, as #find has just told where there is a sorted set already. */
+  /** Adds a member that is absent, as #find has just told where there is a sorted set already. `more`: bytes that the command may add besides. */
   #insert(
     kbuf: Uint8Array,
     koff: number,
@@ -295,13 +298,14 @@ export class ZsetStore {
     off: number,
     len: number,
     score: number,
+    more: number,
   ): void {
     if (!this.#found.isLarge) {
       const bytes = elementBytes(len) + scoreBytes(score);
-      const form = this.#formWithOneMore(len, bytes);
+      const form = this.#formWithOneMore(len, bytes, more);
       if (form >= 0) {
-        if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, 0);
-        this.#insertPacked(buf, off, len, score);
+        if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, more);
+        this.#insertPacked(buf, off, len, score, more);
         const to = this.#found.chunk;
         setPackedKind(to, this.#found.packedAt, PACKED_SCORES | form);
         addEntries(to, this.#found.packedAt, 1);
@@ -314,20 +318,21 @@ export class ZsetStore {
   }
 
   /** How the packed sorted set found last, or a new one, is kept with one more member; see packedForm. */
-  #formWithOneMore(len: number, bytes: number): number {
+  #formWithOneMore(len: number, bytes: number, more: number): number {
     const { limits } = this.#keys.keyspace;
     const isSmall = len <= limits.zsetValueBytes && this.#found.isSmall;
-    return packedForm(limits, isSmall, this.#found.size + 1, limits.zsetEntries, this.#found.packedBytes + bytes);
+    const { size, packedBytes } = this.#found;
+    return packedForm(limits, isSmall, size + 1, limits.zsetEntries, packedBytes + bytes, size === 0 ? more : 0);
   }
 
   /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */
-  #insertPacked(buf: Uint8Array, off: number, len: number, score: number): number {
+  #insertPacked(buf: Uint8Array, off: number, len: number, score: number, more: number): number {
     const bytes = this.#found.chunk;
     const at = this.#found.packedAt;
     const end = at + packedEnd(bytes, at);
     let p = at + PACKED_HEADER_BYTES;
     while (p < end && compareEntry(bytes, p, score, buf, off, len) < 0) p = nextElement(bytes, nextElement(bytes, p));
-    const gap = this.#found.splice(p - at, 0, elementBytes(len) + scoreBytes(score), 0);
+    const gap = this.#found.splice(p - at, 0, elementBytes(len) + scoreBytes(score), more);
     const to = this.#found.chunk;
     putScore(to, putElement(to, gap, buf, off, len), score);
     return p - at;
@@ -341,7 +346,7 @@ export class ZsetStore {
     }
     // The new entry comes before the old one goes: where there is no memory for it, nothing has changed.
     const old = place - this.#found.packedAt;
-    const made = this.#insertPacked(buf, off, len, score);
+    const made = this.#insertPacked(buf, off, len, score, 0);
     const moved = made <= old ? old + elementBytes(len) + scoreBytes(score) : old;
     addEntries(this.#found.chunk, this.#found.packedAt, 1);
     this.#found.removeElements(this.#found.packedAt + moved, 2);
