@@ -83,7 +83,7 @@ interface Slab {
   free: number;
 }
 
-/** What is gone and still has blocks: a large list. */
+/** What is gone and still has blocks: a large list, or the tree of a large sorted set. */
 export interface Discarded {
   /** Gives some of them back; returns whether there are more. */
   dropSome(): boolean;

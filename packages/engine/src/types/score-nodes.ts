@@ -7,9 +7,11 @@
  *   scores, refs   of a leaf: its entries in order; of an inner node: the lowest entry below each child
  *   counts         entries below each child
  */
-import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
+import { type Discarded, type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 
 const NODE_BYTES = 1024;
+/** Nodes of a tree without an owner that are given back in one step. */
+const DROP_NODES = 1024;
 
 /** Most entries of a leaf. */
 export const LEAF_MAX = 84;
@@ -63,11 +65,14 @@ export class ScoreNodes {
     this.memory.give(node);
   }
 
-  /** Gives back the nodes of a tree, and what a reserve() that failed has left. */
+  /** Gives back the nodes of a tree, those of a large one by and by, and what a reserve() that failed has left. */
   clear(root: number): void {
     for (const node of this.#spare) this.memory.give(node);
     this.#spare.length = 0;
-    if (root !== 0) this.#clearBelow(root);
+    this.#count = 0;
+    if (root === 0) return;
+    const going = new GoingNodes(this, root);
+    if (going.dropSome()) this.memory.discarded.push(going);
   }
 
   /** Copies a tree of other nodes and returns its root. `moved` tells which reference stands here for one there. */
@@ -268,6 +273,28 @@ export class ScoreNodes {
       for (let i = 0; i < length; i++) this.#clearBelow(this.child(node, i));
     }
     this.give(node);
+  }
+}
+
+/** Nodes of a tree that is gone, which are given back in steps: each has a cache line that nobody has looked at for long. */
+class GoingNodes implements Discarded {
+  readonly #nodes: ScoreNodes;
+  readonly #left: number[];
+
+  constructor(nodes: ScoreNodes, root: number) {
+    this.#nodes = nodes;
+    this.#left = [root];
+  }
+
+  dropSome(): boolean {
+    const nodes = this.#nodes;
+    for (let n = DROP_NODES; n > 0; n--) {
+      const node = this.#left.pop();
+      if (node === undefined) return false;
+      if (!nodes.isLeaf(node)) for (let i = 0; i < nodes.length(node); i++) this.#left.push(nodes.child(node, i));
+      nodes.memory.give(node);
+    }
+    return this.#left.length > 0;
   }
 }
 

@@ -249,3 +249,18 @@ test("prop: members of one score are counted by their bytes, also after deletion
     expect(tree.countByMember(all[0] ?? "", true)).toBe(all.filter((m) => m <= (all[0] ?? "")).length);
   }
 });
+
+// Control: with all nodes given back at once in clear(), the second expectation is red.
+test("a large tree that goes gives its nodes back in steps", () => {
+  const { memory } = tableHome();
+  const table = new MemberTable(tableHome(), "number");
+  const tree = new ScoreTree(table, memory);
+  const [buf, off, len] = ranged("member");
+  const ref = table.add(table.hashOf(buf, off, len), buf, off, len);
+  for (let i = 0; i < 200_000; i++) tree.add(i, ref);
+  const full = memory.takenBytes;
+  tree.clear();
+  expect(memory.takenBytes).toBeGreaterThan(full / 3);
+  while (memory.giveDiscarded());
+  expect(memory.takenBytes).toBe(0);
+});
