@@ -49,7 +49,7 @@ const TIDES: readonly Step[] = [
   (n) => ["srem", "s", ...Array.from({ length: 1 + (n % 40) }, (_, i) => String(((n >>> 8) + i) % 50))],
   (n) => ["zadd", "z", ...Array.from({ length: 1 + (n % 40) }, (_, i) => [String(n % 30), field(n + i)]).flat()],
   (n) => ["zadd", "z", String(n % 30), member(n) + long(n >>> 5)],
-  (n) => ["zremrangebyrank", "z", "0", String(n % 40)],
+  (n) => ["zpopmin", "z", String(n % 40)],
   (n) => ["zpopmax", "z", String(n % 40)],
   (n) => ["rpush", "l", ...Array.from({ length: 1 + (n % 40) }, (_, i) => text(n + i))],
   (n) => ["lpush", "l", long(n), long(n >>> 5), long(n >>> 9)],
