@@ -70,7 +70,7 @@ const logCase = {
   files: /\.(log|aof)$/,
   flags: ["--aof-use-rdb-preamble", "no", "--auto-aof-rewrite-percentage", "0"],
 };
-const hearthFlags = ["--snapshot-ops", "0", "--snapshot-interval-s", "0"];
+const hearthFlags = ["--snapshot-ops", "0", "--snapshot-interval-s", "0", "--snapshot-wal-bytes", "0"];
 
 /** The data directory of one server, and how it is started from it. */
 async function makeFiles(peer, { commands, save: saves, files, flags }, count) {
