@@ -34,6 +34,9 @@ const PREVIOUS = 3;
 /** Bit of the word `used`. */
 const SPARSE = 1;
 
+/** Words that an arena at rest takes. */
+export const ARENA_STATE_WORDS = 10;
+
 /** Chunk storage of one owner. Chunks are named by their addresses. */
 export class Arena {
   readonly memory: Memory;
@@ -176,6 +179,34 @@ export class Arena {
     } finally {
       source.#restorePrevious();
     }
+  }
+
+  /** Writes what this object knows into ARENA_STATE_WORDS words, for wake(). The chunks stay; together they have less than 2 GB. */
+  rest(m: Int32Array, w: number): void {
+    m[w] = this.usedBytes;
+    m[w + 1] = this.totalBytes;
+    m[w + 2] = this.evacuating;
+    m[w + 3] = this.evacuateAt;
+    m[w + 4] = this.#current;
+    m[w + 5] = this.#at;
+    m[w + 6] = this.#end;
+    m[w + 7] = this.#first;
+    m[w + 8] = this.#firstSparse;
+    m[w + 9] = this.#ordinary;
+  }
+
+  /** Becomes the arena that rested there, in the same memory. */
+  wake(m: Int32Array, w: number): void {
+    this.usedBytes = m[w];
+    this.totalBytes = m[w + 1];
+    this.evacuating = m[w + 2];
+    this.evacuateAt = m[w + 3];
+    this.#current = m[w + 4];
+    this.#at = m[w + 5];
+    this.#end = m[w + 6];
+    this.#first = m[w + 7];
+    this.#firstSparse = m[w + 8];
+    this.#ordinary = m[w + 9];
   }
 
   /** Gives every chunk back. */

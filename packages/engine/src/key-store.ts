@@ -3,6 +3,7 @@
 import { putU32 } from "./effects.js";
 import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
 import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
+import { nextReversed } from "./scan-cursor.js";
 import { Shard } from "./shard.js";
 import type { StoreHome } from "./store-home.js";
 import type { AnyValue, StringValue } from "./types/index.js";
@@ -183,8 +184,7 @@ export class KeyStore {
 
   /**
    * Visits at least `count` keys where there are so many and returns the next cursor, 0 at the end. A key that exists from the first call to
-   * the last is visited at least once, however the index grows or shrinks meanwhile: the cursor counts buckets with its bits reversed
-   * (Redis's dictScan, by P. Noordhuis). Cursor = bucket cursor * 256 + shard.
+   * the last is visited at least once, however the index grows or shrinks meanwhile. Cursor = bucket cursor (scan-cursor.ts) * 256 + shard.
    */
   scan(cursor: number, count: number, visit: KeyVisitor): number {
     let shardIndex = cursor % SHARDS;
@@ -205,10 +205,13 @@ export class KeyStore {
     return v * SHARDS + shardIndex;
   }
 
-  /** Visits every key that is not expired. */
+  /** Visits every key that is not expired. The caller holds no value, and the visitor none when it returns. */
   forEachKey(visit: KeyVisitor): void {
     for (const shard of this.shards) {
-      for (let b = 0; b < shard.bucketCount; b++) this.#visitBucket(shard, b, visit);
+      for (let b = 0; b < shard.bucketCount; b++) {
+        this.keyspace.values.settle();
+        this.#visitBucket(shard, b, visit);
+      }
     }
   }
 
@@ -302,18 +305,4 @@ export class KeyStore {
     this.valueLen = shard.keyLength(ref);
     return true;
   }
-}
-
-/** The cursor behind `v`: one is added to its bits in reversed order, as many bits as `mask` has. */
-function nextReversed(v: number, mask: number): number {
-  return reverseBits((reverseBits((v | ~mask) >>> 0) + 1) >>> 0);
-}
-
-function reverseBits(x: number): number {
-  let v = x;
-  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
-  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
-  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
-  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
-  return ((v >>> 16) | (v << 16)) >>> 0;
 }

@@ -7,12 +7,14 @@ import { KeyHashes } from "./key-hashes.js";
 import { SHARDS } from "./key-store.js";
 import { Memory, type ReleaseBuffer } from "./memory.js";
 import { ALL_DATABASES, MutationReader } from "./mutations.js";
+import { OPEN_VALUES, OpenValues } from "./open-values.js";
 import { applyMutation, type ReplayTarget } from "./operations.js";
 import { OP_FLUSH } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import type { SnapshotFront } from "./snapshot-front.js";
 import type { KeyspaceObserver, KeyspaceStats } from "./store-home.js";
+import type { TableHome } from "./types/member-table.js";
 import { PackedLimits } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
@@ -35,6 +37,8 @@ export interface KeyspaceOptions {
   databases?: number;
   /** Number of memories, of 32 GB each: 1 to 256. */
   memories?: number;
+  /** Collections outside of records that may be open (open-values.ts). */
+  openValues?: number;
   /** How freed memory is given back at once; by default it waits for the garbage collector. */
   release?: ReleaseBuffer;
 }
@@ -49,6 +53,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   readonly effects = new EffectLog();
   /** Where everything lies: each shard in one of them, whose number follows from the shard's; each large collection in any. */
   readonly memories: readonly Memory[];
+  readonly values: OpenValues;
   /** Up to where collections are packed; may be changed at any time. */
   readonly limits = new PackedLimits();
   readonly stats: KeyspaceStats = { expiredKeys: 0, keyspaceHits: 0, keyspaceMisses: 0 };
@@ -87,6 +92,10 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     this.hashes = new KeyHashes(this);
     this.random = options.random;
     this.memories = Array.from({ length: options.memories ?? 1 }, () => new Memory(options.release));
+    this.values = new OpenValues(
+      this.memories.map((memory) => homeIn(memory, this)),
+      options.openValues ?? OPEN_VALUES,
+    );
     this.databaseCount = options.databases ?? DATABASES;
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
   }
@@ -120,7 +129,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     return this.lastFence;
   }
 
-  /** Bytes held by keys, values and indexes; collections are estimated. */
+  /** Bytes held by keys, values and indexes. The objects of open collections are not among them. */
   usedBytes(): number {
     let bytes = 0;
     for (const db of this.databases()) for (const shard of db.keys.shards) bytes += shard.usedBytes;
@@ -233,6 +242,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     shard.reserve(shard.count + Math.min(expected, Math.floor(len / ENTRY_HEADER_BYTES)));
     return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
       if (klen > KEY_BYTES_MAX) throw new RangeError(`a key of ${klen} bytes`);
+      this.values.settle();
       if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, type, bytes, voff, vlen);
       else if (type === TYPE_STRING) db.strings.load(bytes, koff, klen, bytes, voff, vlen, expireAt);
       else db.restore(bytes, koff, klen, type, expireAt, bytes, voff, vlen);
@@ -266,7 +276,10 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   replay(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
     const m = this.#mutations;
     m.open(op, sequence, bytes, off, len);
-    while (m.next()) applyMutation(m, this);
+    while (m.next()) {
+      this.values.settle();
+      applyMutation(m, this);
+    }
     if (++this.#replayed % RESERVE_EVERY === 0) this.#reserve();
   }
 
@@ -305,4 +318,14 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     this.#expireShard = 0;
     this.#expireDb = (this.#expireDb + 1) % this.#databases.length;
   }
+}
+
+/** For tables in one of a keyspace's memories. Its seed is always the present one. */
+function homeIn(memory: Memory, keyspace: Keyspace): TableHome {
+  return {
+    memory,
+    get seed() {
+      return keyspace.seed;
+    },
+  };
 }

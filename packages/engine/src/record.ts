@@ -6,7 +6,7 @@
  *   next    reference of the next record in the bucket's chain, 0 = end
  *   meta    dead:1 | expires:1 | type:3 | inline:1 | key bytes:26
  *   size    bytes of the value when it lies in the record (inline: strings, and packed collections, see types/packed.ts);
- *           else the collection's number in the shard's table of values
+ *           else where the collection is: its number or its address, see open-values.ts
  *   expireAt  milliseconds since 1970, present when `expires` is set
  */
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "./memory.js";
@@ -51,7 +51,7 @@ export class RecordReader {
     return this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 2];
   }
 
-  /** Bytes of a value that lies in the record, or number of a collection in `values`. */
+  /** Bytes of a value that lies in the record, or where the collection is. */
   size(ref: number): number {
     return this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 3];
   }

@@ -8,6 +8,7 @@
 import { Arena, CHUNK_HEADER_BYTES, SHARED_RECORD_BYTES_MAX } from "./arena.js";
 import { copyBytes } from "./copy-bytes.js";
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "./memory.js";
+import type { OpenValues } from "./open-values.js";
 import {
   META_DEAD,
   META_EXPIRES,
@@ -39,6 +40,8 @@ const INLINE_STRING = (TYPE_STRING << META_TYPE_SHIFT) | META_INLINE;
 export interface ShardHome {
   /** Set when a record with an expiry comes into any shard. */
   mayExpire: boolean;
+  /** The values that lie in no record, as far as they are open. */
+  readonly values: OpenValues;
 }
 
 export class Shard extends RecordReader {
@@ -47,9 +50,10 @@ export class Shard extends RecordReader {
   count = 0;
   /** Live records with an expiry. */
   expiring = 0;
-  /** Collections of this shard that lie in no record; a record's size word is an index into it. */
-  readonly values: (AnyValue | null)[] = [];
-  /** Estimated heap bytes of the collections. */
+  readonly values: OpenValues;
+  /** Live records whose value lies outside. */
+  collections = 0;
+  /** Bytes of these values. */
   valueBytes = 0;
   /** The snapshot that is copying this shard now, if any. */
   capture: ShardCapture | null = null;
@@ -60,12 +64,12 @@ export class Shard extends RecordReader {
   #buckets = NO_BUCKETS;
   #base = 0;
   #block = 0;
-  #freeValues: number[] = [];
   readonly #home: ShardHome;
 
   constructor(home: ShardHome, memory: Memory) {
     super(memory);
     this.#home = home;
+    this.values = home.values;
     this.arena = new Arena(memory);
   }
 
@@ -110,10 +114,10 @@ export class Shard extends RecordReader {
     return 0;
   }
 
-  /** The collection of a record that is not inline. */
+  /** The collection of a record that is not inline, opened where it is at rest. */
   value(ref: number): AnyValue {
-    // Such a record always names a filled slot: insertValue fills it and unlink empties it.
-    return this.values[this.size(ref)] as AnyValue;
+    const size = this.size(ref);
+    return this.values.isNumber(size) ? this.values.at(size) : this.values.open(this.memory, ref);
   }
 
   // What is added may take the place of the key's record so far, `old` (0 = there is none). That one goes when the new one is there: where
@@ -247,7 +251,7 @@ export class Shard extends RecordReader {
 
   /** Changes the expiry of a record (0 = none). */
   setExpiry(ref: number, expireAt: number): void {
-    if (!this.isInline(ref)) this.beforeChange(this.value(ref));
+    if (this.capture !== null && !this.isInline(ref)) this.beforeChange(this.value(ref));
     if (expireAt === 0 || !this.rewriteExpiry(ref, expireAt)) this.#reinsert(ref, expireAt);
   }
 
@@ -263,22 +267,15 @@ export class Shard extends RecordReader {
 
   /** Removes a record and its value. */
   unlink(ref: number): void {
-    if (!this.isInline(ref)) {
-      const value = this.value(ref);
-      this.beforeChange(value);
-      this.#releaseValue(ref);
-      value.free();
-    }
+    if (!this.isInline(ref)) this.#freeValue(ref);
     this.#drop(ref);
   }
 
   /** Empties the shard at once, giving its memory back; a snapshot that is copying it gets what it still needs first. */
   clear(): void {
-    for (const value of this.values) {
-      if (value === null) continue;
-      this.beforeChange(value);
-      value.free();
-    }
+    // Freezing needs memory, and so comes first.
+    if (this.capture !== null) this.#eachCollection((ref) => this.beforeChange(this.value(ref)));
+    this.#eachCollection((ref) => this.#freeValue(ref));
     this.count = 0;
     this.expiring = 0;
     this.valueBytes = 0;
@@ -355,21 +352,43 @@ export class Shard extends RecordReader {
   }
 
   #insertValue(hash: number, kbuf: Uint8Array, koff: number, klen: number, value: AnyValue, expireAt: number): void {
-    const slot = this.#freeValues.at(-1) ?? this.values.length;
-    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, slot, expireAt, 0);
-    if (slot < this.values.length) this.#freeValues.pop();
-    this.values[slot] = value;
+    const number = this.values.nextNumber;
+    value.ref = this.#insert(hash, value.type << META_TYPE_SHIFT, kbuf, koff, klen, number, expireAt, 0);
+    this.values.add(value, this.memory);
+    this.collections++;
     this.valueBytes += value.bytes;
     // It came after the copy. One that was moved here may be frozen for the copy of the shard that it was in.
     if (this.capture !== null) value.snapshotEpoch = Math.max(value.snapshotEpoch, this.capture.epoch);
   }
 
-  /** Takes the collection of a record out of the table of values. */
+  /** The open collection of a record is no longer this shard's. */
   #releaseValue(ref: number): void {
-    const slot = this.size(ref);
     this.valueBytes -= this.value(ref).bytes;
-    this.values[slot] = null;
-    this.#freeValues.push(slot);
+    this.collections--;
+    this.values.remove(this.size(ref));
+  }
+
+  /** Frees the collection of a record, which goes next. */
+  #freeValue(ref: number): void {
+    const wasOpen = this.values.isNumber(this.size(ref));
+    const value = this.value(ref);
+    this.beforeChange(value);
+    this.#releaseValue(ref);
+    value.free();
+    if (!wasOpen) this.values.reuse(value);
+  }
+
+  /** Visits the records whose value lies outside. */
+  #eachCollection(visit: (ref: number) => void): void {
+    for (let b = 0; this.collections > 0 && b < this.bucketCount; b++) {
+      for (let ref = this.bucketHead(b); ref !== 0; ref = this.next(ref)) if (!this.isInline(ref)) visit(ref);
+    }
+  }
+
+  /** Tells the collection of a record, where it is open, that this is its record now. */
+  #tellPlace(ref: number): void {
+    const size = this.size(ref);
+    if (this.values.isNumber(size)) this.values.at(size).ref = ref;
   }
 
   /** Gives an inline value its new length in place; false when the record has no room. */
@@ -407,7 +426,7 @@ export class Shard extends RecordReader {
     const size = this.size(old);
     const ref = this.#insert(this.hash(old), this.meta(old), bytes, koff, klen, size, expireAt, 0);
     if (this.isInline(old)) copyBytes(bytes, koff + klen, this.bytesOf(ref), this.valueOffset(ref), size);
-    else this.value(ref).ref = ref;
+    else this.#tellPlace(ref);
     this.#detach(old);
     this.tidy();
   }
@@ -427,7 +446,7 @@ export class Shard extends RecordReader {
     if (isDead) return;
     words[to >>> SLAB_SHIFT].set(m.subarray(w, w + (bytes >>> 2)), (to & UNIT_MASK) << 1);
     this.#relink(from, to);
-    if ((meta & META_INLINE) === 0) this.value(to).ref = to;
+    if ((meta & META_INLINE) === 0) this.#tellPlace(to);
     m[w + 2] = meta | META_DEAD;
     arena.free(from, bytes);
   }
@@ -577,7 +596,5 @@ export class Shard extends RecordReader {
     this.#block = 0;
     this.bucketCount = FIRST_BUCKETS;
     this.#level = FIRST_BUCKETS;
-    this.values.length = 0;
-    this.#freeValues = [];
   }
 }

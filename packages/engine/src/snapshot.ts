@@ -26,6 +26,7 @@ import {
   RECORD_HEADER_BYTES,
   recordBytes,
 } from "./record.js";
+import { nextReversed } from "./scan-cursor.js";
 import type { Shard } from "./shard.js";
 import { ByteSink } from "./types/byte-sink.js";
 import type { FrozenCollection } from "./types/collection.js";
@@ -44,6 +45,8 @@ const ENTRY_UNCODED = 4;
 const SLICE_BYTES_MAX = 256 * 1024;
 /** Copies of chunks are put together up to this size. */
 const COPY_BYTES = 4 * 1024 * 1024;
+/** Buckets in which a step looks for the next collection. */
+const BUCKETS_PER_STEP = 1024;
 /** Size of the blocks that encodeInlineEntries fills; larger where one entry needs it. */
 export const BLOCK_BYTES = 256 * 1024;
 
@@ -62,8 +65,9 @@ export class ShardCapture {
   readonly chunks: Uint8Array<ArrayBuffer>[];
   readonly epoch: number;
   readonly #shard: Shard;
-  readonly #values: AnyValue[] = [];
-  #next = 0;
+  /** Collections that are still to be frozen: those that the shard had then, without those that were. They are found by a walk through its index. */
+  #left: number;
+  #cursor = 0;
   /** Collections of which something is left to be encoded: the one that it is the turn of, and those that were about to change. */
   readonly #frozen: Frozen[] = [];
   #finished = false;
@@ -72,8 +76,8 @@ export class ShardCapture {
     this.epoch = epoch;
     this.#shard = shard;
     this.chunks = copyChunks(shard.arena);
-    for (const value of shard.values) if (value !== null) this.#values.push(value);
-    if (this.#values.length === 0) this.#finished = true;
+    this.#left = shard.collections;
+    if (this.#left === 0) this.#finished = true;
     else shard.capture = this;
   }
 
@@ -84,13 +88,14 @@ export class ShardCapture {
 
   /** Appends entries of collections, for diskEntries() to finish, to `sink` until about `maxBytes` were added; returns how many entries. */
   step(sink: ByteSink, maxBytes: number): number {
+    this.#shard.values.settle();
     const end = sink.length + maxBytes;
     let entries = 0;
     while (sink.length < end && this.#advance()) {
       this.#slice(this.#frozen[this.#frozen.length - 1], sink, Math.min(end - sink.length, SLICE_BYTES_MAX));
       entries++;
     }
-    if (this.#next === this.#values.length && this.#frozen.length === 0) this.close();
+    if (this.#left === 0 && this.#frozen.length === 0) this.close();
     return entries;
   }
 
@@ -109,15 +114,28 @@ export class ShardCapture {
     beginEntry(head, this.#shard, value);
     this.#frozen.push({ value, copy: value.freeze(), head, cursor: 0 });
     value.snapshotEpoch = this.epoch;
+    this.#left--;
   }
 
-  /** Sees to it that a collection is frozen; false when all have been encoded. */
+  /** Sees to it that a collection is frozen; false when all have been encoded, or none was found in this step. */
   #advance(): boolean {
-    while (this.#frozen.length === 0) {
-      if (this.#next === this.#values.length) return false;
-      this.beforeChange(this.#values[this.#next++]);
+    const shard = this.#shard;
+    for (let n = 0; this.#frozen.length === 0; n++) {
+      if (this.#left === 0 || n === BUCKETS_PER_STEP) return false;
+      const { level } = shard;
+      const bucket = this.#cursor & (level - 1);
+      this.#freezeBucket(bucket);
+      if (bucket + level < shard.bucketCount) this.#freezeBucket(bucket + level);
+      this.#cursor = nextReversed(this.#cursor, level - 1);
     }
     return true;
+  }
+
+  #freezeBucket(bucket: number): void {
+    const shard = this.#shard;
+    for (let ref = shard.bucketHead(bucket); ref !== 0; ref = shard.next(ref)) {
+      if (!shard.isInline(ref)) this.beforeChange(shard.value(ref));
+    }
   }
 
   #slice(frozen: Frozen, sink: ByteSink, maxBytes: number): void {

@@ -396,6 +396,7 @@ export class Dispatcher implements BlockingRunner {
     const { counters } = row;
     const timed = timedCalls(++counters.calls, counters.usec);
     const startMs = timed === 0 ? 0 : this.#clock.monotonicMs();
+    this.#keyspace.values.settle();
     try {
       row.run(ctx);
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * How full the JavaScript heap is. A process whose heap reaches its limit is ended by V8, with all its clients; so a server warns before, and
- * near the end refuses what may add data, as Redis does at maxmemory. Data lies outside of this heap, except for the objects of large collections; on
+ * near the end refuses what may add data, as Redis does at maxmemory. Data lies outside of this heap, except for the objects of open collections; on
  * it are clients and what they subscribe to.
  *
  * Nobody counts what goes to the heap: V8 is asked, which costs half a microsecond, ten times a second and after some thousands of commands, and from

@@ -18,6 +18,10 @@ export const FROZEN_END = 7;
 
 export const NOT_FROZEN = 0x7fff_ffff;
 const WORDS = 8;
+/** Bytes of a description. */
+export const DESCRIPTION_BYTES = WORDS * 4;
+/** Words of it at rest: nothing is frozen then. */
+const REST_WORDS = FROZEN_START;
 
 /**
  * Where the blocks of a list are, in their order: a circular array, so that blocks come and go at both ends without moving. A block's
@@ -29,11 +33,6 @@ export class BlockRing {
   // Of a power of two, so that positions wrap with a mask.
   #capacity = 1;
   #first = 0;
-
-  /** Bytes of the descriptions. */
-  get bytes(): number {
-    return this.words.byteLength;
-  }
 
   /** Where the description of block `i` (0 .. count-1) is. */
   at(i: number): number {
@@ -74,6 +73,39 @@ export class BlockRing {
     this.count = ring.count;
     this.#capacity = ring.#capacity;
     this.#first = ring.#first;
+  }
+
+  /** Words that rest() writes. */
+  get stateWords(): number {
+    return 1 + this.count * REST_WORDS;
+  }
+
+  /** Writes the descriptions, for wake(). Nothing is frozen. */
+  rest(m: Int32Array, w: number): void {
+    m[w] = this.count;
+    for (let i = 0, to = w + 1; i < this.count; i++, to += REST_WORDS) {
+      const s = this.at(i);
+      for (let k = 0; k < REST_WORDS; k++) m[to + k] = this.words[s + k];
+    }
+  }
+
+  /** Becomes the ring that rested there. */
+  wake(m: Int32Array, w: number): void {
+    const count = m[w];
+    this.count = 0;
+    this.#first = 0;
+    let capacity = this.#capacity;
+    while (capacity < count) capacity *= 2;
+    while (capacity > 4 && count < capacity >> 2) capacity >>= 1;
+    if (capacity !== this.#capacity) this.#resize(capacity);
+    this.count = count;
+    const { words } = this;
+    for (let i = 0, from = w + 1; i < count; i++, from += REST_WORDS) {
+      const s = i * WORDS;
+      for (let k = 0; k < REST_WORDS; k++) words[s + k] = m[from + k];
+      words[s + FROZEN_START] = NOT_FROZEN;
+      words[s + FROZEN_END] = 0;
+    }
   }
 
   #move(from: number, to: number): void {

@@ -1,4 +1,10 @@
+import type { Memory } from "../memory.js";
 import type { ByteSink } from "./byte-sink.js";
+
+/** What a collection costs besides its elements: the block of its state. Its objects, while it is open, are not counted; few are open. */
+export const STATE_BYTES = 128;
+/** What holds more does not rest: its state has 32 bits for each number of bytes. */
+export const REST_BYTES_MAX = 1 << 30;
 
 /** Is given an element: a byte range that is valid during the call. */
 export type ByteVisitor = (buf: Uint8Array, off: number, len: number) => void;
@@ -48,4 +54,19 @@ export interface Collection {
   thaw(): void;
   /** Gives back what would wait for the garbage collector. The value is not used any more. */
   free(): void;
+}
+
+/**
+ * A collection that need be no object while nobody uses it: then its state lies in the memory, too, and leads to its elements (open-values.ts). What it
+ * is charged with, as `bytes`, is the same either way.
+ */
+export interface Resting {
+  /** Where its elements lie. */
+  readonly memory: Memory;
+  /** Words that rest() writes; 0 while it cannot rest: a frozen copy reads it, or it is large. */
+  readonly restWords: number;
+  /** Writes its state to m[w] and behind. This object is then to be used only for another wake(). */
+  rest(m: Int32Array, w: number): void;
+  /** Becomes the collection that rested there: one of the same type and memory. */
+  wake(m: Int32Array, w: number): void;
 }

@@ -1,5 +1,6 @@
+import type { Memory } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
+import type { ByteVisitor, Collection, FrozenCollection, Resting } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_HASH } from "./type-codes.js";
 
@@ -7,13 +8,15 @@ import { TYPE_HASH } from "./type-codes.js";
 export type PairVisitor = (buf: Uint8Array, foff: number, flen: number, voff: number, vlen: number) => void;
 
 /** A hash that is not packed: fields and values are byte strings. Slices are `count:u32, (field, value)*`. */
-export class HashValue implements Collection {
+export class HashValue implements Collection, Resting {
   readonly type = TYPE_HASH;
   ref = 0;
   snapshotEpoch = 0;
+  readonly memory: Memory;
   readonly #table: MemberTable;
 
   constructor(home: TableHome) {
+    this.memory = home.memory;
     this.#table = new MemberTable(home, "value");
   }
 
@@ -105,6 +108,18 @@ export class HashValue implements Collection {
 
   thaw(): void {
     this.#table.thaw();
+  }
+
+  get restWords(): number {
+    return this.#table.restWords;
+  }
+
+  rest(m: Int32Array, w: number): void {
+    this.#table.rest(m, w);
+  }
+
+  wake(m: Int32Array, w: number): void {
+    this.#table.wake(m, w);
   }
 
   free(): void {

@@ -17,4 +17,6 @@ export { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET, Unkn
 export { type ScoreVisitor, ZsetValue } from "./zset.js";
 
 /** Any value that does not lie in its record; `type` tells which. */
-export type AnyValue = HashValue | ListValue | SetValue | StringValue | ZsetValue;
+export type AnyValue = RestingValue | StringValue;
+/** Those of them that can rest. */
+export type RestingValue = HashValue | ListValue | SetValue | ZsetValue;

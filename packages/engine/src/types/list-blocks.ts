@@ -1,6 +1,19 @@
 import { copyBytes } from "../copy-bytes.js";
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
-import { BASE, BlockRing, COUNT, END, FROZEN_END, FROZEN_START, LIMIT, NOT_FROZEN, SLAB, START } from "./block-ring.js";
+import {
+  BASE,
+  BlockRing,
+  COUNT,
+  DESCRIPTION_BYTES,
+  END,
+  FROZEN_END,
+  FROZEN_START,
+  LIMIT,
+  NOT_FROZEN,
+  SLAB,
+  START,
+} from "./block-ring.js";
+import { REST_BYTES_MAX } from "./collection.js";
 
 /** Head or tail of a list. */
 export const SIDE_HEAD = 0;
@@ -15,6 +28,8 @@ const NEW_BLOCK_SHARE = 8;
 const JOIN_BYTES = BLOCK_BYTES / 2;
 /** Blocks of a list without an owner that are given back in one step: a list of millions has so many that all at once would hold up everybody. */
 const DROP_BLOCKS = 512;
+/** A list whose state at rest were longer, from a megabyte on as a rule, does not rest. */
+const STATE_WORDS_MAX = 1024;
 
 /**
  * The blocks of a list, and what moves entries from one to another. A block is named by its number, or by `s`, the place of its description
@@ -27,10 +42,11 @@ const DROP_BLOCKS = 512;
 export class ListBlocks {
   readonly memory: Memory;
   readonly ring = new BlockRing();
-  /** Bytes of the blocks, and of the ring beyond its first place. */
+  /** Bytes of the blocks and their descriptions. */
   bytes = 0;
   // Blocks that a frozen copy still needs and this list does not.
   #orphans: number[] = [];
+  #isFrozen = false;
 
   constructor(memory: Memory) {
     this.memory = memory;
@@ -46,6 +62,7 @@ export class ListBlocks {
       words[s + FROZEN_END] = words[s + END];
     }
     copy.copyFrom(ring);
+    this.#isFrozen = true;
   }
 
   /** The frozen copy is not used any more. */
@@ -59,6 +76,25 @@ export class ListBlocks {
     }
     for (const block of this.#orphans) this.memory.give(block);
     this.#orphans = [];
+    this.#isFrozen = false;
+  }
+
+  /** See Collection.restWords. */
+  get restWords(): number {
+    const words = 1 + this.ring.stateWords;
+    return this.#isFrozen || this.bytes > REST_BYTES_MAX || words > STATE_WORDS_MAX ? 0 : words;
+  }
+
+  /** See Collection.rest. */
+  rest(m: Int32Array, w: number): void {
+    m[w] = this.bytes;
+    this.ring.rest(m, w + 1);
+  }
+
+  /** See Collection.wake. */
+  wake(m: Int32Array, w: number): void {
+    this.bytes = m[w];
+    this.ring.wake(m, w + 1);
   }
 
   /** Takes the entries of another list's blocks, block by block. This one has none. */
@@ -109,9 +145,8 @@ export class ListBlocks {
     const base = (block & UNIT_MASK) << 3;
     const size = this.memory.sizeOf(block);
     const ring = this.ring;
-    this.bytes -= ring.bytes;
     const s = ring.insert(i);
-    this.bytes += ring.bytes + size;
+    this.bytes += DESCRIPTION_BYTES + size;
     const w = ring.words;
     w[s + SLAB] = block >>> SLAB_SHIFT;
     w[s + BASE] = base;
@@ -166,9 +201,8 @@ export class ListBlocks {
   drop(i: number, n: number): void {
     const ring = this.ring;
     for (let b = i; b < i + n; b++) this.#give(ring.at(b));
-    this.bytes -= ring.bytes;
+    this.bytes -= n * DESCRIPTION_BYTES;
     ring.remove(i, n);
-    this.bytes += ring.bytes;
   }
 
   /** Gives back all blocks: those of a large list by and by. */

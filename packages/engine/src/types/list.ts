@@ -2,14 +2,11 @@ import { copyBytes } from "../copy-bytes.js";
 import type { Memory } from "../memory.js";
 import { BASE, type BlockRing, COUNT, END, LIMIT, SLAB, START } from "./block-ring.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
+import { type ByteVisitor, type Collection, type FrozenCollection, type Resting, STATE_BYTES } from "./collection.js";
 import { BLOCK_BYTES, hasRoomBefore, hasRoomBehind, ListBlocks, SIDE_HEAD, SIDE_TAIL } from "./list-blocks.js";
 import { entryBytes, lengthAt, lengthBefore, lengthBytes, putLengths } from "./list-entries.js";
 import { PACKED_HEADER_BYTES } from "./packed.js";
 import { TYPE_LIST } from "./type-codes.js";
-
-/** The object with its ring of one block, on the JS heap. */
-const LIST_BYTES = 280;
 
 /**
  * A list of byte strings: blocks of entries (list-entries.ts) outside the JS heap, in a ring. Pushing and popping touches one block at an
@@ -17,12 +14,12 @@ const LIST_BYTES = 280;
  *
  * Positions are 0 .. size-1 and are not checked: the caller has resolved negative ones and cut off the rest.
  */
-export class ListValue implements Collection, FrozenCollection {
+export class ListValue implements Collection, Resting, FrozenCollection {
   readonly type = TYPE_LIST;
   size = 0;
   ref = 0;
   snapshotEpoch = 0;
-  readonly #memory: Memory;
+  readonly memory: Memory;
   readonly #blocks: ListBlocks;
   readonly #ring: BlockRing;
   // What #find found: a block, an element in it, and where that one's entry begins.
@@ -31,13 +28,13 @@ export class ListValue implements Collection, FrozenCollection {
   #at = 0;
 
   constructor(memory: Memory) {
-    this.#memory = memory;
+    this.memory = memory;
     this.#blocks = new ListBlocks(memory);
     this.#ring = this.#blocks.ring;
   }
 
   get bytes(): number {
-    return LIST_BYTES + this.#blocks.bytes;
+    return STATE_BYTES + this.#blocks.bytes;
   }
 
   /** About how many bytes the list would take packed (packed.ts). Looks at each block. */
@@ -62,7 +59,7 @@ export class ListValue implements Collection, FrozenCollection {
     const last = side === SIDE_TAIL ? this.#ring.count - 1 : 0;
     const s = this.#ring.at(last);
     const w = this.#ring.words;
-    const bytes = this.#memory.bytes[w[s + SLAB]];
+    const bytes = this.memory.bytes[w[s + SLAB]];
     if (side === SIDE_TAIL) {
       const end = w[s + END];
       const len = lengthBefore(bytes, end);
@@ -85,9 +82,9 @@ export class ListValue implements Collection, FrozenCollection {
     this.#find(position);
     const s = this.#ring.at(this.#block);
     const before = this.#ring.words[s + SLAB];
-    if (lengthAt(this.#memory.bytes[before], this.#at) === len) {
+    if (lengthAt(this.memory.bytes[before], this.#at) === len) {
       this.#at += this.#blocks.own(s);
-      copyBytes(buf, off, this.#memory.bytes[this.#ring.words[s + SLAB]], this.#at + lengthBytes(len), len);
+      copyBytes(buf, off, this.memory.bytes[this.#ring.words[s + SLAB]], this.#at + lengthBytes(len), len);
       return;
     }
     this.removeRange(position, position + 1);
@@ -182,7 +179,7 @@ export class ListValue implements Collection, FrozenCollection {
     for (let b = this.#block, at = this.#at; left > 0; b++, at = -1) {
       const s = ring.at(b);
       const { words } = ring;
-      const bytes = this.#memory.bytes[words[s + SLAB]];
+      const bytes = this.memory.bytes[words[s + SLAB]];
       const here = Math.min(left, words[s + COUNT]);
       const end = here === words[s + COUNT] ? words[s + END] : entryAt(bytes, words, s, here);
       visit(bytes, at < 0 ? words[s + START] : at, end);
@@ -224,7 +221,7 @@ export class ListValue implements Collection, FrozenCollection {
       const from = at < 0 ? w[s + START] : at;
       const bytes = w[s + END] - from;
       if (at < 0 && out.length + bytes > end) return position;
-      out.raw(this.#memory.bytes[w[s + SLAB]], from, bytes);
+      out.raw(this.memory.bytes[w[s + SLAB]], from, bytes);
       position += w[s + COUNT];
     }
     return -1;
@@ -248,7 +245,7 @@ export class ListValue implements Collection, FrozenCollection {
    * bytes of then, what would change them moves to another block first, and a block that goes is kept.
    */
   freeze(): ListValue {
-    const copy = new ListValue(this.#memory);
+    const copy = new ListValue(this.memory);
     this.#blocks.freeze(copy.#ring);
     copy.size = this.size;
     return copy;
@@ -257,6 +254,21 @@ export class ListValue implements Collection, FrozenCollection {
   /** The frozen copy is not used any more. */
   thaw(): void {
     this.#blocks.thaw();
+  }
+
+  get restWords(): number {
+    const { restWords } = this.#blocks;
+    return restWords === 0 ? 0 : 1 + restWords;
+  }
+
+  rest(m: Int32Array, w: number): void {
+    m[w] = this.size;
+    this.#blocks.rest(m, w + 1);
+  }
+
+  wake(m: Int32Array, w: number): void {
+    this.size = m[w];
+    this.#blocks.wake(m, w + 1);
   }
 
   free(): void {
@@ -270,7 +282,7 @@ export class ListValue implements Collection, FrozenCollection {
     let s = ring.count === 0 ? -1 : ring.at(ring.count - 1);
     if (s < 0 || !hasRoomBehind(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_TAIL, need);
     const w = ring.words;
-    const bytes = this.#memory.bytes[w[s + SLAB]];
+    const bytes = this.memory.bytes[w[s + SLAB]];
     const end = w[s + END];
     copyBytes(buf, off, bytes, putLengths(bytes, end, len), len);
     w[s + END] = end + need;
@@ -284,7 +296,7 @@ export class ListValue implements Collection, FrozenCollection {
     let s = ring.count === 0 ? -1 : ring.at(0);
     if (s < 0 || !hasRoomBefore(ring.words, s, need)) s = this.#blocks.makeRoom(SIDE_HEAD, need);
     const w = ring.words;
-    const bytes = this.#memory.bytes[w[s + SLAB]];
+    const bytes = this.memory.bytes[w[s + SLAB]];
     const start = w[s + START] - need;
     copyBytes(buf, off, bytes, putLengths(bytes, start, len), len);
     w[s + START] = start;
@@ -310,7 +322,7 @@ export class ListValue implements Collection, FrozenCollection {
     const s = ring.at(b);
     this.#block = b;
     this.#index = index;
-    this.#at = entryAt(this.#memory.bytes[w[s + SLAB]], w, s, index);
+    this.#at = entryAt(this.memory.bytes[w[s + SLAB]], w, s, index);
   }
 
   /** Visits the elements of [from, to) in order until `visit` says false; returns the position of that one, else `to`. */
@@ -322,7 +334,7 @@ export class ListValue implements Collection, FrozenCollection {
     let at = this.#at;
     for (let b = this.#block; ; b++, at = ring.words[ring.at(b) + START]) {
       const s = ring.at(b);
-      const bytes = this.#memory.bytes[ring.words[s + SLAB]];
+      const bytes = this.memory.bytes[ring.words[s + SLAB]];
       const end = ring.words[s + END];
       while (at < end) {
         const len = lengthAt(bytes, at);
@@ -341,7 +353,7 @@ export class ListValue implements Collection, FrozenCollection {
     const ring = this.#ring;
     let position = to - 1;
     let s = ring.at(this.#block);
-    let bytes = this.#memory.bytes[ring.words[s + SLAB]];
+    let bytes = this.memory.bytes[ring.words[s + SLAB]];
     let end = this.#at + entryBytes(lengthAt(bytes, this.#at));
     for (let b = this.#block; ; ) {
       const start = ring.words[s + START];
@@ -353,7 +365,7 @@ export class ListValue implements Collection, FrozenCollection {
         end -= len + 2 * width;
       }
       s = ring.at(--b);
-      bytes = this.#memory.bytes[ring.words[s + SLAB]];
+      bytes = this.memory.bytes[ring.words[s + SLAB]];
       end = ring.words[s + END];
     }
   }
@@ -375,7 +387,7 @@ export class ListValue implements Collection, FrozenCollection {
         at += this.#blocks.relocate(s, Math.max(used + need, capacity), 0);
     }
     const w = ring.words;
-    const bytes = this.#memory.bytes[w[s + SLAB]];
+    const bytes = this.memory.bytes[w[s + SLAB]];
     bytes.copyWithin(at + need, at, w[s + END]);
     copyBytes(buf, off, bytes, putLengths(bytes, at, len), len);
     w[s + END] += need;
@@ -393,7 +405,7 @@ export class ListValue implements Collection, FrozenCollection {
       const upper = this.#blocks.add(b + 1, used, SIDE_TAIL);
       const w = ring.words;
       const lower = ring.at(b);
-      copyBytes(this.#memory.bytes[w[lower + SLAB]], from, this.#memory.bytes[w[upper + SLAB]], w[upper + START], used);
+      copyBytes(this.memory.bytes[w[lower + SLAB]], from, this.memory.bytes[w[upper + SLAB]], w[upper + START], used);
       w[upper + END] = w[upper + START] + used;
       w[upper + COUNT] = w[lower + COUNT] - this.#index;
       w[lower + END] = from;
@@ -413,7 +425,7 @@ export class ListValue implements Collection, FrozenCollection {
     const here = Math.min(count, ring.words[s + COUNT] - index);
     let from = at;
     let to = at;
-    const bytes = this.#memory.bytes[ring.words[s + SLAB]];
+    const bytes = this.memory.bytes[ring.words[s + SLAB]];
     for (let n = here; n > 0; n--) to += entryBytes(lengthAt(bytes, to));
     if (index === 0) {
       ring.words[s + START] = to;
@@ -423,7 +435,7 @@ export class ListValue implements Collection, FrozenCollection {
       const moved = this.#blocks.own(s);
       from += moved;
       to += moved;
-      this.#memory.bytes[ring.words[s + SLAB]].copyWithin(from, to, ring.words[s + END]);
+      this.memory.bytes[ring.words[s + SLAB]].copyWithin(from, to, ring.words[s + END]);
       ring.words[s + END] -= to - from;
     }
     ring.words[s + COUNT] -= here;
@@ -434,10 +446,10 @@ export class ListValue implements Collection, FrozenCollection {
   #removeEqual(b: number, buf: Uint8Array, off: number, len: number, limit: number, fromTail: boolean): number {
     const s = this.#ring.at(b);
     const w = this.#ring.words;
-    const matches = countEqual(this.#memory.bytes[w[s + SLAB]], w[s + START], w[s + END], buf, off, len);
+    const matches = countEqual(this.memory.bytes[w[s + SLAB]], w[s + START], w[s + END], buf, off, len);
     if (matches === 0) return 0;
     this.#blocks.own(s);
-    const bytes = this.#memory.bytes[w[s + SLAB]];
+    const bytes = this.memory.bytes[w[s + SLAB]];
     const end = w[s + END];
     let spared = fromTail ? Math.max(0, matches - limit) : 0;
     let removed = 0;

@@ -7,16 +7,18 @@
  * a scan that goes downwards never misses one that stays. No step is long: the index grows by one chain at a time, and records are moved
  * out of sparse chunks a few at each change.
  */
-import { Arena } from "../arena.js";
+import { ARENA_STATE_WORDS, Arena } from "../arena.js";
 import { compareBytes, copyBytes } from "../copy-bytes.js";
 import { type HashSeed, hashKey } from "../hash.js";
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
+import { REST_BYTES_MAX, STATE_BYTES } from "./collection.js";
 import { FrozenMembers } from "./frozen-members.js";
 import { type Beside, HEADER_BYTES, memberRecordBytes } from "./member-record.js";
 import { WordList } from "./word-list.js";
 
 /** What a table needs of its keyspace. */
 export interface TableHome {
+  /** May change while there are no elements. */
   readonly seed: HashSeed;
   readonly memory: Memory;
 }
@@ -32,8 +34,6 @@ const FIRST_BUCKETS = 8;
 const EVACUATE_PER_CHANGE = 4;
 /** Removing moves records only when less than this share of the memory is live; adding always does. */
 const SPARSE_TABLE_SHARE = 0.25;
-/** The objects of a table without elements, about. */
-const TABLE_BYTES = 800;
 
 /**
  * Elements are named by references, which any change of the table makes void, but for `setNumber`. Whoever keeps
@@ -42,7 +42,7 @@ const TABLE_BYTES = 800;
 export class MemberTable {
   readonly #arena: Arena;
   readonly #memory: Memory;
-  readonly #seed: HashSeed;
+  readonly #home: TableHome;
   readonly #observer: MoveObserver | null;
   readonly #head: number;
   readonly #hasValues: boolean;
@@ -56,7 +56,7 @@ export class MemberTable {
     const { memory } = home;
     this.#memory = memory;
     this.#arena = new Arena(memory);
-    this.#seed = home.seed;
+    this.#home = home;
     this.#observer = observer;
     this.#head = HEADER_BYTES[beside];
     this.#hasValues = beside === "value";
@@ -70,12 +70,12 @@ export class MemberTable {
 
   /** Memory held, but for the part of the newest chunk that is still free. */
   get bytes(): number {
-    return TABLE_BYTES + this.#arena.filledBytes + this.#slots.bytes + this.#buckets.bytes;
+    return STATE_BYTES + this.#arena.filledBytes + this.#slots.bytes + this.#buckets.bytes;
   }
 
   /** Hash of an element, for `find` and `add`. */
   hashOf(buf: Uint8Array, off: number, len: number): number {
-    return hashKey(this.#seed, buf, off, len);
+    return hashKey(this.#home.seed, buf, off, len);
   }
 
   /** Reference of an element, 0 when absent. */
@@ -239,6 +239,30 @@ export class MemberTable {
     const bottom = Math.max(0, top - Math.max(1, count));
     for (let slot = top - 1; slot >= bottom; slot--) visit(this.#slots.at(slot));
     return bottom;
+  }
+
+  /** See Collection.restWords. */
+  get restWords(): number {
+    if (this.#frozen !== null || this.#arena.totalBytes > REST_BYTES_MAX) return 0;
+    return ARENA_STATE_WORDS + 2 + this.#slots.stateWords + this.#buckets.stateWords;
+  }
+
+  /** See Collection.rest; returns where its state ends. */
+  rest(m: Int32Array, w: number): number {
+    this.#arena.rest(m, w);
+    const at = w + ARENA_STATE_WORDS;
+    m[at] = this.#level;
+    m[at + 1] = this.#liveBytes;
+    return this.#buckets.rest(m, this.#slots.rest(m, at + 2));
+  }
+
+  /** See Collection.wake; returns where its state ends. */
+  wake(m: Int32Array, w: number): number {
+    this.#arena.wake(m, w);
+    const at = w + ARENA_STATE_WORDS;
+    this.#level = m[at];
+    this.#liveBytes = m[at + 1];
+    return this.#buckets.wake(m, this.#slots.wake(m, at + 2));
   }
 
   /** Whether a frozen copy still reads the table's chunks. */

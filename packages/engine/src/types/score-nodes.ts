@@ -29,8 +29,8 @@ const COUNTS = CHILDREN + INNER_MAX;
 
 export class ScoreNodes {
   readonly memory: Memory;
-  /** Nodes taken. */
-  #count = 0;
+  /** Nodes taken. Others write it only where a tree wakes. */
+  taken = 0;
   /** Taken in advance: see reserve(). */
   readonly #spare: number[] = [];
 
@@ -40,7 +40,12 @@ export class ScoreNodes {
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#count * NODE_BYTES;
+    return this.taken * NODE_BYTES;
+  }
+
+  /** Whether nodes are left from a reserve() that failed. */
+  get hasSpare(): boolean {
+    return this.#spare.length > 0;
   }
 
   /** Makes sure that the next `count` nodes need no memory. To be called before anything changes, and only for those that are taken then. */
@@ -51,7 +56,7 @@ export class ScoreNodes {
   /** A node without entries. */
   take(leaf: boolean): number {
     const node = this.#spare.pop() ?? this.memory.take(NODE_BYTES);
-    this.#count++;
+    this.taken++;
     const m = this.memory.words[node >>> SLAB_SHIFT];
     const w = (node & UNIT_MASK) << 1;
     m[w] = 0;
@@ -61,7 +66,7 @@ export class ScoreNodes {
 
   /** Takes back a node that nobody uses any more. */
   give(node: number): void {
-    this.#count--;
+    this.taken--;
     this.memory.give(node);
   }
 
@@ -69,7 +74,7 @@ export class ScoreNodes {
   clear(root: number): void {
     for (const node of this.#spare) this.memory.give(node);
     this.#spare.length = 0;
-    this.#count = 0;
+    this.taken = 0;
     if (root === 0) return;
     const going = new GoingNodes(this, root);
     if (going.dropSome()) this.memory.discarded.push(going);

@@ -2,8 +2,7 @@ import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 import type { MemberTable } from "./member-table.js";
 import { INNER_MAX, INNER_REFS, KIND, KIND_LEAF, LEAF_MAX, LEAF_REFS, SCORES, ScoreNodes } from "./score-nodes.js";
 
-/** The objects of a tree, about. */
-const TREE_BYTES = 500;
+const STATE_WORDS = 3;
 const MISSING = "an entry is not in the score tree";
 
 /** What an entry is visited with: its member's reference in the table, and its score. */
@@ -46,7 +45,7 @@ export class ScoreTree {
 
   /** Memory held. */
   get bytes(): number {
-    return TREE_BYTES + this.#nodes.bytes;
+    return this.#nodes.bytes;
   }
 
   /** The nodes, for checks of the structure. The tree alone changes them. */
@@ -57,6 +56,25 @@ export class ScoreTree {
   /** The top node. */
   get root(): number {
     return this.#root;
+  }
+
+  /** See Collection.restWords: 0 also where a change that failed for want of memory has left nodes over. */
+  get restWords(): number {
+    return this.#nodes.hasSpare ? 0 : STATE_WORDS;
+  }
+
+  /** See Collection.rest. */
+  rest(m: Int32Array, w: number): void {
+    m[w] = this.#root;
+    m[w + 1] = this.#size;
+    m[w + 2] = this.#nodes.taken;
+  }
+
+  /** See Collection.wake. */
+  wake(m: Int32Array, w: number): void {
+    this.#root = m[w];
+    this.#size = m[w + 1];
+    this.#nodes.taken = m[w + 2];
   }
 
   /** Adds an entry that is known to be absent. Where there is no memory, nothing has changed. */

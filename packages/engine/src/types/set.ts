@@ -1,16 +1,19 @@
+import type { Memory } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { ByteVisitor, Collection, FrozenCollection } from "./collection.js";
+import type { ByteVisitor, Collection, FrozenCollection, Resting } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_SET } from "./type-codes.js";
 
 /** A set that is not packed: members are byte strings. Slices are `count:u32, member*`. */
-export class SetValue implements Collection {
+export class SetValue implements Collection, Resting {
   readonly type = TYPE_SET;
   ref = 0;
   snapshotEpoch = 0;
+  readonly memory: Memory;
   readonly #table: MemberTable;
 
   constructor(home: TableHome) {
+    this.memory = home.memory;
     this.#table = new MemberTable(home, "nothing");
   }
 
@@ -84,6 +87,18 @@ export class SetValue implements Collection {
 
   thaw(): void {
     this.#table.thaw();
+  }
+
+  get restWords(): number {
+    return this.#table.restWords;
+  }
+
+  rest(m: Int32Array, w: number): void {
+    this.#table.rest(m, w);
+  }
+
+  wake(m: Int32Array, w: number): void {
+    this.#table.wake(m, w);
   }
 
   free(): void {

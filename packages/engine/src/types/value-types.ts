@@ -35,7 +35,7 @@ const EMBEDDED_BYTES_MAX = 44;
 
 /**
  * A type of value. An encoded value is a string's bytes, or slices of a collection: `count:u32`, then so many entries (see Collection.encodeSlice).
- * A small one lies in its key's record, in a form of its own; else it is an object in the shard's table of values.
+ * A small one lies in its key's record, in a form of its own; else it is an object while it is used (open-values.ts).
  */
 export interface ValueType {
   /** The TYPE_* code, in records and on the disk. Never given to another type. */

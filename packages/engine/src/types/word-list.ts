@@ -71,6 +71,31 @@ export class WordList {
     this.length = source.length;
   }
 
+  /** Words that rest() writes. */
+  get stateWords(): number {
+    return 2 + this.#blocks.length;
+  }
+
+  /** Writes what this object knows, for wake(); returns where it ends. The blocks stay. */
+  rest(m: Int32Array, w: number): number {
+    m[w] = this.length;
+    m[w + 1] = this.#capacity;
+    let end = w + 2;
+    for (const block of this.#blocks) m[end++] = block;
+    return end;
+  }
+
+  /** Becomes the list that rested there, in the same memory; returns where its state ends. */
+  wake(m: Int32Array, w: number): number {
+    this.length = m[w];
+    this.#capacity = m[w + 1];
+    const blocks = this.#blocks;
+    const count = (this.#capacity + BLOCK_MASK) >>> BLOCK_SHIFT;
+    blocks.length = count;
+    for (let i = 0; i < count; i++) blocks[i] = m[w + 2 + i];
+    return w + 2 + count;
+  }
+
   /** Gives all memory back. */
   clear(): void {
     for (const block of this.#blocks) this.#memory.give(block);

@@ -1,5 +1,6 @@
+import type { Memory } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
-import type { Collection, FrozenCollection } from "./collection.js";
+import type { Collection, FrozenCollection, Resting } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
 import { ScoreTree } from "./score-tree.js";
 import { TYPE_ZSET } from "./type-codes.js";
@@ -13,14 +14,16 @@ export type ScoreVisitor = (buf: Uint8Array, off: number, len: number, score: nu
  * Ranges are half-open intervals of ranks, [from, to); one with from >= to is empty. The rank from the highest on is size - 1 - rank. Slices are
  * `count:u32, (score:f64, member)*`, lowest first.
  */
-export class ZsetValue implements Collection {
+export class ZsetValue implements Collection, Resting {
   readonly type = TYPE_ZSET;
   ref = 0;
   snapshotEpoch = 0;
+  readonly memory: Memory;
   readonly #table: MemberTable;
   readonly #tree: ScoreTree;
 
   constructor(home: TableHome) {
+    this.memory = home.memory;
     this.#table = new MemberTable(home, "number", (from, to) => this.#tree.moved(this.#table.numberOf(from), from, to));
     this.#tree = new ScoreTree(this.#table, home.memory);
   }
@@ -172,6 +175,20 @@ export class ZsetValue implements Collection {
 
   thaw(): void {
     this.#table.thaw();
+  }
+
+  get restWords(): number {
+    const table = this.#table.restWords;
+    const tree = this.#tree.restWords;
+    return table === 0 || tree === 0 ? 0 : table + tree;
+  }
+
+  rest(m: Int32Array, w: number): void {
+    this.#tree.rest(m, this.#table.rest(m, w));
+  }
+
+  wake(m: Int32Array, w: number): void {
+    this.#tree.wake(m, this.#table.wake(m, w));
   }
 
   free(): void {

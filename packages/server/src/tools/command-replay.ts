@@ -48,6 +48,7 @@ export class CommandReplay {
     }
     const problem = largeProblem(row, request);
     if (problem !== "") throw failure(request, problem);
+    context.keyspace.values.settle();
     row.run(context);
     const { bytes, length } = context.reply;
     if (bytes[0] === ERROR_BYTE) throw failure(request, bytes.toString("utf8", 1, length).trimEnd());
