@@ -24,6 +24,8 @@ export const SHARED_RECORD_BYTES_MAX = CHUNK_BYTES - CHUNK_HEADER_BYTES;
 const PAGE_BYTES = 4096;
 const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 const FIRST_CHUNK_BYTES = 1 << 10;
+/** A chunk has this part (as a shift) of what all ordinary ones have, or up to twice as much, but CHUNK_BYTES at most: so few bytes of a small owner are unused. */
+const GROW_SHIFT = 2;
 /** A chunk with less than this share of live bytes is worth emptying. */
 const SPARSE_SHARE = 0.5;
 // Words of a header.
@@ -57,8 +59,8 @@ export class Arena {
   #first = 0;
   /** First of those that are worth emptying. */
   #firstSparse = 0;
-  /** Chunks that are no larger than CHUNK_BYTES. */
-  #ordinary = 0;
+  /** Bytes of the chunks that are no larger than CHUNK_BYTES. */
+  #ordinaryBytes = 0;
 
   constructor(memory: Memory) {
     this.memory = memory;
@@ -192,7 +194,7 @@ export class Arena {
     m[w + 6] = this.#end;
     m[w + 7] = this.#first;
     m[w + 8] = this.#firstSparse;
-    m[w + 9] = this.#ordinary;
+    m[w + 9] = this.#ordinaryBytes;
   }
 
   /** Becomes the arena that rested there, in the same memory. */
@@ -206,7 +208,7 @@ export class Arena {
     this.#end = m[w + 6];
     this.#first = m[w + 7];
     this.#firstSparse = m[w + 8];
-    this.#ordinary = m[w + 9];
+    this.#ordinaryBytes = m[w + 9];
   }
 
   /** Gives every chunk back. */
@@ -220,7 +222,7 @@ export class Arena {
     this.#end = 0;
     this.#first = 0;
     this.#firstSparse = 0;
-    this.#ordinary = 0;
+    this.#ordinaryBytes = 0;
   }
 
   #allocOwn(size: number, slack: number): number {
@@ -232,8 +234,8 @@ export class Arena {
   }
 
   #openChunk(size: number): void {
-    let length = FIRST_CHUNK_BYTES << (2 * Math.min(this.#ordinary, 4));
-    while (length < size + CHUNK_HEADER_BYTES) length *= 4;
+    let length = FIRST_CHUNK_BYTES;
+    while (length < this.#ordinaryBytes >>> GROW_SHIFT || length < size + CHUNK_HEADER_BYTES) length *= 2;
     const chunk = this.#addChunk(Math.min(length, CHUNK_BYTES));
     this.#retire();
     this.#fill(chunk, CHUNK_HEADER_BYTES);
@@ -264,7 +266,7 @@ export class Arena {
     this.usedBytes += CHUNK_HEADER_BYTES;
     if (length <= CHUNK_BYTES) {
       this.totalBytes += length;
-      this.#ordinary++;
+      this.#ordinaryBytes += length;
     } else {
       this.totalBytes += CHUNK_HEADER_BYTES;
     }
@@ -277,7 +279,7 @@ export class Arena {
     const used = this.usedOf(chunk);
     this.usedBytes -= used;
     this.totalBytes -= held <= CHUNK_BYTES ? held : used;
-    if (held <= CHUNK_BYTES) this.#ordinary--;
+    if (held <= CHUNK_BYTES) this.#ordinaryBytes -= held;
     this.#unlink(chunk);
     if (this.evacuating === chunk) this.evacuating = 0;
     this.memory.give(chunk);

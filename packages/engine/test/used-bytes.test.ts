@@ -1,6 +1,6 @@
 /**
- * What the keyspace says it uses is what is taken when no collection is open: never less than the data, never more than blocks and objects together; and where blocks are small,
- * so that none is half untouched, a tenth from that at most.
+ * What the keyspace says it uses is what is taken while no collection is open: never less than the data, never more than blocks and objects together;
+ * and where blocks are small, so that none is half untouched, a tenth from that at most.
  *
  * Controls, seen red: where a shard leaves out what lies beside its records (valueBytes), eleven shapes show less than their data; where it counts its
  * arena with the free part of the newest chunk, small ones show twice what is taken.

@@ -1,13 +1,14 @@
 import { CHUNK_BYTES, type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 
 const FIRST_WORDS = 16;
+const DOUBLED_WORDS = 512;
 const BLOCK_WORDS = CHUNK_BYTES / 4;
 const BLOCK_SHIFT = Math.log2(BLOCK_WORDS);
 const BLOCK_MASK = BLOCK_WORDS - 1;
 
 /**
- * A list of signed 32-bit integers in blocks of the memory. While it is shorter than a chunk it is one block that grows by doubling, then it grows
- * by a chunk: no step copies more than half a chunk. The owner gives the blocks back with {@link clear}.
+ * A list of signed 32-bit integers in blocks of the memory. While it is shorter than a chunk it is one block that grows by doubling, from 2 KB on by a
+ * quarter, as blocks have such sizes; then it grows by a chunk: no step copies more than half a chunk. The owner gives the blocks back with {@link clear}.
  */
 export class WordList {
   length = 0;
@@ -106,8 +107,9 @@ export class WordList {
 
   #grow(): void {
     const first = this.#blocks[0];
-    const words = Math.min(BLOCK_WORDS, Math.max(FIRST_WORDS, this.#capacity * 2));
-    const block = this.#memory.take(words * 4);
+    const more = this.#capacity < DOUBLED_WORDS ? Math.max(FIRST_WORDS, this.#capacity) : this.#capacity >>> 2;
+    const block = this.#memory.take(Math.min(BLOCK_WORDS, this.#capacity + more) * 4);
+    const words = this.#memory.sizeOf(block) >>> 2;
     if (this.#capacity === 0 || this.#capacity >= BLOCK_WORDS) {
       this.#blocks.push(block);
       this.#capacity += words;
