@@ -14,6 +14,8 @@ import {
   startHearth,
   startProcess,
   temporaryFolder,
+  waitForPort,
+  waitUntil,
 } from "./support/index.js";
 
 /** Runs `hearthkv` to its end. */
@@ -68,6 +70,23 @@ describe("serve", () => {
       [1, 2, 3].map((number) => `hearthkv: ${config}:${number}: `),
     );
   });
+
+  // Control, seen red: with pino's own destination and process.stdout the server ends at its first line, exit code 1.
+  test.skipIf(!existsSync("/dev/full")).each(["text", "json"])(
+    "a %s log that cannot be written ends no server",
+    async (format) => {
+      const port = await freePort();
+      const args = ["--port", String(port), "--data-dir", temporaryFolder(), "--log-format", format];
+      const toFullDisk = ["-c", 'exec "$0" "$@" >/dev/full 2>&1', process.execPath, launcher, "serve", ...args];
+      const child = startProcess("sh", toFullDisk, { stdin: "" });
+      await Promise.race([waitForPort(port), child.exited.then((exit) => expect(exit).toBe("a server that runs"))]);
+      const client = await RespClient.connect(port);
+      await waitUntil("the data", async () => (await client.send("GET", "key")) === null);
+      expect(await client.ok("SET", "key", "value")).toBe("OK");
+      child.kill("SIGTERM");
+      expect(await child.exited).toEqual({ code: 0, signal: null });
+    },
+  );
 
   test("help, version and their flags answer", async () => {
     const { stdout: version } = await hearthkv(["version"]);

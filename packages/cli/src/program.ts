@@ -24,6 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
+  process.stderr.on("error", () => {}); // on a full disk nobody can be told
   const program = buildProgram();
   if (args.length === 0) {
     program.outputHelp();

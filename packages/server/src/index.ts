@@ -1,6 +1,6 @@
 /** HearthKV as a library: a server in this process. */
 export { configProblem } from "./config.js";
-export { createLogger, type LogFormat } from "./log.js";
+export { createLogger, type LogFormat, printLog } from "./log.js";
 export {
   type Ack,
   defaultOptions,

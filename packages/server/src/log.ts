@@ -21,8 +21,8 @@ interface LogLine {
 
 /** A logger that writes to a descriptor: 1 or 2. */
 export function createLogger(level: LogLevel, format: LogFormat, descriptor: 1 | 2): Logger {
-  if (format === "json") return pino({ level }, pino.destination({ fd: descriptor, sync: true }));
-  return pino({ level }, { write: (line: string) => print(descriptor, textLine(JSON.parse(line))) });
+  const shown = format === "json" ? (line: string) => line : (line: string) => textLine(JSON.parse(line));
+  return pino({ level }, { write: (line: string) => printLog(descriptor, shown(line)) });
 }
 
 /** "12:00:00.123 WARN the disk is slow: ...": figures only where something is wrong, the stack only of what should not have happened. */
@@ -41,8 +41,8 @@ export function textLine(line: LogLine): string {
   return `${text}\n`;
 }
 
-/** A log that cannot be written (its reader is gone, or behind) is no reason to stop. */
-function print(descriptor: number, text: string): void {
+/** Writes text to a descriptor. A log that cannot be written (its disk is full, its reader gone or behind) is no reason to stop. */
+export function printLog(descriptor: number, text: string): void {
   try {
     writeSync(descriptor, text);
   } catch {

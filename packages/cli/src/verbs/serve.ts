@@ -45,7 +45,7 @@ async function serve(file: string | undefined, flags: Flags, version: string): P
   const startedAt = performance.now();
   if (file !== undefined && flags.config !== undefined)
     throw new UsageError("--config and a file are two files: give one");
-  const { configProblem, createLogger } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
+  const { configProblem, createLogger, printLog } = await import("@hearthkv/server"); // here, so that the other verbs start without loading it
   const { logFormat, ...settings } = resolveSettings(
     { ...flags, config: file ?? flags.config },
     process.env,
@@ -86,7 +86,7 @@ async function serve(file: string | undefined, flags: Flags, version: string): P
     }
     throw error;
   }
-  process.stdout.write(`${banner(settings, version, server, performance.now() - startedAt)}\n`);
+  printLog(1, `${banner(settings, version, server, performance.now() - startedAt)}\n`);
 }
 
 /** Codes of storage errors that a repair may help with. */
