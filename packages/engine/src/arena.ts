@@ -26,6 +26,8 @@ const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 const FIRST_CHUNK_BYTES = 1 << 10;
 /** A chunk has this part (as a shift) of what all ordinary ones have, or up to twice as much, but CHUNK_BYTES at most: so few bytes of a small owner are unused. */
 const GROW_SHIFT = 2;
+/** And room for so many records like the one that opens it: of large ones a small chunk would leave too much of its end unused. */
+const RECORDS_MIN = 6;
 /** A chunk with less than this share of live bytes is worth emptying. */
 const SPARSE_SHARE = 0.5;
 // Words of a header.
@@ -235,7 +237,7 @@ export class Arena {
 
   #openChunk(size: number): void {
     let length = FIRST_CHUNK_BYTES;
-    while (length < this.#ordinaryBytes >>> GROW_SHIFT || length < size + CHUNK_HEADER_BYTES) length *= 2;
+    while (length < this.#ordinaryBytes >>> GROW_SHIFT || length < RECORDS_MIN * size + CHUNK_HEADER_BYTES) length *= 2;
     const chunk = this.#addChunk(Math.min(length, CHUNK_BYTES));
     this.#retire();
     this.#fill(chunk, CHUNK_HEADER_BYTES);
