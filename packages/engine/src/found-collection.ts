@@ -46,7 +46,9 @@ type TableValue = HashValue | SetValue | ZsetValue;
 
 export class FoundCollection {
   readonly #keys: KeyStore;
-  /** Bytes of the large collection being changed, as far as the shard has counted them, and its elements before. */
+  /** The large collection being changed: looked for once, since finding it again costs as much as a small change. Null = none. */
+  #changing: AnyValue | null = null;
+  /** Its bytes, as far as the shard has counted them, and its elements before. */
   #countedBytes = 0;
   #sizeBefore = 0;
   /** A collection as it is to lie in a record; see pack(). */
@@ -136,11 +138,13 @@ export class FoundCollection {
   /** To be called before the collection found last changes (or is made, at a free key); endChange() follows. */
   beginChange(): void {
     this.#sizeBefore = 0;
+    this.#changing = null;
     if (!this.isLarge) return;
-    const keys = this.#keys;
-    keys.shard.beforeChange(keys.value);
-    this.#countedBytes = keys.value.bytes;
-    this.#sizeBefore = keys.value.size;
+    const { shard, value } = this.#keys;
+    shard.beforeChange(value);
+    this.#changing = value;
+    this.#countedBytes = value.bytes;
+    this.#sizeBefore = value.size;
   }
 
   /**
@@ -149,9 +153,10 @@ export class FoundCollection {
    */
   endChange(buf: Uint8Array, off: number, len: number): void {
     const keys = this.#keys;
-    const { size } = this;
-    if (!this.isPacked) {
-      this.#countBytes();
+    const value = this.#changing;
+    const size = value === null ? this.size : value.size;
+    if (value !== null) {
+      this.#countBytes(value);
       const { entries, bytes } = keys.keyspace.limits;
       // Looking how many bytes it has costs as many steps as it has elements: once for each time that these have halved.
       const hasHalved = Math.clz32(size) > Math.clz32(this.#sizeBefore);
@@ -171,7 +176,7 @@ export class FoundCollection {
   packAgain(buf: Uint8Array, off: number, len: number, bytesMax: number): void {
     const keys = this.#keys;
     const { ref, shard, value } = keys;
-    this.#countBytes();
+    this.#countBytes(value);
     if (value.bytes > PACK_AGAIN_HELD_MAX) return;
     const slice = new ByteSink();
     if (value.encodeSlice(0, slice, bytesMax) >= 0 || slice.length > bytesMax) return;
@@ -183,14 +188,15 @@ export class FoundCollection {
       if (!(error instanceof RangeError)) throw error;
       return;
     }
+    this.#changing = null;
     shard.unlink(ref);
   }
 
   /** Tells the shard how large the collection is that is being changed. */
-  #countBytes(): void {
-    const { shard, value } = this.#keys;
-    shard.valueBytes += value.bytes - this.#countedBytes;
-    this.#countedBytes = value.bytes;
+  #countBytes(value: AnyValue): void {
+    const { bytes } = value;
+    this.#keys.shard.valueBytes += bytes - this.#countedBytes;
+    this.#countedBytes = bytes;
   }
 
   /** Packs an encoded value (see ValueType.pack), for insertPacked; false when it is too large. Throws RangeError when it is malformed. */
@@ -360,6 +366,7 @@ export class FoundCollection {
     if (keys.ref === 0) keys.shard.insertValue(keys.hash, buf, off, len, value, 0, 0);
     else keys.shard.enlarge(keys.ref, buf, off, len, value);
     keys.ref = value.ref;
+    this.#changing = value;
     this.#countedBytes = value.bytes;
   }
 }

@@ -62,11 +62,12 @@ export class ListStore {
     let size = 0;
     this.#found.beginChange();
     try {
-      const packed = this.#preparePush(kbuf, koff, klen, elementsBytes(len, first, end), count);
+      this.#preparePush(kbuf, koff, klen, elementsBytes(len, first, end), count);
+      const list = this.#found.isLarge ? (this.#keys.value as ListValue) : null;
       for (let i = first, left = bytes; i < end; i++) {
         left -= len[i];
-        if (packed) this.#pushPacked(side, buf, off[i], len[i], left);
-        else (this.#keys.value as ListValue).push(side, buf, off[i], len[i]);
+        if (list === null) this.#pushPacked(side, buf, off[i], len[i], left);
+        else list.push(side, buf, off[i], len[i]);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
       }
       size = this.#found.size;
@@ -135,26 +136,22 @@ export class ListStore {
     setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN);
   }
 
-  /**
-   * Gives the list, which may be new, the form for `count` elements more, which take `more` bytes; returns whether that is the packed one, with
-   * room for them.
-   */
-  #preparePush(kbuf: Uint8Array, koff: number, klen: number, more: number, count: number): boolean {
-    if (count === 0) return false;
+  /** Gives the list, which may be new, the form for `count` elements more, which take `more` bytes. */
+  #preparePush(kbuf: Uint8Array, koff: number, klen: number, more: number, count: number): void {
+    if (count === 0) return;
     const { limits, memory } = this.#keys.keyspace;
     const found = this.#found;
-    if (found.isLarge) return false;
+    if (found.isLarge) return;
     const form = packedListForm(limits, found.isSmall, found.size + count, found.packedBytes + more);
     if (form >= 0) {
       if (this.#keys.ref === 0) found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN | form);
-      return true;
+      return;
     }
     const list = found.filled(new ListValue(memory), (made) => {
       if (this.#keys.ref !== 0) found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
     });
     found.putLarge(kbuf, koff, klen, list);
-    return false;
   }
 
   /** `more` bytes of elements follow with the same command. */
