@@ -1,5 +1,5 @@
 /** CLIENT: what a connection tells of itself, and what it may do to others. */
-import { parseSafeInt } from "@hearthkv/resp";
+import { parseInt64 } from "@hearthkv/resp";
 import { validClientText } from "./client-text.js";
 import { runSubcommand } from "./command-table.js";
 import type { ClientFilter, CommandContext, CommandFlag, CommandRow } from "./context.js";
@@ -87,6 +87,12 @@ function clientType({ request, reply }: CommandContext, at: number): ClientFilte
   return undefined;
 }
 
+/** The client's number that argument `i` is, NaN where it is no int64. No client has one that a double does not hold. */
+function clientId(request: CommandContext["request"], i: number): number {
+  const id = parseInt64(request.buf, request.off[i], request.len[i]);
+  return id === null ? Number.NaN : Number(id);
+}
+
 function list(ctx: CommandContext): void {
   const { request, reply } = ctx;
   const filter: Writable<ClientFilter> = {};
@@ -97,7 +103,7 @@ function list(ctx: CommandContext): void {
   } else if (request.argc > 3 && request.is(2, "id")) {
     // A set: naming a client a million times does not make a million lines of it, as it does in Redis.
     const ids = new Set<number>();
-    for (let i = 3; i < request.argc; i++) ids.add(parseSafeInt(request.buf, request.off[i], request.len[i]));
+    for (let i = 3; i < request.argc; i++) ids.add(clientId(request, i));
     if (ids.has(Number.NaN)) {
       reply.error(ERR.invalidClientId);
       return;
@@ -162,7 +168,7 @@ function killFilter(ctx: CommandContext): ClientFilter | null {
 function killOption({ request }: CommandContext, i: number, filter: Writable<ClientFilter>): string | null {
   const value = request.str(i + 1);
   if (request.is(i, "id")) {
-    const id = parseSafeInt(request.buf, request.off[i + 1], request.len[i + 1]);
+    const id = clientId(request, i + 1);
     if (!(id > 0)) return ERR.clientId;
     filter.ids = new Set([id]);
   } else if (request.is(i, "addr")) {

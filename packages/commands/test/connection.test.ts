@@ -144,6 +144,7 @@ describe("CLIENT", () => {
       "CLIENT LIST TYPE foo": "-ERR Unknown client type 'foo'",
       "CLIENT LIST ID": "-ERR syntax error",
       "CLIENT LIST ID abc": "-ERR Invalid client ID",
+      "CLIENT LIST ID 9223372036854775808": "-ERR Invalid client ID",
       "CLIENT LIST ID 1 TYPE normal": "-ERR Invalid client ID",
       "CLIENT LIST foo bar": "-ERR syntax error",
     });
@@ -152,10 +153,12 @@ describe("CLIENT", () => {
     expect(server.run("CLIENT", "INFO")).toBe("=9\r\ntxt:id=7\n\r\n");
     server.run("CLIENT", "LIST", "TYPE", "SLAVE");
     server.run("CLIENT", "LIST", "ID", "1", "2");
+    server.run("CLIENT", "LIST", "ID", "-1", "9223372036854775807");
     expect(server.calls).toEqual([
       ["describe", {}],
       ["describe", { type: "replica" }],
       ["describe", { ids: new Set([1, 2]) }],
+      ["describe", { ids: new Set([-1, 2 ** 63]) }],
     ]);
   });
 
@@ -177,7 +180,7 @@ describe("CLIENT", () => {
       "CLIENT KILL ID 3 TYPE pubsub SKIPME no": ":1",
     });
     server.state.killed = 0;
-    expectReplies({ "CLIENT KILL 1.2.3.4:5": "-ERR No such client", "CLIENT KILL ID 99": ":0" });
+    expectReplies({ "CLIENT KILL 1.2.3.4:5": "-ERR No such client", "CLIENT KILL ID 9223372036854775807": ":0" });
     expect(server.calls.slice(0, 3)).toEqual([
       ["kill", { address: "1.2.3.4:5" }],
       ["kill", { address: "1.2.3.4:5", localAddress: "a:1", user: "default", skipId: 7 }],
