@@ -156,6 +156,26 @@ test("a container that was killed is succeeded at once; while it lives, even sta
   await killContainer(second);
 });
 
+// Control: whatever /proc still shows taken for alive, as it was: the second server refuses, "in use".
+test("a server whose parent has not asked for its end is succeeded at once", async () => {
+  const dataDir = temporaryFolder("data");
+  const first = await startHearth({ dataDir, wrapper: ["sh", "-c", '"$@" & exec sleep 1000', "-"] });
+  const client = await first.connect();
+  await client.ok("SET", "key", "value");
+  client.close();
+  expect(await refusal(dataDir, [])).toMatch(/in use by process/);
+  process.kill(first.pid, "SIGKILL");
+  const state = () => /\) (\w)/.exec(readFileSync(`/proc/${first.pid}/stat`, "latin1"))?.[1];
+  await waitUntil("it has ended", () => state() === "Z");
+  const second = await startHearth({ dataDir });
+  expect(state()).toBe("Z");
+  expect(second.child.output).not.toMatch(/watching/);
+  expect(await keysOf(second, "*")).toBe(1);
+  await second.stop();
+  first.child.kill("SIGKILL");
+  await first.child.exited;
+});
+
 // Control: another boot of the same host taken for a dead owner, as it was: the second server starts.
 test("a machine of the same name does not take the lock of one that gives signs of life", async (context) => {
   requireNamespaces(context);

@@ -66,10 +66,19 @@ export function processExists({ pid, startTime: started }: LockOwner): boolean {
   return startTime(pid) === started;
 }
 
-/** Field 22 of /proc/PID/stat. The name in field 2 may hold spaces and parentheses. */
+/** Whether the process that exists has ended, and waits for its parent: state Z or X of /proc/PID/stat. False where nothing tells. */
+export function hasExited({ pid }: LockOwner): boolean {
+  return ["Z", "X"].includes(statField(pid, 3) ?? "");
+}
+
 function startTime(pid: number): string | null {
+  return statField(pid, 22);
+}
+
+/** A field of /proc/PID/stat, from 3 on (proc(5)). The name in field 2 may hold spaces and parentheses. */
+function statField(pid: number, number: number): string | null {
   const line = readLine(`/proc/${pid}/stat`);
-  return line?.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  return line?.slice(line.lastIndexOf(")") + 2).split(" ")[number - 3] ?? null;
 }
 
 function identityOf(path: string): string {

@@ -10,7 +10,7 @@ import {
   SILENCE_ALLOWED_MS,
   SILENCE_MEANS_DEATH_MS,
 } from "./lock-lease.js";
-import { describeSelf, type LockOwner, processExists, readOwner } from "./lock-owner.js";
+import { describeSelf, hasExited, type LockOwner, processExists, readOwner } from "./lock-owner.js";
 import { askWitness, LockWitness, witnessName } from "./lock-witness.js";
 import { ownedDisk } from "./owned-disk.js";
 
@@ -343,7 +343,11 @@ async function lifeOf(owner: LockOwner, path: string, self: LockOwner): Promise<
     // On the same device it is a copy of that directory; on another one it may be the same, seen through another file system.
     return deviceOf(owner.directory) === deviceOf(self.directory) ? "dead" : "silent";
   }
-  if (owner.namespace !== null && owner.namespace === self.namespace) return processExists(owner) ? "alive" : "dead";
+  if (owner.namespace !== null && owner.namespace === self.namespace) {
+    if (!processExists(owner)) return "dead";
+    // Killed, and its parent has not asked for it yet. A thread of it that is still in a write would keep the witness.
+    return witness === "refused" && hasExited(owner) ? "dead" : "alive";
+  }
   return witness === "refused" ? "dead" : "silent";
 }
 
