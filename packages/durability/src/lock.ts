@@ -420,7 +420,8 @@ function linkIfFree(from: string, to: string): boolean {
       fs.linkSync(from, to);
     } catch (error) {
       if (!NO_HARD_LINKS.has(errnoOf(error) ?? "")) throw error;
-      fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
+      // Written, not copied: a copy takes over the mode, which such a file system may refuse, too.
+      fs.writeFileSync(to, fs.readFileSync(from), { flag: "wx" });
     }
     return true;
   } catch (error) {
