@@ -1,5 +1,6 @@
 /** The benches still run: each in a small form. What they measure is not judged here. */
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { projectRoot, requirePeer, runProcess, temporaryFolder } from "./support/index.js";
@@ -111,6 +112,20 @@ for (const { script, args, prints } of small) {
       );
   });
 }
+
+test("bench/load/memory.mjs --peers DIR compares with the best of all, also where only some rows have a figure, and tells two of one name apart", async (context) => {
+  requirePeer(context, "redis-server");
+  const peers = temporaryFolder("peers");
+  const program = spawnSync("which", ["redis-server"], { encoding: "utf8" }).stdout.trim();
+  symlinkSync(program, join(peers, "redis-server"));
+  const sizes = ["--keys", "200", "--collections", "20", "--settle-ms", "10", "--idle-s", "0.1"];
+  const all = ["bench/load/memory.mjs", ...sizes, "--cases", "string 16,grid set 1 x 8", "--peers", peers];
+  const run = await runProcess(process.execPath, [...all, "--out", temporaryFolder("bench")], { cwd: projectRoot });
+  expect(run.code, run.stderr).toBe(0);
+  // Controls: columns by the first row's figures lose "read us" for all; without a name for nobody the table is never printed.
+  expect(run.stdout).toMatch(/used B redis +used B redis [\d.]+ +used B hearthkv .*read us x best +read us best/);
+  expect(run.stdout).toMatch(/^string 16 B .* - .*\n(.*\n)*grid set 1 x 8 B /m);
+});
 
 test.each([
   ["load/throughput", ["--rounds", "0"], /--rounds takes a number from 1 on, not 0/],

@@ -1,8 +1,9 @@
 /** The command line as a whole: how the server starts, says where it is, refuses, and ends; and the small client. */
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
+import { copyDataDirectory } from "./crash/crash-run.js";
 import {
   freePort,
   launcher,
@@ -164,8 +165,7 @@ describe("serve", () => {
     await server.kill();
     const signals: NodeJS.Signals[] = ["SIGTERM", "SIGQUIT"];
     while (signals.length > 0) {
-      const dataDir = join(temporaryFolder(), "copy");
-      cpSync(server.dataDir, dataDir, { recursive: true, filter: (path) => !basename(path).startsWith("LOCK") });
+      const dataDir = copyDataDirectory(server.dataDir);
       const before = readdirSync(dataDir);
       const child = startProcess(process.execPath, [launcher, "serve", "--port", "0", "--data-dir", dataDir]);
       await child.waitFor(/listening on /);

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import {
   compared,
+  helpIfAsked,
   median,
   names,
   number,
@@ -31,6 +32,7 @@ const KEYS = 100_000;
 /** More than any load sends before it is ended. */
 const ENDLESS = 2_000_000_000;
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     loads: { type: "string", default: loads.join(",") },

@@ -35,7 +35,7 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, infoField, order, peersOption, until } from "./servers.mjs";
+import { contenders, infoField, order, peersOption, until, withoutSnapshots } from "./servers.mjs";
 
 const KEYS_PER_MSET = 10;
 const VALUE = "x".repeat(64);
@@ -46,7 +46,7 @@ const EXPIRY_MS_A_KEY = 0.02;
 const EXPIRY_LEAD_MS = 1000;
 /** No snapshots or rewrites but the one that is measured. */
 const unsaved = {
-  HearthKV: ["--snapshot-ops", "0", "--snapshot-interval-s", "0"],
+  HearthKV: withoutSnapshots,
   others: ["--auto-aof-rewrite-percentage", "0"],
 };
 const bulky = {

@@ -105,12 +105,12 @@ export function compared(label, servers, values, digits = 0, better = "less") {
   const best = bestPeer(values, better);
   return {
     ...sideBySide(label, servers, values, digits),
-    ...(best < 0 ? {} : { [`${label} x best`]: rounded(values.at(-1) / values[best], 2) }),
-    ...(servers.length > 2 ? { [`${label} best`]: short(servers[best].name) } : {}),
+    ...(servers.length > 1 ? { [`${label} x best`]: rounded(values.at(-1) / values[best], 2) } : {}),
+    ...(servers.length > 2 ? { [`${label} best`]: short(servers[best]?.name ?? "-") } : {}),
   };
 }
 
-/** Number of the server that HearthKV, the last one, is to be compared with; -1 where there is none. */
+/** Number of the server that HearthKV, the last one, is to be compared with; -1 where there is none, or no figure of one. */
 export function bestPeer(values, better) {
   const others = values.slice(0, -1);
   return others.indexOf(better === "more" ? Math.max(...others) : Math.min(...others));

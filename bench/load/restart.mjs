@@ -26,7 +26,7 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, folder, infoField, isAtRest, order, peersOption, until } from "./servers.mjs";
+import { contenders, folder, infoField, isAtRest, order, peersOption, until, withoutSnapshots } from "./servers.mjs";
 
 helpIfAsked(import.meta.url);
 const { values } = parseArgs({
@@ -70,12 +70,10 @@ const logCase = {
   files: /\.(log|aof)$/,
   flags: ["--aof-use-rdb-preamble", "no", "--auto-aof-rewrite-percentage", "0"],
 };
-const hearthFlags = ["--snapshot-ops", "0", "--snapshot-interval-s", "0", "--snapshot-wal-bytes", "0"];
-
 /** The data directory of one server, and how it is started from it. */
 async function makeFiles(peer, { commands, save: saves, files, flags }, count) {
   const dataDir = folder();
-  const options = { dataDir, flags: peer.name === "HearthKV" ? hearthFlags : flags };
+  const options = { dataDir, flags: peer.name === "HearthKV" ? withoutSnapshots : flags };
   const writer = await peer.start(options);
   await sendAll(writer, count, commands(count));
   if (saves) await order(writer, "SAVE");

@@ -10,6 +10,8 @@ import { refuse } from "./report.mjs";
 const launcher = fileURLToPath(new URL("../../bin/hearthkv.js", import.meta.url));
 /** What redis-server must be told to promise what HearthKV does at each level. */
 export const appendfsyncOf = { memory: "no", written: "everysec", synced: "always" };
+/** Flags with which HearthKV makes no snapshot by itself. */
+export const withoutSnapshots = ["--snapshot-ops", "0", "--snapshot-interval-s", "0", "--snapshot-wal-bytes", "0"];
 const POLL_MS = 5;
 
 /**
@@ -45,7 +47,9 @@ export function contenders(dir) {
     const name = basename(program);
     const run = spawnSync(program, ["--version"], { encoding: "utf8" });
     const version = /v=(\S+)/.exec(run.stdout ?? "")?.[1];
-    if (version !== undefined) found.push({ name, version, start: (options) => startRedisLike(program, options) });
+    const shown = found.some((each) => each.name === name) ? `${name} ${version}` : name;
+    if (version !== undefined)
+      found.push({ name: shown, version, start: (options) => startRedisLike(program, options) });
     else if (name === program)
       console.error(
         `${name} is not on the PATH: left out (Debian's package ${name.replace("-server", "")}-server has it)`,

@@ -72,8 +72,8 @@ const rangeRows = [100, 300, 500, 600].map((count) => ({
 /** All rows, in the order in which they are run. */
 export const suite = [...plainRows, ...ownRows, ...rangeRows];
 
-/** Size of a run of `row`: `requests` and `keyspace` (`keys`, where given). Null where its replies would not fit the memory. */
-export function sizeOf(row, { pipeline, clients, bytes, scale, keys = null }) {
+/** Size of a run of `row`: `requests` and `keyspace` (`keys`, where it is not null). Null where its replies would not fit the memory. */
+export function sizeOf(row, { pipeline, clients, bytes, scale, keys }) {
   if (row.replies * bytes * pipeline * clients > REPLY_BYTES_MAX) return null;
   // What takes long by itself does not take longer without a pipeline.
   const depth = row.replies > 0 ? Math.max(16, pipeline) : pipeline;

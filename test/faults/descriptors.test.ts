@@ -1,11 +1,10 @@
 /** Out of file descriptors: with few from the start, and with none left while the log is rotated and snapshots are made. */
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { fileNames } from "@hearthkv/durability";
 import { expect, test } from "vitest";
 import { CrashRun } from "../crash/crash-run.js";
 import { printedSeed } from "../crash/random.js";
 import { type RespClient, requirePeer, type ServerProcess, startHearth, waitUntil } from "../support/index.js";
+import { snapshotNames } from "./data-directory.js";
 import { persistenceInfo, persistenceNumber } from "./server-info.js";
 import { answerOf, tryWrite } from "./try-write.js";
 
@@ -86,7 +85,7 @@ test("no descriptor left for a while: writes are refused when the segment is ful
   // A write that comes too early for its refusal is answered when the log goes on, and no new client gets in meanwhile.
   await waitUntil("writes are refused", async () => (await answerOf(probes.pop() as RespClient)) === REFUSAL);
   expect(await client.send("EXISTS", "nothing")).toBe(0);
-  expect(fileNames.snapshotNames(readdirSync(run.dataDir)).length).toBeGreaterThan(0);
+  expect(snapshotNames(run.dataDir).length).toBeGreaterThan(0);
 
   limit(`${hard}:${hard}`);
   const healingMs = performance.now();

@@ -6,11 +6,12 @@
  * resolved at once the log exceeds its multiple and the small disk fills; with heldAtLogBytes() Infinity it fills, too, by a fast writer; with
  * giveUpOlder() returning false writes are refused while older snapshots still lie there; with pruneSnapshots keeping 0 the start refuses.
  */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileNames } from "@hearthkv/durability";
 import { expect, test } from "vitest";
-import { launcher, type RespClient, runProcess, startHearth, temporaryFolder, waitUntil } from "../support/index.js";
+import { type RespClient, startHearth, temporaryFolder, waitUntil } from "../support/index.js";
+import { bytesOf, checkDirectory, snapshotNames } from "./data-directory.js";
 import { persistenceNumber } from "./server-info.js";
 import { SmallDisk } from "./small-disk.js";
 import { tryWrite } from "./try-write.js";
@@ -34,13 +35,11 @@ async function overwrite(client: RespClient, round: number): Promise<number> {
 
 function sizes(dataDir: string): { log: number; snapshots: number; all: number } {
   const names = readdirSync(dataDir);
-  const sum = (of: readonly string[]): number =>
-    of.reduce((bytes, name) => bytes + (statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0), 0);
-  return { log: sum(fileNames.segmentNames(names)), snapshots: sum(fileNames.snapshotNames(names)), all: sum(names) };
-}
-
-function snapshotNames(dataDir: string): string[] {
-  return fileNames.snapshotNames(readdirSync(dataDir));
+  return {
+    log: bytesOf(dataDir, fileNames.segmentNames(names)),
+    snapshots: bytesOf(dataDir, fileNames.snapshotNames(names)),
+    all: bytesOf(dataDir, names),
+  };
 }
 
 async function noSnapshotRuns(client: RespClient): Promise<boolean> {
@@ -53,8 +52,7 @@ async function holds(dataDir: string, round: number): Promise<void> {
   for (let i = 0; i < KEYS; i++)
     expect(await client.ok("GETRANGE", `key:${i}`, 0, 5)).toMatch(new RegExp(`^${round}:x`));
   await again.stop();
-  const { code, output } = await runProcess(process.execPath, [launcher, "check", dataDir]);
-  expect(code, output).toBe(0);
+  await checkDirectory(dataDir);
 }
 
 test("log and snapshots stay within their multiple of the data", { timeout: 300_000 }, async () => {
@@ -73,7 +71,7 @@ test("log and snapshots stay within their multiple of the data", { timeout: 300_
     most = Math.max(most, sizes(dataDir).all);
     // A snapshot begins with a segment: one is due when this one is too large. While it is late (a busy machine), nothing more is written.
     await waitUntil("a snapshot that was due", async () => {
-      const segmentBytes = statSync(join(dataDir, fileNames.WAL_CURRENT), { throwIfNoEntry: false })?.size ?? 0;
+      const segmentBytes = bytesOf(dataDir, [fileNames.WAL_CURRENT]);
       return segmentBytes > 0 && segmentBytes < walBytes && (await noSnapshotRuns(client));
     });
   }

@@ -6,13 +6,14 @@
  * of server/src/persistence/channel.ts taking a short write for a whole one the next start refused, for damage in the middle of the log; with
  * the error of the first segment thrown on in worker-log.ts, or that of the cut in recover.ts, a full disk forbids the start.
  */
-import { appendFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileNames } from "@hearthkv/durability";
 import { expect, test } from "vitest";
 import { CrashRun } from "../crash/crash-run.js";
 import { printedSeed } from "../crash/random.js";
-import { launcher, type RespClient, runProcess, startHearth, waitUntil } from "../support/index.js";
+import { type RespClient, startHearth, waitUntil } from "../support/index.js";
+import { bytesOf, checkDirectory, snapshotNames } from "./data-directory.js";
 import { SmallDisk } from "./small-disk.js";
 import { tryWrite } from "./try-write.js";
 
@@ -37,20 +38,6 @@ async function read(client: RespClient): Promise<void> {
   expect(performance.now() - startMs).toBeLessThan(READ_MS_MAX);
 }
 
-function snapshots(dataDir: string): string[] {
-  return fileNames.snapshotNames(readdirSync(dataDir));
-}
-
-function usedBytes(dataDir: string): number {
-  const sizes = readdirSync(dataDir).map((name) => statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0);
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-async function checkDirectory(dataDir: string): Promise<void> {
-  const { code, output } = await runProcess(process.execPath, [launcher, "check", dataDir]);
-  expect(code, output).toBe(0);
-}
-
 test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_000 }, async (level, context) => {
   const disk = SmallDisk.mount(context, DISK_BYTES);
   const dataDir = join(disk.path, "data");
@@ -62,7 +49,7 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
   const server = await startHearth(run.options);
   const reader = await server.connect();
   await run.startWriters(server.port, DEPTH);
-  await waitUntil("a snapshot", () => snapshots(dataDir).length > 0);
+  await waitUntil("a snapshot", () => snapshotNames(dataDir).length > 0);
 
   let healedMsMost = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -73,10 +60,10 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
       return false;
     });
     await read(reader);
-    const before = snapshots(dataDir);
+    const before = snapshotNames(dataDir);
     expect(await reader.send("SAVE")).toBeInstanceOf(Error);
     // Older ones may have been given up.
-    expect(snapshots(dataDir).at(-1)).toBe(before.at(-1));
+    expect(snapshotNames(dataDir).at(-1)).toBe(before.at(-1));
     await read(reader);
 
     disk.free();
@@ -86,7 +73,7 @@ test.for(["written", "synced"])("full while serving, --ack %s", { timeout: 600_0
     const { acknowledged } = run;
     await waitUntil("writers go on", () => run.acknowledged > acknowledged + 2 * WRITERS * DEPTH);
     // Rounds are shorter than the pause after a failed snapshot: without one, the log alone would fill the disk in the end.
-    await waitUntil("a snapshot makes room", () => usedBytes(dataDir) < DISK_BYTES / 2, SNAPSHOT_MS_MAX);
+    await waitUntil("a snapshot makes room", () => bytesOf(dataDir) < DISK_BYTES / 2, SNAPSHOT_MS_MAX);
   }
   reader.close();
   await server.kill();
@@ -111,7 +98,7 @@ test("full while starting: it serves reads, refuses writes, and takes them when 
   const run = new CrashRun(printedSeed("full while starting"), WRITERS, FLAGS, { dataDir });
   const server = await startHearth(run.options);
   await run.startWriters(server.port, DEPTH);
-  await waitUntil("a snapshot and some log", () => snapshots(dataDir).length > 0 && run.acknowledged > 500);
+  await waitUntil("a snapshot and some log", () => snapshotNames(dataDir).length > 0 && run.acknowledged > 500);
   await server.kill();
   await run.writersEnded();
   appendFileSync(join(dataDir, fileNames.WAL_CURRENT), Buffer.alloc(TORN_BYTES, "an entry that was not written whole"));
@@ -135,7 +122,7 @@ test("full while starting: it serves reads, refuses writes, and takes them when 
     await waitUntil("writes are taken", async () => (await tryWrite(full)) === "OK");
     client.close();
     await full.kill();
-    expect(snapshots(dataDir)).not.toEqual([]);
+    expect(snapshotNames(dataDir)).not.toEqual([]);
   }
   disk.free();
   const last = await startHearth(run.options);
@@ -164,7 +151,7 @@ test("full while an empty directory starts: nothing is there, writes are refused
   expect(await client.ok("DBSIZE")).toBe(0);
   await waitUntil("writes are refused", async () => (await tryWrite(full)) === REFUSAL);
   await expect(client.ok("SAVE")).rejects.toThrow();
-  expect(snapshots(dataDir)).toEqual([]);
+  expect(snapshotNames(dataDir)).toEqual([]);
   expect(readdirSync(dataDir)).not.toContain(fileNames.MANIFEST);
   // Killed as it is, it starts again.
   await full.kill();

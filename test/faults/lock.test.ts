@@ -19,6 +19,7 @@ import {
   temporaryFolder,
   waitUntil,
 } from "../support/index.js";
+import { contentOf } from "../tools/directories.js";
 import { SmallDisk } from "./small-disk.js";
 
 const CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
@@ -51,11 +52,6 @@ async function refusal(dataDir: string, wrapper: readonly string[]): Promise<str
 function outerPid(server: ServerProcess): number {
   const { stdout } = spawnSync("pgrep", ["-P", String(server.child.pid)], { encoding: "utf8" });
   return Number(stdout.trim());
-}
-
-/** Names in a folder, and what they hold. */
-function contents(folder: string): string[] {
-  return readdirSync(folder).map((name) => `${name}: ${readFileSync(join(folder, name), "latin1")}`);
 }
 
 /** An owner of which nothing tells from here. */
@@ -124,7 +120,7 @@ test("a server that stood still and was succeeded acknowledges and writes nothin
 test("while the lock of another machine is watched, clients are told LOADING, and SIGTERM leaves all as it was", async () => {
   const dataDir = temporaryFolder("watched");
   await plantForeignLock(dataDir);
-  const before = contents(dataDir);
+  const before = contentOf(dataDir);
   const serve = ["serve", "--port", "0", "--data-dir", dataDir, "--log-format", "json"];
   const child = startProcess(process.execPath, [launcher, ...serve], { stdin: "" });
   const [, port] = await child.waitFor(/listening on 127\.0\.0\.1:(\d+)/);
@@ -135,7 +131,7 @@ test("while the lock of another machine is watched, clients are told LOADING, an
   client.close();
   expect(await child.stop()).toEqual({ code: 0, signal: null });
   expect(child.stdout).toMatch(/goodbye/);
-  expect(contents(dataDir)).toEqual(before);
+  expect(contentOf(dataDir)).toEqual(before);
 });
 
 // Control: LockWitness.open() giving null makes it wait for ten seconds, of which it tells.

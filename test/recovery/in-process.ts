@@ -13,7 +13,7 @@ export interface OwnServer {
 
 /** Starts one on a free port, without snapshots by itself. */
 export async function startOwn(dataDir: string, options: ServerOptions = {}): Promise<OwnServer> {
-  const quiet = { logLevel: "silent", snapshotIntervalS: 0, snapshotOps: 0 } as const;
+  const quiet = { logLevel: "silent", snapshotIntervalS: 0, snapshotOps: 0, snapshotWalBytes: 0 } as const;
   const server = await startServer({ host: "127.0.0.1", port: 0, dataDir, ...quiet, ...options });
   const client = await RespClient.connect(server.port);
   return {

@@ -28,7 +28,7 @@ export type PeerName = keyof typeof peers;
 const present = new Map<PeerName, boolean>();
 
 /** Skips the test, loudly; with HEARTHKV_REQUIRE_PEERS=1 it fails instead, so that a run that should be complete cannot be silently less. */
-export function skipOrFail(context: Pick<TestContext, "skip">, remedy: string, what = "something is missing"): void {
+export function skipOrFail(context: Pick<TestContext, "skip">, remedy: string, what: string): void {
   if (process.env.HEARTHKV_REQUIRE_PEERS === "1") throw new Error(`${what}: ${remedy}`);
   console.log(`skipped: ${remedy}`);
   context.skip(`skipped: ${remedy}`);

@@ -72,7 +72,7 @@ function hmget(ctx: CommandContext): void {
   for (let i = 2; i < argc; i++) replyField(ctx, size, i);
 }
 
-/** Whether the hash that was looked up, of this size, has the field that argument `i` names; its value is then in the database's valueBuf. */
+/** Whether the hash that was looked up, of this size, has the field that argument `i` names; the cursor of `db.keys` then has its value. */
 function findField({ request: r, db }: CommandContext, size: number, i: number): boolean {
   return size > 0 && db.hashes.get(r.buf, r.off[i], r.len[i]);
 }

@@ -62,8 +62,7 @@ export class ListStore {
     let size = 0;
     this.#found.beginChange();
     try {
-      this.#preparePush(kbuf, koff, klen, elementsBytes(len, first, end), count);
-      const list = this.#found.isLarge ? (this.#keys.value as ListValue) : null;
+      const list = this.#preparePush(kbuf, koff, klen, len, first, end);
       for (let i = first, left = bytes; i < end; i++) {
         left -= len[i];
         if (list === null) this.#pushPacked(side, buf, off[i], len[i], left);
@@ -136,22 +135,31 @@ export class ListStore {
     setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN);
   }
 
-  /** Gives the list, which may be new, the form for `count` elements more, which take `more` bytes. */
-  #preparePush(kbuf: Uint8Array, koff: number, klen: number, more: number, count: number): void {
-    if (count === 0) return;
-    const { limits, memory } = this.#keys.keyspace;
+  /** Gives the list, which may be new, the form for elements number `first` to before `end` more; returns it where that is the large one, else null. */
+  #preparePush(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    len: Int32Array,
+    first: number,
+    end: number,
+  ): ListValue | null {
     const found = this.#found;
-    if (found.isLarge) return;
-    const form = packedListForm(limits, found.isSmall, found.size + count, found.packedBytes + more);
+    if (found.isLarge) return this.#keys.value as ListValue;
+    if (first === end) return null;
+    const { limits, memory } = this.#keys.keyspace;
+    const more = elementsBytes(len, first, end);
+    const form = packedListForm(limits, found.isSmall, found.size + end - first, found.packedBytes + more);
     if (form >= 0) {
       if (this.#keys.ref === 0) found.createPacked(TYPE_LIST, kbuf, koff, klen, more, 0);
       setPackedKind(found.chunk, found.packedAt, PACKED_PLAIN | form);
-      return;
+      return null;
     }
     const list = found.filled(new ListValue(memory), (made) => {
       if (this.#keys.ref !== 0) found.packedEach((b, o, n) => made.push(SIDE_TAIL, b, o, n));
     });
     found.putLarge(kbuf, koff, klen, list);
+    return list;
   }
 
   /** `more` bytes of elements follow with the same command. */

@@ -69,7 +69,7 @@ export class RequestDecoder {
   #aheadCount = 0;
   #aheadAt = 0;
 
-  /** @param limits read at every request, so changes of a shared object apply at once. */
+  /** @param limits read at every request, so changes of a shared object apply at once, but to those that were found ahead. */
   constructor(limits: DecoderLimits) {
     this.#limits = limits;
     this.authenticated = limits.open;
@@ -150,7 +150,10 @@ export class RequestDecoder {
     for (let p = this.#pos; count < AHEAD_MAX && args < AHEAD_ARGS_MAX; count++) {
       const request = AHEAD[count];
       p = this.#scan(p, request);
-      if (p < 0 || isHttp(request)) break;
+      if (p < 0 || isHttp(request)) {
+        request.clear();
+        break;
+      }
       AHEAD_ENDS[count] = p;
       args += request.argc;
     }
@@ -161,7 +164,7 @@ export class RequestDecoder {
 
   /**
    * Keeps a copy of the bytes not consumed yet, so that the chunk's buffer may be reused and `next` called later.
-   * `request` stays valid as long as its own bytes do.
+   * A request that was found ahead is forgotten; any other stays valid as long as its own bytes do.
    */
   stash(): void {
     this.#forgetAhead();

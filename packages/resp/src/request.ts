@@ -5,7 +5,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /**
  * One request: argument `i` is `buf[off[i], off[i] + len[i])`.
- * A decoder reuses its only Request: it is valid until the next call of the decoder. Use `copy()` to keep it longer.
+ * A decoder reuses its Requests: one is valid until the next call of `next`, `feed` or `stash`. Use `copy()` to keep it longer.
  */
 export class Request {
   /** The bytes the offsets point into; not owned by the request. */

@@ -151,7 +151,7 @@ function nameOf(line: string): string {
 
 /** Whether the number is the one that was written: beyond 2^53 others are rounded to it. */
 function isExact(value: number): boolean {
-  return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
 /** null where bytes are no UTF-8: they would be replaced without a word, in passwords as well. */
