@@ -72,7 +72,6 @@ export function claimedIn(
 export class ClaimKeeper {
   readonly #dir: Directory;
   #synced: number;
-  #claimed: number;
   /** End of the first sync that is not claimed; -1 = all are. */
   #sinceMs = -1;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -82,7 +81,6 @@ export class ClaimKeeper {
   constructor(dir: Directory, proven: number) {
     this.#dir = dir;
     this.#synced = proven;
-    this.#claimed = proven;
   }
 
   /** Everything up to `sequence` is durable, whatever happens. */
@@ -100,12 +98,11 @@ export class ClaimKeeper {
 
   /** Writes what is to be said; `segment`, not poisoned, is the one in which it was synced. Its own sync goes on when this returns. Throws nothing. */
   write(segment: WalWriter, nowMs: number): void {
+    if (this.#sinceMs < 0) return;
     const sequence = this.#synced;
-    if (sequence <= this.#claimed) return;
     try {
       // What lies before the segment is proven by its header.
       if (sequence >= segment.firstSequence) this.#put(segment, sequence);
-      this.#claimed = sequence;
       this.#sinceMs = -1;
     } catch {
       this.#notBeforeMs = nowMs + RETRY_MS;

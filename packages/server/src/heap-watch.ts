@@ -44,18 +44,16 @@ export class HeapWatch {
   readonly #warnAt = this.#fullAt * (WARN_SHARE / FULL_SHARE);
   /** Bytes of all objects when the server was made. */
   readonly startupBytes = getHeapStatistics().used_heap_size;
-  /** Bytes of all objects, garbage included, at the last look. */
-  used = 0;
-  /** It is to be looked at before each batch of commands. */
-  near = false;
   /** What may add data is to be refused. */
   full = false;
 
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #dataBytes: () => number;
-  #warned = false;
-  #toldFull = false;
+  /** Bytes of all objects, garbage included, at the last look. */
+  #used = 0;
+  /** What was told since it was last calm: 1 = it is nearly full, 2 = it is full. */
+  #told = 0;
   #young: Collection | null = null;
   #all: Collection | null = null;
   #deletedFrom = 0;
@@ -69,19 +67,19 @@ export class HeapWatch {
     setFlagsFromString("--no-detect-ineffective-gcs-near-heap-limit");
   }
 
+  /** It is to be looked at before each batch of commands. */
+  get near(): boolean {
+    return this.#used >= this.#warnAt;
+  }
+
   /** Takes the present figure and decides. */
   look(): void {
-    const { limit } = this;
-    this.used = getHeapStatistics().used_heap_size;
-    const mark = this.full ? this.#fullAt - limit * FREE_SHARE : this.#fullAt;
-    if (this.used >= mark) this.#collect(mark);
-    this.full = this.used >= mark;
-    this.near = this.used >= this.#warnAt;
+    this.#used = getHeapStatistics().used_heap_size;
+    const mark = this.full ? this.#fullAt - this.limit * FREE_SHARE : this.#fullAt;
+    if (this.#used >= mark) this.#collect(mark);
+    this.full = this.#used >= mark;
     if (this.near) this.#tell();
-    else if (this.used < this.#warnAt * CALM_SHARE) {
-      this.#warned = false;
-      this.#toldFull = false;
-    }
+    else if (this.#used < this.#warnAt * CALM_SHARE) this.#told = 0;
   }
 
   /** First the young objects, in about a millisecond: what is used for a reply is garbage soon. Then all, where that is worth its time. */
@@ -89,9 +87,9 @@ export class HeapWatch {
     const nowMs = this.#clock.monotonicMs();
     this.#young ??= new Collection(this.#clock, "minor");
     this.#all ??= new Collection(this.#clock, "major");
-    if (this.#young.hasRested(nowMs, 0)) this.used = this.#young.run();
-    if (this.used < mark || !this.#all.hasRested(nowMs, this.#restMs())) return;
-    this.used = this.#all.run();
+    if (this.#young.hasRested(nowMs, 0)) this.#used = this.#young.run();
+    if (this.#used < mark || !this.#all.hasRested(nowMs, this.#restMs())) return;
+    this.#used = this.#all.run();
     this.#deletedFrom = this.#dataBytes();
   }
 
@@ -101,18 +99,18 @@ export class HeapWatch {
   }
 
   #tell(): void {
-    const figures = { used: this.used, limit: this.limit };
-    const size = `${Math.round(this.used / MIB)} of ${Math.round(this.limit / MIB)} MB are used`;
+    const level = this.full ? 2 : 1;
+    if (level <= this.#told) return;
+    this.#told = level;
+    const figures = { used: this.#used, limit: this.limit };
+    const size = `${Math.round(this.#used / MIB)} of ${Math.round(this.limit / MIB)} MB are used`;
     const advice = "start with NODE_OPTIONS=--max-old-space-size=MB for a larger one";
-    if (this.full && !this.#toldFull) {
-      this.#toldFull = true;
-      this.#warned = true;
+    if (this.full) {
       this.#logger.error(
         figures,
         `the JavaScript heap is full: ${size}; commands that may add data are refused with OOM until something is deleted; ${advice}`,
       );
-    } else if (!this.#warned) {
-      this.#warned = true;
+    } else {
       const mark = `at ${Math.round(this.#fullAt / MIB)} MB commands that may add data are refused`;
       this.#logger.warn(figures, `the JavaScript heap is nearly full: ${size}; ${mark}; ${advice}`);
     }

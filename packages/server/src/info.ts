@@ -174,15 +174,14 @@ function clients({ clients: c }: InfoSource): Field[] {
 function memory({ memory: m }: InfoSource): Field[] {
   const overhead = m.startup + m.clients;
   const used = overhead + m.dataset;
-  const peak = Math.max(m.peak, used);
   return [
     ["used_memory", used],
     ["used_memory_human", humanBytes(used)],
     ["used_memory_rss", m.rss],
     ["used_memory_rss_human", humanBytes(m.rss)],
-    ["used_memory_peak", peak],
-    ["used_memory_peak_human", humanBytes(peak)],
-    ["used_memory_peak_perc", percent(used, peak)],
+    ["used_memory_peak", m.peak],
+    ["used_memory_peak_human", humanBytes(m.peak)],
+    ["used_memory_peak_perc", percent(used, m.peak)],
     ["used_memory_overhead", overhead],
     ["used_memory_startup", m.startup],
     ["used_memory_dataset", m.dataset],

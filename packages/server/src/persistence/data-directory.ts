@@ -84,10 +84,10 @@ const NO_DIRECTORY_SYNC =
 
 /** Whoever serves on a directory of redis-server expects its data: where there is none of ours, says how to get it. */
 function redisLeftAside(path: string, disk: Directory): string[] {
+  const found = REDIS_FILES.filter((name) => disk.exists(name));
+  if (found.length === 0) return [];
   const names = disk.list();
   if (fileNames.segmentNames(names).length > 0 || fileNames.snapshotNames(names).length > 0) return [];
-  const found = REDIS_FILES.filter((name) => names.includes(name));
-  if (found.length === 0) return [];
   const how = found.includes("appendonlydir")
     ? `hearthkv import ${join(path, "appendonlydir", "appendonly.aof.manifest")} NEW-DIRECTORY`
     : found.includes("appendonly.aof")
