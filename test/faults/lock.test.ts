@@ -230,6 +230,8 @@ test("a file system without hard links and without fsync of directories", async 
   ];
   const first = await startHearth({ dataDir, wrapper });
   expect(first.child.output).toMatch(/cannot sync directories: when the power fails it may forget the newest files/);
+  // Whoever else is on this machine has no business with it. Control: without the mode it is the umask's.
+  expect(statSync(join(dataDir, "LOCK")).mode & 0o777).toBe(0o600);
   const client = await first.connect();
   await client.ok("SET", "key", "value");
   client.close();

@@ -421,7 +421,7 @@ function linkIfFree(from: string, to: string): boolean {
     } catch (error) {
       if (!NO_HARD_LINKS.has(errnoOf(error) ?? "")) throw error;
       // Written, not copied: a copy takes over the mode, which such a file system may refuse, too.
-      fs.writeFileSync(to, fs.readFileSync(from), { flag: "wx" });
+      fs.writeFileSync(to, fs.readFileSync(from), { flag: "wx", mode: 0o600 });
     }
     return true;
   } catch (error) {

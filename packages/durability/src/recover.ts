@@ -12,7 +12,6 @@ import {
   readSnapshotLayout,
   type SnapshotLayout,
   type VerifiedSnapshot,
-  verifySnapshot,
   verifySnapshotAsync,
 } from "./snapshot-reader.js";
 import { type Found, survey } from "./survey.js";
@@ -234,7 +233,7 @@ class Recovery {
       const verifying = verifier.snapshot(name, signal).catch((error) => {
         if (error instanceof StorageError || signal?.aborted === true) throw error;
         this.#log("warn", `no other thread could check ${name} (${error}): it is checked in this one`);
-        return verifySnapshot(this.#dir, name);
+        return verifySnapshotAsync(this.#dir, name);
       });
       const [verified] = await Promise.allSettled([verifying, loading]);
       if (verified.status === "fulfilled") {

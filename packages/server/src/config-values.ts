@@ -116,7 +116,10 @@ export function alias(name: string, parameter: Parameter): Parameter {
 }
 
 /** A value that a file gives at the start: what `read` makes of it, or nothing to do where it is the present one. */
-export function changeAtStart({ get, read, atStart, refusal = "" }: Parameter, text: string): Change {
+export function changeAtStart(
+  { get, read, atStart, refusal = "can't set immutable config" }: Parameter,
+  text: string,
+): Change {
   const reader = atStart ?? read;
   if (reader !== undefined) return reader(text);
   return lowerAscii(text) === lowerAscii(get()) ? { apply: () => {} } : { error: `${refusal}: it is '${get()}'` };

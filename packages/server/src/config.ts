@@ -144,13 +144,8 @@ export class Config implements ConfigHost {
 
   /** What is wrong with a line of a file: `words` are those behind the name. null = startup() can take it. */
   problem(name: string, words: readonly string[]): string | null {
-    const absent = ABSENT.get(lowerAscii(name));
-    if (absent !== undefined) return absent;
-    const parameter = this.#parameters.get(lowerAscii(name));
-    if (parameter === undefined) return "no such setting";
-    if (words.length === 0 || (words.length > 1 && parameter.severalWords !== true)) return "needs exactly one value";
-    const change = changeAtStart(parameter, words.join(" "));
-    return "error" in change ? change.error : null;
+    const judged = this.#judged(name, words);
+    return "error" in judged ? judged.error : null;
   }
 
   /**
@@ -161,18 +156,32 @@ export class Config implements ConfigHost {
   startup(lines: readonly (readonly string[])[]): string[] {
     const remembered = new Set<string>();
     for (const [name = "", ...words] of joinedSaves(lines)) {
-      const problem = this.problem(name, words);
-      if (problem !== null) throw new OptionsError("config", `${name} ${problem}`);
-      const parameter = this.#parameters.get(lowerAscii(name)) as Parameter;
+      const judged = this.#judged(name, words);
+      if ("error" in judged) throw new OptionsError("config", `${name} ${judged.error}`);
+      const { parameter, apply } = judged;
       const before = parameter.get();
-      const change = changeAtStart(parameter, words.join(" "));
-      if ("apply" in change) change.apply();
+      apply();
       if (parameter.remembered === true && parameter.get() !== before) remembered.add(parameter.name);
-      if (parameter.name === "appendonly" && lowerAscii(words[0] ?? "") !== parameter.get()) {
+      if (parameter.name === "appendonly" && parameter.get() === "yes" && lowerAscii(words[0] ?? "") === "no") {
         remembered.add("appendonly no (every write is logged all the same)");
       }
     }
     return [...remembered];
+  }
+
+  /** A line of a file: the parameter that it sets, and how. */
+  #judged(
+    name: string,
+    words: readonly string[],
+  ): { readonly parameter: Parameter; apply(): void } | { readonly error: string } {
+    const absent = ABSENT.get(lowerAscii(name));
+    if (absent !== undefined) return { error: absent };
+    const parameter = this.#parameters.get(lowerAscii(name));
+    if (parameter === undefined) return { error: "no such setting" };
+    if (words.length === 0 || (words.length > 1 && parameter.severalWords !== true)) {
+      return { error: "needs exactly one value" };
+    }
+    return { parameter, ...changeAtStart(parameter, words.join(" ")) };
   }
 
   #matching(pattern: string): Parameter[] {

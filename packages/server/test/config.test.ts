@@ -19,9 +19,13 @@ beforeEach(() => {
     snapshotWalBytes: 64 * 1024 * 1024,
   };
   logLevels = [];
-  config = new Config({
+  config = newConfig(defaultOptions);
+});
+
+function newConfig(options: typeof defaultOptions): Config {
+  return new Config({
     settings,
-    options: defaultOptions,
+    options,
     persistence,
     port: () => 7001,
     databases: 16,
@@ -29,7 +33,7 @@ beforeEach(() => {
     maxclientsLimit: 19_968,
     setLogLevel: (level) => logLevels.push(level),
   });
-});
+}
 
 it("takes any hz, and keeps to what Redis keeps to", () => {
   for (const [given, kept] of [
@@ -283,6 +287,9 @@ describe("lines of a file", () => {
     ]);
     expect(value("save")).toBe("30 5");
     expect(() => config.startup([["timeout", "x"]])).toThrow("config: timeout argument couldn't be parsed");
+    // Nothing is logged there: that it is all the same would not be true.
+    expect(newConfig({ ...defaultOptions, disablePersistence: true }).startup([["appendonly", "yes"]])).toEqual([]);
+    expect(() => config.startup([["port", "1"]])).toThrow("config: port can't set immutable config: it is '");
   });
 });
 

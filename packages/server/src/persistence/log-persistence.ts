@@ -78,8 +78,7 @@ export class LogPersistence implements Persistence {
   /** What stands still, in words; null = nothing does. */
   #hanging: string | null = null;
   #lags = false;
-  #dead = false;
-  /** Why it is dead. */
+  /** Why nothing is written any more, in words; null = it is. */
   #broken: string | null = null;
   #lost = false;
   /** The server was told that it is congested, and not yet that this ended. */
@@ -457,8 +456,7 @@ export class LogPersistence implements Persistence {
 
   /** Nothing can be made durable any more. */
   #fail(error: Error): void {
-    if (this.#dead) return;
-    this.#dead = true;
+    if (this.#broken !== null) return;
     this.#broken = error.message;
     clearInterval(this.#watch);
     this.#updateWriteError();
@@ -478,7 +476,7 @@ export class LogPersistence implements Persistence {
     }
     this.#snapshots.stop();
     this.#currentSequence();
-    if (snapshot && !this.#dead) await this.#lastSnapshot();
+    if (snapshot && this.#broken === null) await this.#lastSnapshot();
     else this.#snapshots.abort("the server is closing");
     keyspace.effects.enabled = false;
     this.#channel.turn();
@@ -518,11 +516,12 @@ export class LogPersistence implements Persistence {
 
   async #closeWorker(): Promise<string | null> {
     // What waits outside the ring goes in as the worker makes room; a disk that fails keeps it out.
-    while (this.#channel.hasAside && this.#writeError === null) {
+    while (this.#broken === null && this.#channel.hasAside && this.#writeError === null) {
       await delay(CLOSE_LOOK_MS);
       this.#channel.turn();
     }
-    if (this.#dead || this.#hanging !== null) return this.#broken ?? this.#hanging;
+    const reason = this.#broken ?? this.#hanging;
+    if (reason !== null) return reason;
     this.#channel.turn();
     const closed = new Promise<string | null>((resolve) => {
       this.#closed = resolve;

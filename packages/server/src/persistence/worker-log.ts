@@ -240,11 +240,9 @@ export class WorkerLog implements DrainTarget {
 
   #tellRoom(): void {
     this.#roomToldMs = this.#now();
-    try {
-      this.#post({ type: "room", freeBytes: freeBytesAt(this.#start.directory) });
-    } catch {
-      // Only a figure, and the next look may have it.
-    }
+    const freeBytes = freeBytesAt(this.#start.directory);
+    // Where nothing is told the last figure stands: at first that is none.
+    if (freeBytes !== Number.POSITIVE_INFINITY) this.#post({ type: "room", freeBytes });
   }
 
   /** Whoever waits in synced() waits no longer: the log is not going to be written. */
@@ -577,7 +575,7 @@ export class WorkerLog implements DrainTarget {
     if (failure === this.#told) return;
     this.#told = failure;
     // Before: what main does at once, it does knowing how much room there is.
-    if (failure === null) this.tellSegments();
+    if (failure === null) this.#tellRoom();
     this.#post({ type: "failure", text: failure });
   }
 

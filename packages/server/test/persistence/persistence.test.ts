@@ -33,6 +33,27 @@ test("a lost lock is no write error: nothing that is held may leave", async () =
   await persistence.close({ snapshot: false }).catch(() => {});
 });
 
+// Control: asked for the write error alone, close() never ends.
+test("a lost lock lets close() end, though entries wait outside the ring", async () => {
+  const path = freshDirectory();
+  let lost = false;
+  const { keyspace, persistence } = await openAt(path, {
+    ringBytes: 4096,
+    onFatal: () => {
+      lost = true;
+    },
+  });
+  persistence.pauseForTest(true);
+  for (let i = 0; i < 100; i++) {
+    set(keyspace, `key:${i}`, "v".repeat(200));
+    persistence.commit(Date.now());
+  }
+  writeFileSync(join(path, "other"), "{}");
+  renameSync(join(path, "other"), join(path, "LOCK"));
+  await until(() => lost);
+  await expect(persistence.close({ snapshot: false })).rejects.toThrow("another process took the lock");
+});
+
 describe("ack levels", () => {
   test("memory: acknowledged at once, on disk soon", async () => {
     const { keyspace, persistence } = await openAt(freshDirectory(), { ackLevel: "memory", fsyncIntervalMs: 20 });
