@@ -35,6 +35,11 @@ const bannedModules: Readonly<Record<string, RegExp>> = {
   resp: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster)(\/|$)/,
 };
 
+/** Rooms of a package's src, each with those that its files may import from; files beside the rooms may be imported by all. */
+const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  commands: { table: [], arguments: [] },
+};
+
 /** Two packages that know nothing of each other, and the only folders of the server where one file may know both. */
 const strangers = ["@hearthkv/engine", "@hearthkv/durability"];
 const meetingPlaces = /^packages\/server\/src\/(persistence|tools)\//;
@@ -79,6 +84,12 @@ function checkImports(file: SourceFile, packageName: string): string[] {
     }
     if (name.startsWith(".") && !resolveFrom(file.path, name).startsWith(`packages/${packageName}/src/`)) {
       findings.push(`${place} ${name} leads out of the package`);
+    }
+    const room = roomOf(file.path);
+    const otherRoom = name.startsWith(".") ? roomOf(resolveFrom(file.path, name)) : "";
+    const open = rooms[packageName]?.[room];
+    if (open !== undefined && otherRoom !== "" && otherRoom !== room && !open.includes(otherRoom)) {
+      findings.push(`${place} ${room} must not import ${otherRoom}`);
     }
     if (bannedModules[packageName]?.test(name)) findings.push(`${place} ${packageName} must not import ${name}`);
   }
@@ -125,6 +136,11 @@ export function importsOf(text: string): { name: string; line: number }[] {
 
 function packageOf(path: string): string {
   return path.split("/")[1] ?? "";
+}
+
+/** The folder of src that a file is in, "" for one beside the folders. */
+function roomOf(path: string): string {
+  return /^packages\/[^/]+\/src\/([^/]+)\//.exec(path)?.[1] ?? "";
 }
 
 function resolveFrom(path: string, relative: string): string {

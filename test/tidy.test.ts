@@ -88,6 +88,11 @@ describe("each rule finds its bad sample", () => {
       "packages/commands/src/a.ts:1: commands must not import server",
     ],
     [
+      "packages/commands/src/table/a.ts",
+      'import { x } from "../errors.js";\nimport { y } from "../lists/lists.js";',
+      "packages/commands/src/table/a.ts:2: table must not import lists",
+    ],
+    [
       "packages/durability/src/a.ts",
       'await import("@hearthkv/commands")',
       "packages/durability/src/a.ts:1: durability must not import commands",

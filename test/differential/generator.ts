@@ -1,5 +1,7 @@
 /** Draws sequences of commands from templates and groups. */
+import { makeCommandTable } from "@hearthkv/commands";
 import { Arguments, edgeTimes, traps } from "./arguments.js";
+import { declaredTemplate } from "./declared.js";
 import { groups } from "./groups.js";
 import type { Random } from "./random.js";
 import { type Step, step } from "./step.js";
@@ -31,7 +33,7 @@ export class Generator {
     this.#random = random;
     this.#arguments = new Arguments(random);
     let upTo = 0;
-    for (const [name, template] of Object.entries(templates)) {
+    for (const [name, template] of allTemplates()) {
       if (without.includes(name)) continue;
       upTo += template.weight;
       this.#choices.push({ upTo, make: () => [this.#fromTemplate(name, template)] });
@@ -102,7 +104,18 @@ export class Generator {
   }
 }
 
+/** Those that are written down, and those that follow from the declarations of all that has no other. */
+function allTemplates(): Map<string, Template> {
+  const all = new Map(Object.entries(templates));
+  const covered = new Set(Object.values(groups).flatMap(({ covers }) => covers));
+  for (const row of makeCommandTable().allRows()) {
+    const template = all.has(row.name) || covered.has(row.name) ? null : declaredTemplate(row);
+    if (template !== null) all.set(row.name, template);
+  }
+  return all;
+}
+
 /** Rows that a generator makes commands for. */
 export function generatedRows(): Set<string> {
-  return new Set([...Object.keys(templates), ...Object.values(groups).flatMap(({ covers }) => covers)]);
+  return new Set([...allTemplates().keys(), ...Object.values(groups).flatMap(({ covers }) => covers)]);
 }

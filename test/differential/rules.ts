@@ -49,6 +49,13 @@ export const score: Rule = (h, r) => {
   return significantDigits(h.text) === significantDigits(String(value));
 };
 
+/** The same, where any text may be a score. */
+export const scoresAnywhere: Rule = (h, r) => {
+  if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
+  if (h.items.length > 0) return h.items.every((item, i) => scoresAnywhere(item, r.items[i]));
+  return exact(h, r) || score(h, r);
+};
+
 /** Members and scores in turn, flat or nested. */
 export const memberScores: Rule = (h, r) => {
   if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
@@ -57,11 +64,6 @@ export const memberScores: Rule = (h, r) => {
     if (item.kind === "*") return memberScores(item, other);
     return i % 2 === 1 ? score(item, other) : exact(item, other);
   });
-};
-
-/** Scores, some of which may be nil. */
-export const scores: Rule = (h, r) => {
-  return h.kind === r.kind && h.items.length === r.items.length && h.items.every((item, i) => score(item, r.items[i]));
 };
 
 /** A step of SCAN or its kin. Where one began or ended in the middle only its form can be compared. */

@@ -1,18 +1,7 @@
 /** Commands as templates: each part draws some arguments. */
 import type { Arguments, Family } from "./arguments.js";
 import { edgeIntegers, edgeTimes } from "./arguments.js";
-import {
-  exact,
-  kinds,
-  memberScores,
-  near,
-  type Rule,
-  scanStep,
-  score,
-  scores,
-  unordered,
-  unorderedPairs,
-} from "./rules.js";
+import { exact, kinds, memberScores, near, type Rule, scanStep, score, unordered, unorderedPairs } from "./rules.js";
 
 /** Draws zero or more arguments. */
 export type Part = (a: Arguments) => string[];
@@ -49,8 +38,6 @@ const maybe =
 const value: Part = (a) => [a.value()];
 const member: Part = (a) => [a.member()];
 const integer: Part = (a) => [a.integer()];
-const count: Part = (a) => [a.count()];
-const float: Part = (a) => [a.float()];
 const scoreValue: Part = (a) => [a.score()];
 const scoreBound: Part = (a) => [a.scoreBound()];
 const database: Part = (a) => [a.database()];
@@ -103,7 +90,7 @@ const scanOptions = options(
   [word("count"), text("1000000", "100000", "5", "0", "-1", "x", "2147483648", "9223372036854775807")],
 );
 
-/** Templates by the name of the command's row. */
+/** What no syntax says: other weights, arguments that must not be bent, replies that are compared in a way of their own. All other commands on keys have the template that follows from their declaration (declared.ts). */
 export const templates: Readonly<Record<string, Template>> = {
   // strings
   set: of(
@@ -121,43 +108,8 @@ export const templates: Readonly<Record<string, Template>> = {
       [word("pxat"), timestampMs],
     ),
   ),
-  get: of(8, key("string")),
-  getset: of(2, key("string"), value),
-  getdel: of(2, key("string")),
-  getex: of(
-    3,
-    key("string"),
-    options(
-      [word("persist")],
-      [word("ex"), seconds],
-      [word("px"), milliseconds],
-      [word("exat"), timestamp],
-      [word("pxat"), timestampMs],
-    ),
-  ),
-  setnx: of(2, key("string"), value),
-  setex: of(2, key("string"), seconds, value),
-  psetex: of(2, key("string"), milliseconds, value),
-  mset: of(2, many(1, 4, key("string"), value)),
-  msetnx: of(2, many(1, 3, key("string"), value)),
-  mget: of(3, many(1, 5, key("string"))),
-  append: of(3, key("string"), value),
-  strlen: of(3, key("string")),
-  getrange: of(4, key("string"), integer, integer),
-  substr: of(1, key("string"), integer, integer),
   setrange: of(3, key("string"), offset, value),
-  incr: of(4, key("string")),
-  decr: of(4, key("string")),
-  incrby: of(4, key("string"), integer),
-  decrby: of(4, key("string"), integer),
   // keys
-  del: of(4, many(1, 3, key())),
-  unlink: of(2, many(1, 3, key())),
-  exists: of(3, many(1, 4, key())),
-  touch: of(2, many(1, 4, key())),
-  type: of(3, key()),
-  rename: of(2, key(), key()),
-  renamenx: of(2, key(), key()),
   copy: of(3, key(), key(), options([word("db"), database], [word("replace")])),
   keys: judged(unordered, of(2, pattern)),
   scan: {
@@ -184,39 +136,11 @@ export const templates: Readonly<Record<string, Template>> = {
   pttl: judged(near(60_000), of(3, key())),
   expiretime: judged(near(60), of(3, key())),
   pexpiretime: judged(near(60_000), of(3, key())),
-  persist: of(2, key()),
   // hashes
-  hset: of(6, key("hash"), many(1, 4, member, value)),
-  hmset: of(2, key("hash"), many(1, 3, member, value)),
-  hsetnx: of(2, key("hash"), member, value),
-  hget: of(3, key("hash"), member),
-  hmget: of(3, key("hash"), many(1, 4, member)),
   hgetall: judged(unorderedPairs, of(3, key("hash"))),
-  hkeys: judged(unordered, of(2, key("hash"))),
-  hvals: judged(unordered, of(2, key("hash"))),
-  hdel: of(3, key("hash"), many(1, 4, member)),
-  hlen: of(2, key("hash")),
-  hexists: of(2, key("hash"), member),
-  hstrlen: of(2, key("hash"), member),
-  hincrby: of(3, key("hash"), member, integer),
   hscan: scan("hash", false, true),
   // lists
-  lpush: of(5, key("list"), many(1, 5, value)),
-  rpush: of(5, key("list"), many(1, 5, value)),
-  lpushx: of(2, key("list"), many(1, 3, value)),
-  rpushx: of(2, key("list"), many(1, 3, value)),
-  lpop: of(3, key("list"), maybe(0.6, count)),
-  rpop: of(3, key("list"), maybe(0.6, count)),
-  llen: of(3, key("list")),
-  lrange: of(5, key("list"), integer, integer),
-  lindex: of(3, key("list"), integer),
   // sets
-  sadd: of(6, key("set"), many(1, 5, member)),
-  srem: of(4, key("set"), many(1, 4, member)),
-  smembers: judged(unordered, of(3, key("set"))),
-  sismember: of(3, key("set"), member),
-  smismember: of(2, key("set"), many(1, 4, member)),
-  scard: of(2, key("set")),
   sscan: scan("set", false, false),
   // sorted sets
   zadd: {
@@ -228,14 +152,8 @@ export const templates: Readonly<Record<string, Template>> = {
     ),
     rule: () => score,
   },
-  zincrby: judged(score, of(3, key("zset"), float, member)),
-  zrem: of(3, key("zset"), many(1, 4, member)),
-  zcard: of(2, key("zset")),
-  zscore: judged(score, of(3, key("zset"), member)),
-  zmscore: judged(scores, of(2, key("zset"), many(1, 4, member))),
   zrank: fixed(3, key("zset"), member),
   zrevrank: fixed(2, key("zset"), member),
-  zcount: of(3, key("zset"), scoreBound, scoreBound),
   zrange: {
     ...of(
       6,
@@ -255,8 +173,6 @@ export const templates: Readonly<Record<string, Template>> = {
     ...of(4, key("zset"), scoreBound, scoreBound, options([word("withscores")], [word("limit"), integer, integer])),
     rule: rangeRule,
   },
-  zpopmin: judged(memberScores, of(3, key("zset"), maybe(0.5, count))),
-  zpopmax: judged(memberScores, of(3, key("zset"), maybe(0.5, count))),
   zscan: scan("zset", true, true),
   // connection
   ping: of(1, maybe(0.5, value)),

@@ -1,6 +1,8 @@
 /** What a command may see: the request, where the reply goes, the data, its connection's state, and the server behind it. */
 import type { Database, Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter, Request } from "@hearthkv/resp";
+import type { CommandTable } from "./table/command-table.js";
+import type { CommandRow } from "./table/declare.js";
 
 /** Everything a command needs; one reused object, valid only while the command runs. */
 export interface CommandContext {
@@ -38,6 +40,7 @@ export interface Session {
 
 /** What only the server can do. Commands call it and never import the server. */
 export interface ServerHost {
+  readonly commands: CommandTable;
   readonly config: ConfigHost;
   readonly clients: ClientsHost;
   readonly pubsub: PubSubHost;
@@ -139,57 +142,3 @@ export interface PersistenceHost {
    */
   waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number, numReplicas: number): void;
 }
-
-/** Redis command flags (COMMAND INFO prints them), as far as the server acts on them or clients read them. */
-export type CommandFlag =
-  | "write"
-  | "readonly"
-  | "denyoom"
-  | "admin"
-  | "pubsub"
-  | "noscript"
-  | "blocking"
-  | "loading"
-  | "stale"
-  | "skip_monitor"
-  | "skip_slowlog"
-  | "fast"
-  | "no_auth"
-  | "no_async_loading"
-  | "no_multi"
-  | "allow_busy"
-  | "movablekeys";
-
-/** One command: a row of the table from which dispatch, COMMAND, and the command page are made. */
-export interface CommandRow {
-  /** Lower case; a subcommand's is "container|name". */
-  readonly name: string;
-  /** Number of arguments with the name; negative = at least so many. */
-  readonly arity: number;
-  readonly flags: readonly CommandFlag[];
-  /** Position of the first key, 0 = none. */
-  readonly firstKey: number;
-  /** Position of the last key; negative counts from the end. */
-  readonly lastKey: number;
-  readonly keyStep: number;
-  /** ACL categories without "@", as COMMAND INFO prints them; derived ones (read, write, fast, slow, ...) are added by COMMAND. */
-  readonly group: CommandGroup;
-  readonly since: string;
-  readonly summary: string;
-  readonly complexity?: string | undefined;
-  readonly subcommands?: readonly CommandRow[] | undefined;
-  readonly run: (ctx: CommandContext) => void;
-}
-
-export type CommandGroup =
-  | "connection"
-  | "server"
-  | "generic"
-  | "string"
-  | "hash"
-  | "list"
-  | "set"
-  | "sorted-set"
-  | "transactions"
-  | "pubsub"
-  | "lock";

@@ -77,6 +77,7 @@ export const ERR = {
     'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
   debugReloadOptions: "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
   invalidCommand: "ERR Invalid command specified",
+  invalidArguments: "ERR Invalid arguments specified for command",
   invalidArgumentCount: "ERR Invalid number of arguments specified for command",
   outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
   // transactions

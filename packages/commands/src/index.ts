@@ -1,19 +1,10 @@
 /** The commands: what each one does with the data, told apart from where requests come from and replies go. */
-export {
-  arityError,
-  arityHolds,
-  type CommandCounters,
-  CommandTable,
-  flagBit,
-  type TableRow,
-} from "./command-table.js";
+
+export { Glob } from "./arguments/glob.js";
 export type {
   ClientFilter,
   ClientsHost,
   CommandContext,
-  CommandFlag,
-  CommandGroup,
-  CommandRow,
   ConfigHost,
   PersistenceHost,
   PubSubHost,
@@ -32,6 +23,17 @@ export {
   upperAscii,
   wrongArity,
 } from "./errors.js";
-export { Glob } from "./glob.js";
-export { makeCommandTable } from "./table.js";
+export { makeCommandTable } from "./families.js";
+export {
+  arityError,
+  arityHolds,
+  type CommandCounters,
+  CommandTable,
+  flagBit,
+  type TableRow,
+} from "./table/command-table.js";
+export type { CommandFlag, CommandGroup, CommandRow } from "./table/declare.js";
+export { type KeyUse, keysOf } from "./table/keys.js";
+export { commandsPage } from "./table/page.js";
+export { type CommandArgument, parseArguments } from "./table/syntax.js";
 export { REDIS_VERSION } from "./version.js";

@@ -1,6 +1,6 @@
 import { Request } from "@hearthkv/resp";
 import { expect, test } from "vitest";
-import { ELEMENT_BYTES_MAX } from "../src/arguments.js";
+import { ELEMENT_BYTES_MAX } from "../src/arguments/arguments.js";
 import { CommandRunner } from "./transcript.js";
 
 const takingElements = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Glob } from "../src/glob.js";
+import { Glob } from "../src/arguments/glob.js";
 
 function globMatch(pattern: string, text: string, anyCase = false): boolean {
   return new Glob(pattern, anyCase).matchesText(text);

@@ -1,9 +1,9 @@
 /** A server made of plain values, for commands that talk to their host. What they asked of it is in `calls`. */
 import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
-import { arityError, arityHolds } from "../src/command-table.js";
 import type { ClientFilter, CommandContext, ServerHost, Session } from "../src/context.js";
-import { makeCommandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/families.js";
+import { arityError, arityHolds } from "../src/table/command-table.js";
 
 const commandTable = makeCommandTable();
 
@@ -77,6 +77,7 @@ function fakeHost(server: FakeServer): ServerHost {
       ctx.reply.ok();
     };
   return {
+    commands: commandTable,
     config: {
       get: (patterns) => patterns.map((pattern) => [pattern, "1"]),
       set: (pairs) => {

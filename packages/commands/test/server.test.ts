@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { makeCommandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/families.js";
 import { FakeServer } from "./server-fakes.js";
 
 const commandTable = makeCommandTable();

@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
 import { Request } from "@hearthkv/resp";
 import { describe, expect, it } from "vitest";
-import { deprecations, docsOf, documentedNames } from "../src/command-docs.js";
-import { parseArguments } from "../src/command-syntax.js";
-import { arityHolds, CommandTable, flagBit } from "../src/command-table.js";
-import type { CommandRow } from "../src/context.js";
-import { makeCommandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/families.js";
+import { arityHolds, CommandTable, flagBit } from "../src/table/command-table.js";
+import type { CommandRow } from "../src/table/declare.js";
+import { hasMovableKeys } from "../src/table/keys.js";
+import { commandsPage } from "../src/table/page.js";
+import { type CommandArgument, parseArguments } from "../src/table/syntax.js";
 
 const commandTable = makeCommandTable();
 
@@ -16,6 +18,18 @@ function lookup(name: string): string | undefined {
 function rowNamed(name: string): CommandRow {
   const get = commandTable.row("get") as CommandRow;
   return { ...get, name };
+}
+
+function keySpecs({ keySpec, args }: CommandArgument): number[] {
+  return [...(keySpec < 0 ? [] : [keySpec]), ...args.flatMap(keySpecs)];
+}
+
+/** How many words of a request an argument is at least. */
+function leastWords({ optional, token, type, args }: CommandArgument): number {
+  if (optional) return 0;
+  const inner = args.map((arg) => leastWords(type === "oneof" ? { ...arg, optional: false } : arg));
+  const own = type === "oneof" ? Math.min(...inner) : type === "block" ? inner.reduce((sum, n) => sum + n, 0) : 1;
+  return token !== null && type !== "pure-token" ? own + 1 : own;
 }
 
 describe("lookup", () => {
@@ -91,13 +105,27 @@ describe("rows", () => {
     }
   });
 
-  it("are documented, and nothing else is", () => {
-    const names = [...commandTable.allRows()].map((row) => row.name);
-    for (const name of [...documentedNames(), ...deprecations.keys()]) expect(names).toContain(name);
+  it("are documented, and the syntax suits keys and arity", () => {
     for (const row of commandTable.allRows()) {
+      const args = parseArguments(row.syntax ?? "");
+      const specs = args.flatMap(keySpecs);
+      expect(new Set(specs), row.name).toEqual(new Set(row.keys.map((_, nth) => nth)));
+      if (row.syntax !== undefined) {
+        const words = row.name.split("|").length;
+        expect(Math.abs(row.arity), row.name).toBe(words + args.reduce((sum, arg) => sum + leastWords(arg), 0));
+      }
+      if (hasMovableKeys(row.keys)) expect(row.flags, row.name).toContain("movablekeys");
+      for (const { use } of row.keys)
+        expect(use, row.name).toMatch(
+          /^(RO|RW|OW|RM)( (access|update|insert|delete|not_key|incomplete|variable_flags))*$/,
+        );
       if (row.subcommands !== undefined || ["debug", "exec"].includes(row.name)) continue;
-      expect(docsOf(row).complexity, row.name).toMatch(/^O\(/);
+      expect(row.complexity, row.name).toMatch(/^O\(/);
     }
+  });
+
+  it("are what COMMANDS.md tells: npm run commands:page writes it", () => {
+    expect(readFileSync(new URL("../../../COMMANDS.md", import.meta.url), "utf8")).toBe(commandsPage(commandTable));
   });
 
   it("tell exact from least numbers of arguments", () => {

@@ -15,9 +15,9 @@ import { readFileSync } from "node:fs";
 import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import { expect, test } from "vitest";
-import { arityError, arityHolds } from "../src/command-table.js";
 import type { CommandContext, ServerHost, Session } from "../src/context.js";
-import { makeCommandTable } from "../src/table.js";
+import { makeCommandTable } from "../src/families.js";
+import { arityError, arityHolds } from "../src/table/command-table.js";
 
 const commandTable = makeCommandTable();
 

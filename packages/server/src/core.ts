@@ -89,6 +89,7 @@ export class Core {
     const host = new Host({
       ...services(this),
       ...{ keyspace, persistence, persistenceEnabled, settings, transactions, dispatcher },
+      commands: this.commands,
       clients: this.clients,
       pubsub: this.pubsub,
       debugEnabled: options.enableDebugCommand,

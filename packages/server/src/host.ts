@@ -1,6 +1,7 @@
 /** What commands may ask of the server (ServerHost), put together from its parts. */
 import {
   type CommandContext,
+  type CommandTable,
   type ConfigHost,
   ERR,
   type PersistenceHost,
@@ -22,6 +23,7 @@ import type { Transactions } from "./transactions.js";
 
 /** The parts behind the host. */
 export interface HostParts {
+  readonly commands: CommandTable;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;
   readonly persistenceEnabled: boolean;
@@ -40,6 +42,7 @@ export interface HostParts {
 
 /** One per server. */
 export class Host implements ServerHost {
+  readonly commands: CommandTable;
   readonly config: ConfigHost;
   readonly clients: Clients;
   readonly pubsub: PubSub;
@@ -50,6 +53,7 @@ export class Host implements ServerHost {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
+    this.commands = parts.commands;
     this.config = parts.config;
     this.clients = parts.clients;
     this.pubsub = parts.pubsub;

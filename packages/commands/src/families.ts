@@ -1,0 +1,52 @@
+/** All commands of the server, family by family. */
+import { clientCommands } from "./connection/client.js";
+import { connectionCommands } from "./connection/connection.js";
+import { hashCommands } from "./hashes/hashes.js";
+import { expiryCommands } from "./keys/expiry.js";
+import { keyCommands } from "./keys/keys.js";
+import { objectCommands } from "./keys/object.js";
+import { scanCommands } from "./keys/scan.js";
+import { blockingListCommands } from "./lists/blocking.js";
+import { listCommands } from "./lists/lists.js";
+import { pubsubCommands } from "./pubsub/pubsub.js";
+import { commandCommands } from "./server/command.js";
+import { configCommands } from "./server/config.js";
+import { debugCommands } from "./server/debug.js";
+import { serverCommands } from "./server/server.js";
+import { setCommands } from "./sets/sets.js";
+import { incrementCommands } from "./strings/increments.js";
+import { lockCommands } from "./strings/locks.js";
+import { stringRangeCommands } from "./strings/ranges.js";
+import { stringCommands } from "./strings/strings.js";
+import { CommandTable } from "./table/command-table.js";
+import { transactionCommands } from "./transactions/transactions.js";
+import { zsetRangeCommands } from "./zsets/zset-ranges.js";
+import { zsetCommands } from "./zsets/zsets.js";
+
+/** A table of its own for each server: the declarations are the same, the counters are not. */
+export function makeCommandTable(): CommandTable {
+  return new CommandTable([
+    ...connectionCommands,
+    ...clientCommands,
+    ...serverCommands,
+    ...configCommands,
+    ...commandCommands,
+    ...debugCommands,
+    ...keyCommands,
+    ...expiryCommands,
+    ...scanCommands,
+    ...objectCommands,
+    ...stringCommands,
+    ...stringRangeCommands,
+    ...incrementCommands,
+    ...lockCommands,
+    ...hashCommands,
+    ...listCommands,
+    ...blockingListCommands,
+    ...setCommands,
+    ...zsetCommands,
+    ...zsetRangeCommands,
+    ...transactionCommands,
+    ...pubsubCommands,
+  ]);
+}

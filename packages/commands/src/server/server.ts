@@ -1,0 +1,255 @@
+/** The server as a whole: its state, its data, its snapshots, its end. COMMAND and CONFIG have files of their own. */
+import { parseInt64, parseSafeInt } from "@hearthkv/resp";
+import type { CommandContext } from "../context.js";
+import { ERR, lowerAscii, outsideRange } from "../errors.js";
+import { family } from "../table/declare.js";
+
+/** A step of the system's clock larger than this is followed at once. */
+const CLOCK_DRIFT_MS_MAX = 1;
+let clockOriginMs = performance.timeOrigin;
+
+function info({ request, reply, host }: CommandContext): void {
+  const sections: string[] = [];
+  for (let i = 1; i < request.argc; i++) sections.push(lowerAscii(request.str(i)));
+  reply.verbatim("txt", host.info(sections));
+}
+
+function dbSize({ reply, db }: CommandContext): void {
+  reply.int(db.keys.size);
+}
+
+/** Reads [ASYNC|SYNC], which make no difference here: freeing 256 shards takes no time either way. */
+function flush({ request, reply, keyspace }: CommandContext, dbIndex: number): void {
+  const valid = request.argc === 1 || (request.argc === 2 && (request.is(1, "async") || request.is(1, "sync")));
+  if (!valid) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  keyspace.flush(dbIndex);
+  reply.ok();
+}
+
+function flushDb(ctx: CommandContext): void {
+  flush(ctx, ctx.db.index);
+}
+
+function flushAll(ctx: CommandContext): void {
+  flush(ctx, -1);
+}
+
+/** The system's clock in microseconds: its milliseconds, made finer by the monotonic clock. */
+function nowMicros(): number {
+  const fine = clockOriginMs + performance.now();
+  const drift = Date.now() - Math.floor(fine);
+  if (Math.abs(drift) <= CLOCK_DRIFT_MS_MAX) return Math.floor(fine * 1000);
+  clockOriginMs += drift;
+  return Math.floor((fine + drift) * 1000);
+}
+
+function time({ reply }: CommandContext): void {
+  const micros = nowMicros();
+  reply.array(2);
+  reply.bulkString(String(Math.floor(micros / 1e6)));
+  reply.bulkString(String(micros % 1e6));
+}
+
+function save(ctx: CommandContext): void {
+  ctx.host.persistence.save(ctx);
+}
+
+function bgSave({ request, reply, host }: CommandContext): void {
+  const schedule = request.argc > 1;
+  if (schedule && (request.argc > 2 || !request.is(1, "schedule"))) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  const outcome = host.persistence.bgsave(schedule);
+  if ("error" in outcome) reply.error(outcome.error);
+  else reply.simple(outcome.status);
+}
+
+function lastSave({ reply, host }: CommandContext): void {
+  reply.int(host.persistence.lastSaveSeconds);
+}
+
+/** SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. There is no reply when the server ends. */
+function shutdown({ request, reply, host, denyBlocking }: CommandContext): void {
+  const given = new Set<string>();
+  for (let i = 1; i < request.argc; i++) given.add(lowerAscii(request.str(i)));
+  const abort = given.delete("abort");
+  const now = given.delete("now");
+  const force = given.delete("force");
+  const saveAsked = given.delete("save");
+  const saveDenied = given.delete("nosave");
+  const others = now || force || saveAsked || saveDenied;
+  if (given.size > 0 || (abort && others) || (saveAsked && saveDenied)) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  if (abort) {
+    reply.error(ERR.noShutdown);
+    return;
+  }
+  if (!now && denyBlocking) {
+    reply.error(ERR.shutdownNeedsNow);
+    return;
+  }
+  const error = host.shutdown(saveAsked || (saveDenied ? false : null), now, force);
+  if (error !== null) reply.error(error);
+}
+
+/** WAITAOF numlocal numreplicas timeout: the order of the checks is Redis's. */
+function waitAof(ctx: CommandContext): void {
+  const { request, reply, host } = ctx;
+  const [local, replicas, timeout] = [1, 2, 3].map((i) => parseInt64(request.buf, request.off[i], request.len[i]));
+  if (local === null) {
+    reply.error(ERR.notInteger);
+    return;
+  }
+  if (local < 0n || local > 1n) {
+    reply.error(outsideRange(0, 1));
+    return;
+  }
+  if (replicas === null || replicas < 0n) {
+    reply.error(ERR.mustBePositive);
+    return;
+  }
+  if (timeout === null) {
+    reply.error(ERR.timeoutNotInteger);
+    return;
+  }
+  if (timeout < 0n) {
+    reply.error(ERR.timeoutNegative);
+    return;
+  }
+  const timeoutMs = parseSafeInt(request.buf, request.off[3], request.len[3]);
+  if (Number.isNaN(timeoutMs)) {
+    reply.error(ERR.timeoutOutOfRange);
+    return;
+  }
+  host.persistence.waitAof(ctx, Number(local), timeoutMs, Number(replicas));
+}
+
+export const serverCommands = family("server", [
+  {
+    name: "bgsave",
+    arity: -1,
+    flags: ["admin", "noscript", "no_async_loading"],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Asynchronously saves the data to disk.",
+    syntax: "SCHEDULE?",
+    history: [["3.2.2", "option SCHEDULE"]],
+    run: bgSave,
+  },
+  {
+    name: "dbsize",
+    arity: 1,
+    flags: ["readonly", "fast"],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the number of keys in the database.",
+    tips: ["request_policy:all_shards", "response_policy:agg_sum"],
+    categories: ["keyspace"],
+    run: dbSize,
+  },
+  {
+    name: "flushall",
+    arity: -1,
+    flags: ["write"],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Removes all keys from all databases.",
+    syntax: "<async: ASYNC | SYNC>?",
+    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    categories: ["keyspace", "dangerous"],
+    history: [
+      ["4.0.0", "option ASYNC"],
+      ["6.2.0", "option SYNC"],
+    ],
+    differs: "ASYNC and SYNC are the same: memory is given back in steps either way.",
+    run: flushAll,
+  },
+  {
+    name: "flushdb",
+    arity: -1,
+    flags: ["write"],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Removes all keys from the current database.",
+    syntax: "<async: ASYNC | SYNC>?",
+    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    categories: ["keyspace", "dangerous"],
+    history: [
+      ["4.0.0", "option ASYNC"],
+      ["6.2.0", "option SYNC"],
+    ],
+    differs: "ASYNC and SYNC are the same: memory is given back in steps either way.",
+    run: flushDb,
+  },
+  {
+    name: "info",
+    arity: -1,
+    flags: ["loading", "stale"],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns information and statistics about the server.",
+    syntax: "section+?",
+    tips: ["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    categories: ["dangerous"],
+    history: [["7.0.0", "takes several sections"]],
+    run: info,
+  },
+  {
+    name: "lastsave",
+    arity: 1,
+    flags: ["loading", "stale", "fast"],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the time of the last snapshot.",
+    tips: ["nondeterministic_output"],
+    categories: ["admin", "dangerous"],
+    run: lastSave,
+  },
+  {
+    name: "save",
+    arity: 1,
+    flags: ["admin", "noscript", "no_async_loading", "no_multi"],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Synchronously saves the data to disk.",
+    run: save,
+  },
+  {
+    name: "shutdown",
+    arity: -1,
+    flags: ["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Synchronously saves the data to disk and shuts down the server.",
+    syntax: "<nosave-save: NOSAVE | SAVE>? NOW? FORCE? ABORT?",
+    history: [["7.0.0", "options NOW, FORCE and ABORT"]],
+    run: shutdown,
+  },
+  {
+    name: "time",
+    arity: 1,
+    flags: ["loading", "stale", "fast"],
+    since: "2.6.0",
+    complexity: "O(1)",
+    summary: "Returns the server time.",
+    tips: ["nondeterministic_output"],
+    run: time,
+  },
+  {
+    name: "waitaof",
+    arity: 4,
+    flags: ["noscript", "blocking"],
+    since: "7.2.0",
+    complexity: "O(N)",
+    summary: "Blocks until the connection's writes are synced to disk.",
+    syntax: "numlocal:integer numreplicas:integer timeout:integer",
+    tips: ["request_policy:all_shards", "response_policy:agg_min"],
+    run: waitAof,
+  },
+]);

@@ -1,0 +1,280 @@
+/** Sets. */
+import { TYPE_NONE, TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
+import {
+  countArg,
+  elementsFit,
+  intArg,
+  isOrAbsent,
+  lookupAt,
+  lookupReadAt,
+  replyFound,
+} from "../arguments/arguments.js";
+import type { CommandContext } from "../context.js";
+import { ERR, outsideRange } from "../errors.js";
+import { family } from "../table/declare.js";
+import { key } from "../table/keys.js";
+
+const INT64_MIN = -(2n ** 63n);
+/** SRANDMEMBER with a negative count repeats members without end; beyond this its reply is refused instead of filling memory. */
+const REPLY_BYTES_MAX = 512 * 1024 * 1024;
+/** Header and line ends of a bulk. */
+const BULK_OVERHEAD_BYTES = 16;
+
+/** Looks the key up for reading: the set's size, 0 when there is none, -1 after an error reply. */
+function readSet(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupReadAt(ctx, 1));
+}
+
+/** The same for changing. */
+function writeSet(ctx: CommandContext): number {
+  return sizeOf(ctx, lookupAt(ctx, 1));
+}
+
+function sizeOf(ctx: CommandContext, type: number): number {
+  if (!isOrAbsent(ctx, type, TYPE_SET)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+}
+
+function sadd(ctx: CommandContext): void {
+  const { request: r, db } = ctx;
+  if (elementsFit(ctx, 2))
+    replyChanged(ctx, db.sets.add(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+}
+
+function srem(ctx: CommandContext): void {
+  const { request: r, db } = ctx;
+  if (elementsFit(ctx, 2))
+    replyChanged(ctx, db.sets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+}
+
+function replyChanged({ reply }: CommandContext, count: number): void {
+  if (count === WRONG_TYPE) reply.error(ERR.wrongType);
+  else reply.int(count);
+}
+
+function spop(ctx: CommandContext): void {
+  const { argc } = ctx.request;
+  if (argc > 3) ctx.reply.error(ERR.syntax);
+  else if (argc === 3) popSeveral(ctx);
+  else popOne(ctx);
+}
+
+function popOne(ctx: CommandContext): void {
+  const { reply } = ctx;
+  const size = writeSet(ctx);
+  if (size < 0) return;
+  if (size === 0) reply.nil();
+  else popSlots(ctx, [randomSlot(ctx, size)]);
+}
+
+function popSeveral(ctx: CommandContext): void {
+  const count = countArg(ctx, 2);
+  if (Number.isNaN(count)) return;
+  const size = writeSet(ctx);
+  if (size < 0) return;
+  const slots = distinctSlots(ctx, size, count);
+  ctx.reply.set(slots.length);
+  if (slots.length > 0) popSlots(ctx, slots);
+}
+
+function popSlots({ request: r, reply, db }: CommandContext, slots: readonly number[]): void {
+  db.sets.popSlots(r.buf, r.off[1], r.len[1], slots, (buf, off, len) => reply.bulk(buf, off, len));
+}
+
+function randomSlot({ keyspace }: CommandContext, size: number): number {
+  return Math.floor(keyspace.random() * size);
+}
+
+function replyMember(ctx: CommandContext, slot: number): void {
+  ctx.db.sets.read(slot);
+  replyFound(ctx);
+}
+
+/** `count` different slots, or all; in random order unless all. */
+function distinctSlots(ctx: CommandContext, size: number, count: number): number[] {
+  if (count >= size) return Array.from({ length: size }, (_, slot) => slot);
+  // The first steps of a Fisher-Yates shuffle of the slots; `moved` holds the slots that are not at home.
+  const moved = new Map<number, number>();
+  const chosen: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const j = i + randomSlot(ctx, size - i);
+    chosen.push(moved.get(j) ?? j);
+    moved.set(j, moved.get(i) ?? i);
+  }
+  return chosen;
+}
+
+function srandmember(ctx: CommandContext): void {
+  const { argc } = ctx.request;
+  if (argc > 3) ctx.reply.error(ERR.syntax);
+  else if (argc === 3) randomMembers(ctx);
+  else randomMember(ctx);
+}
+
+function randomMember(ctx: CommandContext): void {
+  const size = readSet(ctx);
+  if (size < 0) return;
+  if (size === 0) ctx.reply.nil();
+  else replyMember(ctx, randomSlot(ctx, size));
+}
+
+/** A positive count asks for different members, a negative one for so many choices. */
+function randomMembers(ctx: CommandContext): void {
+  const { request: r, reply } = ctx;
+  const count = intArg(ctx, 2);
+  if (Number.isNaN(count)) return;
+  if (count < 0 && r.str(2) === String(INT64_MIN)) {
+    reply.error(outsideRange(INT64_MIN + 1n, -(INT64_MIN + 1n)));
+    return;
+  }
+  const size = readSet(ctx);
+  if (size < 0) return;
+  if (size === 0) reply.array(0);
+  else if (count < 0) repeatedMembers(ctx, size, -count);
+  else {
+    const slots = distinctSlots(ctx, size, count);
+    reply.array(slots.length);
+    for (const slot of slots) replyMember(ctx, slot);
+  }
+}
+
+function repeatedMembers(ctx: CommandContext, size: number, count: number): void {
+  const { db, reply } = ctx;
+  if (count * (db.keys.valueBytes / size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
+    reply.error(ERR.outOfRange);
+    return;
+  }
+  reply.array(count);
+  for (let i = 0; i < count; i++) replyMember(ctx, randomSlot(ctx, size));
+}
+
+function smembers(ctx: CommandContext): void {
+  const { db, reply } = ctx;
+  const size = readSet(ctx);
+  if (size < 0) return;
+  reply.set(size);
+  if (size > 0) db.sets.each((buf, off, len) => reply.bulk(buf, off, len));
+}
+
+function sismember(ctx: CommandContext): void {
+  if (!elementsFit(ctx, 2)) return;
+  const size = readSet(ctx);
+  if (size >= 0) replyHas(ctx, size, 2);
+}
+
+function smismember(ctx: CommandContext): void {
+  const { request: r, reply } = ctx;
+  if (!elementsFit(ctx, 2)) return;
+  const size = readSet(ctx);
+  if (size < 0) return;
+  reply.array(r.argc - 2);
+  for (let i = 2; i < r.argc; i++) replyHas(ctx, size, i);
+}
+
+function replyHas({ request: r, db, reply }: CommandContext, size: number, i: number): void {
+  reply.int(size > 0 && db.sets.has(r.buf, r.off[i], r.len[i]) ? 1 : 0);
+}
+
+function scard(ctx: CommandContext): void {
+  const size = readSet(ctx);
+  if (size >= 0) ctx.reply.int(size);
+}
+
+export const setCommands = family("set", [
+  {
+    name: "sadd",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: [key(1, "RW insert")],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Adds members to a set; returns how many are new.",
+    syntax: "@key member+",
+    history: [["2.4.0", "takes several members"]],
+    run: sadd,
+  },
+  {
+    name: "srem",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: [key(1, "RW delete")],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Removes members; an empty set goes with them.",
+    syntax: "@key member+",
+    history: [["2.4.0", "takes several members"]],
+    run: srem,
+  },
+  {
+    name: "spop",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: [key(1, "RW access delete")],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Takes random members out of a set.",
+    syntax: "@key count:integer?",
+    tips: ["nondeterministic_output"],
+    history: [["3.2.0", "takes a count"]],
+    run: spop,
+  },
+  {
+    name: "srandmember",
+    arity: -2,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Returns random members of a set.",
+    syntax: "@key count:integer?",
+    tips: ["nondeterministic_output"],
+    history: [["2.6.0", "takes a count"]],
+    differs: "A reply of more than 512 MB is refused.",
+    run: srandmember,
+  },
+  {
+    name: "smembers",
+    arity: 2,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "1.0.0",
+    complexity: "O(N)",
+    summary: "Returns all members of a set.",
+    syntax: "@key",
+    tips: ["nondeterministic_output_order"],
+    run: smembers,
+  },
+  {
+    name: "sismember",
+    arity: 3,
+    flags: ["readonly", "fast"],
+    keys: [key(1, "RO")],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Tells whether a set has a member.",
+    syntax: "@key member",
+    run: sismember,
+  },
+  {
+    name: "smismember",
+    arity: -3,
+    flags: ["readonly", "fast"],
+    keys: [key(1, "RO access")],
+    since: "6.2.0",
+    complexity: "O(N)",
+    summary: "Tells for each of several whether it is a member.",
+    syntax: "@key member+",
+    run: smismember,
+  },
+  {
+    name: "scard",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    keys: [key(1, "RO")],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Returns the number of members of a set.",
+    syntax: "@key",
+    run: scard,
+  },
+]);
