@@ -10,9 +10,10 @@ export interface SourceFile {
 export const allowedImports: Readonly<Record<string, readonly string[]>> = {
   cli: ["server"],
   server: ["commands", "durability", "engine", "resp"],
-  commands: ["engine", "resp"],
+  commands: ["engine", "rdb", "resp"],
   durability: [],
   engine: [],
+  rdb: [],
   resp: [],
 };
 
@@ -32,6 +33,7 @@ const bannedWords: Readonly<Record<string, readonly (readonly [RegExp, string])[
 const bannedModules: Readonly<Record<string, RegExp>> = {
   engine: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster|timers|perf_hooks|process|os)(\/|$)/,
   commands: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster|timers)(\/|$)/,
+  rdb: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster)(\/|$)/,
   resp: /^node:(fs|net|tls|http|https|dgram|worker_threads|child_process|cluster)(\/|$)/,
 };
 

@@ -17,6 +17,10 @@ const EXEC_CHANCE = 0.2;
 const DISCARD_CHANCE = 0.03;
 const BENT_CHANCE = 0.05;
 
+/** HEARTHKV_DIFFERENTIAL_FOCUS: commands that come much more often, as "dump,restore"; for who works on them. */
+const focus = process.env.HEARTHKV_DIFFERENTIAL_FOCUS?.split(",") ?? [];
+const FOCUS_WEIGHT = 60;
+
 /** What the generator has sent on a connection; a queued command that fails may make it guess wrong, which does no harm. */
 export interface Sent {
   inMulti: boolean;
@@ -35,7 +39,7 @@ export class Generator {
     let upTo = 0;
     for (const [name, template] of allTemplates()) {
       if (without.includes(name)) continue;
-      upTo += template.weight;
+      upTo += focus.includes(name) ? FOCUS_WEIGHT : template.weight;
       this.#choices.push({ upTo, make: () => [this.#fromTemplate(name, template)] });
     }
     for (const [name, { weight, make }] of Object.entries(groups)) {

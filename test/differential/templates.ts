@@ -1,6 +1,7 @@
 /** Commands as templates: each part draws some arguments. */
 import type { Arguments, Family } from "./arguments.js";
 import { edgeIntegers, edgeTimes } from "./arguments.js";
+import { payloads } from "./payloads.js";
 import { exact, kinds, memberScores, near, type Rule, scanStep, score, unordered, unorderedPairs } from "./rules.js";
 
 /** Draws zero or more arguments. */
@@ -41,6 +42,15 @@ const integer: Part = (a) => [a.integer()];
 const scoreValue: Part = (a) => [a.score()];
 const scoreBound: Part = (a) => [a.scoreBound()];
 const database: Part = (a) => [a.database()];
+/** Mostly none. One that Redis adds to the clock beyond 2^63 is not drawn: it finds that passed. */
+const restoreTime: Part = (a) => [
+  a.random.chance(0.6)
+    ? "0"
+    : a.random.chance(0.2)
+      ? a.random.pick(["-1", "x", "", "9223372036854775808"])
+      : a.milliseconds(),
+];
+const payload: Part = (a) => [a.random.chance(0.9) ? a.random.pick(payloads) : a.value()];
 const pattern: Part = (a) => [a.pattern()];
 const orEdge =
   (usual: (a: Arguments) => string): Part =>
@@ -112,6 +122,20 @@ export const templates: Readonly<Record<string, Template>> = {
   // keys
   copy: of(3, key(), key(), options([word("db"), database], [word("replace")])),
   keys: judged(unordered, of(2, pattern)),
+  // A payload that Redis takes with what is around it, or a stream, is not drawn.
+  restore: of(
+    5,
+    key(),
+    restoreTime,
+    payload,
+    options(
+      [word("replace")],
+      [word("replace")],
+      [word("absttl")],
+      [word("idletime"), integer],
+      [word("freq"), text("0", "255", "256", "-1", "x")],
+    ),
+  ),
   scan: {
     weight: 3,
     parts: [

@@ -1,5 +1,7 @@
 /** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, prlimit, faketime, script. */
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { TestContext } from "vitest";
 
 /** A program and the Debian package that brings it. */
@@ -40,6 +42,18 @@ export function requirePeer(context: Pick<TestContext, "skip">, ...names: PeerNa
     if (hasPeer(name)) continue;
     skipOrFail(context, `install ${peers[name].install}`, `${name} is missing`);
   }
+}
+
+/** Newer servers of Redis's kind, by their paths: the programs named *-server in the folder HEARTHKV_PEERS. They are not Debian's, so none is no failure. */
+export function newerServers(): string[] {
+  const folder = process.env.HEARTHKV_PEERS;
+  if (folder === undefined) {
+    console.log("skipped: set HEARTHKV_PEERS to a folder with newer redis and valkey servers");
+    return [];
+  }
+  return readdirSync(folder)
+    .filter((name) => /^(redis|valkey)\d*-server$/.test(name))
+    .map((name) => join(folder, name));
 }
 
 /** Whether the program can be run here. */

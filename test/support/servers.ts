@@ -55,15 +55,16 @@ export async function startHearth(options: HearthOptions = {}): Promise<ServerPr
   return describe(child, Number(port), dataDir, Number(pid));
 }
 
-/** Starts redis-server as the peer: append-only file synced every second, no snapshots, nothing else running on its port. */
+/** Starts redis-server (or another of its kind) as the peer: append-only file synced every second, no snapshots, nothing else running on its port. */
 export async function startRedis(
   flags: readonly string[] = [],
   dataDir = temporaryFolder("redis"),
+  program = "redis-server",
 ): Promise<ServerProcess> {
   const port = await freePort();
   const persistence = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
   const base = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir, ...persistence];
-  const child = startProcess("redis-server", [...base, ...flags], { stdin: "" });
+  const child = startProcess(program, [...base, ...flags], { stdin: "" });
   await child.waitFor(/Ready to accept connections/);
   return describe(child, port, dataDir, child.pid);
 }

@@ -23,6 +23,13 @@ export const ERR = {
   invalidCursor: "ERR invalid cursor",
   indexOutOfRange: "ERR index out of range",
   noKeyArguments: "ERR The command has no key arguments",
+  // serialized values
+  busyKey: "BUSYKEY Target key name already exists.",
+  badData: "ERR Bad data format",
+  wrongPayload: "ERR DUMP payload version or checksum are wrong",
+  invalidTtl: "ERR Invalid TTL value, must be >= 0",
+  invalidIdleTime: "ERR Invalid IDLETIME value, must be >= 0",
+  invalidFreq: "ERR Invalid FREQ value, must be >= 0 and <= 255",
   // strings
   overflow: "ERR increment or decrement would overflow",
   decrementOverflow: "ERR decrement would overflow",
@@ -109,6 +116,11 @@ export function invalidExpire(name: string): string {
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */
 export function unsupportedOption(option: string): string {
   return `ERR Unsupported option ${echoed(option)}`;
+}
+
+/** Ours: a payload of a kind that Redis has. */
+export function unsupportedValue(what: string): string {
+  return `${ERR.badData}: ${what} is not supported`;
 }
 
 /** An integer outside [min, max]. */

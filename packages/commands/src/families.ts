@@ -2,6 +2,7 @@
 import { clientCommands } from "./connection/client.js";
 import { connectionCommands } from "./connection/connection.js";
 import { hashCommands } from "./hashes/hashes.js";
+import { dumpCommands } from "./keys/dump.js";
 import { expiryCommands } from "./keys/expiry.js";
 import { keyCommands } from "./keys/keys.js";
 import { objectCommands } from "./keys/object.js";
@@ -34,6 +35,7 @@ export function makeCommandTable(): CommandTable {
     ...debugCommands,
     ...keyCommands,
     ...expiryCommands,
+    ...dumpCommands,
     ...scanCommands,
     ...objectCommands,
     ...stringCommands,

@@ -16,7 +16,7 @@ import { SetStore } from "./set-store.js";
 import { mayNameKeys, type SnapshotFront } from "./snapshot-front.js";
 import type { StoreHome } from "./store-home.js";
 import { StringStore } from "./string-store.js";
-import { ByteSink } from "./types/byte-sink.js";
+import { ByteSink, ByteSource } from "./types/byte-sink.js";
 import type { AnyValue, Collection } from "./types/index.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 import { valueType } from "./types/value-types.js";
@@ -25,6 +25,14 @@ import { ZsetStore } from "./zset-store.js";
 /** Bytes of a mutation besides its key, and of a Restore besides key and value (operations.ts). */
 const KEYED_BYTES = 5;
 const RESTORE_BYTES = 9;
+
+/** An encoded set, hash or sorted set that came from elsewhere has an element twice. */
+export class RepeatedElementError extends RangeError {
+  constructor() {
+    super("an element is there twice");
+    this.name = "RepeatedElementError";
+  }
+}
 
 /** What a database needs of its keyspace. */
 export interface DatabaseHome extends StoreHome {
@@ -160,7 +168,9 @@ export class Database {
 
   /**
    * Makes the key hold a value in its encoded form: a string's bytes, or a slice as the type encodes it.
-   * @throws RangeError when a collection's encoding is malformed; nothing was changed then
+   * @param foreign the elements are not known to be different ones
+   * @throws RangeError when a collection's encoding is malformed, RepeatedElementError when it is foreign and has an element twice; nothing was
+   *   changed then
    */
   restore(
     kbuf: Uint8Array,
@@ -171,6 +181,7 @@ export class Database {
     bytes: Uint8Array,
     off: number,
     len: number,
+    foreign = false,
   ): void {
     const { effects } = this.keyspace;
     if (effects.enabled) {
@@ -179,7 +190,8 @@ export class Database {
       effects.i64(expireAt);
       effects.raw(bytes, off, len);
     }
-    const value = this.found.pack(type, bytes, off, len) ? null : this.#decoded(type, bytes, off, len);
+    const value = this.found.pack(type, bytes, off, len) ? null : this.#decoded(type, bytes, off, len, foreign);
+    if (value === null && foreign) requireDifferent(type, bytes, off, len);
     const old = this.keys.locate(kbuf, koff, klen);
     const { shard, hash } = this.keys;
     if (value === null) {
@@ -231,7 +243,23 @@ export class Database {
   }
 
   /** A value that lies in no record, from its encoded form. */
-  #decoded(type: number, bytes: Uint8Array, off: number, len: number): AnyValue {
-    return this.found.filled(valueType(type).make(this.keyspace), (value) => value.decodeInto(bytes, off, len));
+  #decoded(type: number, bytes: Uint8Array, off: number, len: number, foreign = false): AnyValue {
+    return this.found.filled(valueType(type).make(this.keyspace), (value) => {
+      value.decodeInto(bytes, off, len);
+      // What was there already was not added again.
+      if (foreign && type !== TYPE_STRING && value.size !== new ByteSource(bytes, off, len).u32())
+        throw new RepeatedElementError();
+    });
   }
+}
+
+/** Throws RepeatedElementError where an element of a small encoded set, hash or sorted set is there twice. */
+function requireDifferent(type: number, bytes: Uint8Array, off: number, len: number): void {
+  const { entries } = valueType(type);
+  if (entries === null || entries.inOrder) return;
+  const slice = new ByteSource(bytes, off, len);
+  const seen = new Set<string>();
+  const count = slice.u32();
+  for (let left = count; left > 0; left--) seen.add(entries.read(slice)[0].toString("latin1"));
+  if (seen.size !== count) throw new RepeatedElementError();
 }

@@ -1,6 +1,6 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
-export { copyBytes } from "./copy-bytes.js";
-export { Database } from "./database.js";
+export { compareBytes, copyBytes } from "./copy-bytes.js";
+export { Database, RepeatedElementError } from "./database.js";
 export {
   type DescribedEntry,
   describeEntries,

@@ -7,6 +7,9 @@ import { TYPE_HASH } from "./type-codes.js";
 /** Is given a field and its value: byte ranges of one buffer, valid during the call. */
 export type PairVisitor = (buf: Uint8Array, foff: number, flen: number, voff: number, vlen: number) => void;
 
+/** Two lengths without bytes. */
+const LEAST_ENTRY_BYTES = 8;
+
 /** A hash that is not packed: fields and values are byte strings. Slices are `count:u32, (field, value)*`. */
 export class HashValue implements Collection, Resting {
   readonly type = TYPE_HASH;
@@ -90,7 +93,9 @@ export class HashValue implements Collection, Resting {
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
-    for (let left = source.u32(); left > 0; left--) {
+    const count = source.u32();
+    this.#table.reserve(Math.min(count, source.remaining / LEAST_ENTRY_BYTES));
+    for (let left = count; left > 0; left--) {
       const flen = source.blob();
       const foff = source.blobAt;
       const vlen = source.blob();

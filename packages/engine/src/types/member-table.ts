@@ -98,6 +98,13 @@ export class MemberTable {
     return 0;
   }
 
+  /** Makes an empty table's chains as many as this number of elements wants, so that they need not be split as it grows. */
+  reserve(elements: number): void {
+    if (this.size > 0) return;
+    while (this.#buckets.length < elements) this.#buckets.push(0);
+    while (this.#level * 2 <= this.#buckets.length) this.#level *= 2;
+  }
+
   /** Adds an element that is known to be absent, in slot `size`; returns its reference. Its number is 0, its value empty. `buf` is not the table's own. */
   add(hash: number, buf: Uint8Array, off: number, len: number): number {
     return this.#insert(hash, buf, off, len, buf, off, 0);

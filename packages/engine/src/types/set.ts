@@ -4,6 +4,9 @@ import type { ByteVisitor, Collection, FrozenCollection, Resting } from "./colle
 import { MemberTable, type TableHome } from "./member-table.js";
 import { TYPE_SET } from "./type-codes.js";
 
+/** A length without bytes. */
+const LEAST_ENTRY_BYTES = 4;
+
 /** A set that is not packed: members are byte strings. Slices are `count:u32, member*`. */
 export class SetValue implements Collection, Resting {
   readonly type = TYPE_SET;
@@ -71,9 +74,14 @@ export class SetValue implements Collection, Resting {
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
-    for (let left = source.u32(); left > 0; left--) {
-      const count = source.blob();
-      if (this.find(source.bytes, source.blobAt, count) === 0) this.add(source.bytes, source.blobAt, count);
+    const table = this.#table;
+    const count = source.u32();
+    table.reserve(Math.min(count, source.remaining / LEAST_ENTRY_BYTES));
+    for (let left = count; left > 0; left--) {
+      const size = source.blob();
+      const hash = table.hashOf(source.bytes, source.blobAt, size);
+      if (table.find(hash, source.bytes, source.blobAt, size) !== 0) continue;
+      table.add(hash, source.bytes, source.blobAt, size);
     }
   }
 

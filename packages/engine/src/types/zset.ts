@@ -8,6 +8,9 @@ import { TYPE_ZSET } from "./type-codes.js";
 /** What a member is visited with: its bytes, valid during the call, and its score. */
 export type ScoreVisitor = (buf: Uint8Array, off: number, len: number, score: number) => void;
 
+/** A score, and a length without bytes. */
+const LEAST_ENTRY_BYTES = 12;
+
 /**
  * A sorted set that is not packed: members with their scores in a table, (score, member bytes) in a counted tree. All O(log n).
  *
@@ -154,7 +157,9 @@ export class ZsetValue implements Collection, Resting {
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {
     const source = new ByteSource(bytes, off, len);
-    for (let left = source.u32(); left > 0; left--) {
+    const size = source.u32();
+    this.#table.reserve(Math.min(size, source.remaining / LEAST_ENTRY_BYTES));
+    for (let left = size; left > 0; left--) {
       const score = source.f64();
       if (Number.isNaN(score)) throw new RangeError("a score must be a number");
       const count = source.blob();
