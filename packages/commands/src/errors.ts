@@ -23,6 +23,13 @@ export const ERR = {
   invalidCursor: "ERR invalid cursor",
   indexOutOfRange: "ERR index out of range",
   noKeyArguments: "ERR The command has no key arguments",
+  numKeysNotPositive: "ERR numkeys should be greater than 0",
+  countNotPositive: "ERR count should be greater than 0",
+  // lists
+  rankZero:
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
+  countNegative: "ERR COUNT can't be negative",
+  maxLenNegative: "ERR MAXLEN can't be negative",
   // serialized values
   busyKey: "BUSYKEY Target key name already exists.",
   badData: "ERR Bad data format",

@@ -8,7 +8,9 @@ import { keyCommands } from "./keys/keys.js";
 import { objectCommands } from "./keys/object.js";
 import { scanCommands } from "./keys/scan.js";
 import { blockingListCommands } from "./lists/blocking.js";
+import { listElementCommands } from "./lists/elements.js";
 import { listCommands } from "./lists/lists.js";
+import { listMoveCommands } from "./lists/moves.js";
 import { pubsubCommands } from "./pubsub/pubsub.js";
 import { commandCommands } from "./server/command.js";
 import { configCommands } from "./server/config.js";
@@ -44,6 +46,8 @@ export function makeCommandTable(): CommandTable {
     ...lockCommands,
     ...hashCommands,
     ...listCommands,
+    ...listElementCommands,
+    ...listMoveCommands,
     ...blockingListCommands,
     ...setCommands,
     ...zsetCommands,

@@ -104,12 +104,11 @@ export class EffectLog {
   }
 
   /**
-   * For a command of more than one mutation, before the first: `bodyBytes` of bodies, two at most, will find room.
-   * @throws EntryTooLargeError where they will not
+   * For a command of more than one mutation, before the first: `bodyBytes` of bodies, two at most, will find room, so that no begin() of theirs throws.
+   * @throws as begin(); nothing has changed
    */
   require(bodyBytes: number): void {
-    const most = this.#payloadBytesMax;
-    if (this.payloadBytes + bodyBytes + 3 * FRAME_BYTES > most) throw new EntryTooLargeError(most);
+    this.#reserve(bodyBytes + 3 * FRAME_BYTES);
   }
 
   /** Opens a mutation of one key: its body begins with the database and the key. `extraBytes` follow. */

@@ -212,6 +212,37 @@ const OPERATIONS: readonly Operation[] = [
     },
     (m) => ({ side: sideName(m.u8()), count: m.u32() }),
   ),
+  // [ position:4 | element ]
+  keyed(
+    ops.OP_LIST_SET,
+    "list-set",
+    (m, db) => {
+      const position = m.u32();
+      db.lists.set(m.bytes, m.koff, m.klen, position, m.bytes, m.at, m.rest);
+    },
+    (m) => ({ position: m.u32(), element: m.copyRest() }),
+  ),
+  // [ position:4 | element ]
+  keyed(
+    ops.OP_LIST_INSERT,
+    "list-insert",
+    (m, db) => {
+      const position = m.u32();
+      db.lists.insert(m.bytes, m.koff, m.klen, position, m.bytes, m.at, m.rest);
+    },
+    (m) => ({ position: m.u32(), element: m.copyRest() }),
+  ),
+  // [ side:1 | count:4 | element ]: so many that equal it, from this side on
+  keyed(
+    ops.OP_LIST_REMOVE,
+    "list-remove",
+    (m, db) => {
+      const side = m.u8();
+      const count = m.u32();
+      db.lists.remove(m.bytes, m.koff, m.klen, side, count, m.bytes, m.at, m.rest);
+    },
+    (m) => ({ side: sideName(m.u8()), count: m.u32(), element: m.copyRest() }),
+  ),
   texts(ops.OP_SET_ADD, "set-add", "members", (m, db, count) =>
     db.sets.add(m.bytes, m.koff, m.klen, m.bytes, m.off, m.len, 0, count),
   ),

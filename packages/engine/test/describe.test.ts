@@ -59,6 +59,30 @@ describe("each mutation", () => {
       (db) => db.lists.push(...k, 1, ...ranges(["a", "b"])),
       { details: { side: "tail", elements: [bytes("a"), bytes("b")] } },
     ],
+    [
+      "list-set",
+      (db) => {
+        db.lists.push(...k, 1, ...ranges(["a", "b"]));
+        db.lists.set(...k, 1, value, 0, 2);
+      },
+      { details: { position: 1, element: value } },
+    ],
+    [
+      "list-insert",
+      (db) => {
+        db.lists.push(...k, 1, ...ranges(["a", "b"]));
+        db.lists.insert(...k, 1, value, 0, 2);
+      },
+      { details: { position: 1, element: value } },
+    ],
+    [
+      "list-remove",
+      (db) => {
+        db.lists.push(...k, 1, ...ranges(["a", "b", "a", "a"]));
+        db.lists.remove(...k, 1, 2, bytes("a"), 0, 1);
+      },
+      { details: { side: "tail", count: 2, element: bytes("a") } },
+    ],
     ["set-add", (db) => db.sets.add(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
     ["zset-add", (db) => zadd(db, key, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
     [

@@ -2,7 +2,7 @@
  * Whatever fails in a mutator, memory is what the log says. Every mutator has one order (effects.ts): look, begin, change, end.
  *
  * Seen red with memory first and the log second (SET, UNLOCK, EXPIRE, FLUSHDB); with a list's pop that ends its mutation before the visitor
- * is called, or that visits while it pops; with an old record that goes before the new one is there; with a set that is made before its
+ * is called, or that visits while it pops; with LREM that logs how many were asked for; with an old record that goes before the new one is there; with a set that is made before its
  * first member is; with SREM and HDEL that log nothing when they fail half way; with SPOP and ZPOPMIN that log one member too many then, and
  * with a rank that is removed before the snapshot has its chunk.
  */
@@ -110,6 +110,9 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
     () => db.zsets.remove(...at, ...ranges(["b"])),
     () => db.lists.push(...at, SIDE_TAIL, ...ranges(["a", "b"])),
     () => db.lists.pop(...at, SIDE_HEAD, 1, null),
+    () => db.lists.insert(...at, 0, ...digits),
+    () => db.lists.set(...at, 0, ...by),
+    () => db.lists.remove(...at, SIDE_TAIL, 1, ...by),
     () => db.keys.remove(...at),
     () => db.restore(...at, TYPE_STRING, 0, ...digits),
     () => keyspace.flush(0),
@@ -221,6 +224,11 @@ const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db
       );
     },
     change: (db) => db.zsets.remove(...KEY, ...ranges(NAMES.slice(0, 2000))),
+  },
+  LREM: {
+    make: (db) =>
+      db.lists.push(...KEY, SIDE_TAIL, ...ranges(NAMES.flatMap((name, i) => (i % 7 === 0 ? [name, "x"] : [name])))),
+    change: (db) => db.lists.remove(...KEY, SIDE_TAIL, 1e9, Buffer.from("x"), 0, 1),
   },
   ZPOPMIN: {
     make: (db) => {

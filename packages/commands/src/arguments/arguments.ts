@@ -5,10 +5,12 @@
 import { TYPE_NONE } from "@hearthkv/engine";
 import { parseFloat64, parseInt64, parseSafeInt } from "@hearthkv/resp";
 import type { CommandContext } from "../context.js";
-import { wrongArity as arityError, ERR } from "../errors.js";
+import { wrongArity as arityError, ERR, outsideRange } from "../errors.js";
 
 /** The largest element of a collection: the longest string that V8 makes. */
 export const ELEMENT_BYTES_MAX = 536_870_888;
+
+const INT64_MIN = -(2n ** 63n);
 
 /** Looks up the key at argument `i` for a command that changes it; returns its TYPE_* code and leaves the cursor of `ctx.db.keys` on it. */
 export function lookupAt(ctx: CommandContext, i: number): number {
@@ -51,12 +53,26 @@ export function intArg(ctx: CommandContext, i: number, error: string = ERR.notIn
   return exact < 0n ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
 }
 
+/** An int64 whose negative is one, too: where below zero means from the other end, or with repetitions. NaN after an error reply. */
+export function signedArg(ctx: CommandContext, i: number): number {
+  const r = ctx.request;
+  const value = intArg(ctx, i);
+  if (value >= 0 || Number.isNaN(value) || parseInt64(r.buf, r.off[i], r.len[i]) !== INT64_MIN) return value;
+  ctx.reply.error(outsideRange(INT64_MIN + 1n, -(INT64_MIN + 1n)));
+  return Number.NaN;
+}
+
+/** An integer from `min` on; to anything else `error` is replied, and NaN returned. */
+export function intFromArg(ctx: CommandContext, i: number, min: number, error: string): number {
+  const value = intArg(ctx, i, error);
+  if (value >= min || Number.isNaN(value)) return value;
+  ctx.reply.error(error);
+  return Number.NaN;
+}
+
 /** How many elements to give or take: 0 or more. NaN after an error reply. */
 export function countArg(ctx: CommandContext, i: number): number {
-  const count = intArg(ctx, i, ERR.mustBePositive);
-  if (count >= 0 || Number.isNaN(count)) return count;
-  ctx.reply.error(ERR.mustBePositive);
-  return Number.NaN;
+  return intFromArg(ctx, i, 0, ERR.mustBePositive);
 }
 
 /** A double, infinities included. NaN after an error reply. */

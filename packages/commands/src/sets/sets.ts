@@ -3,18 +3,17 @@ import { TYPE_NONE, TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
 import {
   countArg,
   elementsFit,
-  intArg,
   isOrAbsent,
   lookupAt,
   lookupReadAt,
   replyFound,
+  signedArg,
 } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
-import { ERR, outsideRange } from "../errors.js";
+import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
-const INT64_MIN = -(2n ** 63n);
 /** SRANDMEMBER with a negative count repeats members without end; beyond this its reply is refused instead of filling memory. */
 const REPLY_BYTES_MAX = 512 * 1024 * 1024;
 /** Header and line ends of a bulk. */
@@ -120,13 +119,9 @@ function randomMember(ctx: CommandContext): void {
 
 /** A positive count asks for different members, a negative one for so many choices. */
 function randomMembers(ctx: CommandContext): void {
-  const { request: r, reply } = ctx;
-  const count = intArg(ctx, 2);
+  const { reply } = ctx;
+  const count = signedArg(ctx, 2);
   if (Number.isNaN(count)) return;
-  if (count < 0 && r.str(2) === String(INT64_MIN)) {
-    reply.error(outsideRange(INT64_MIN + 1n, -(INT64_MIN + 1n)));
-    return;
-  }
   const size = readSet(ctx);
   if (size < 0) return;
   if (size === 0) reply.array(0);

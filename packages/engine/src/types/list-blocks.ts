@@ -218,7 +218,7 @@ export class ListBlocks {
     return ring.count > 0;
   }
 
-  /** Joins block `b` with the one behind it when both are small. */
+  /** Joins block `b` with the one behind it when both are small; not where there is no memory for that. */
   join(b: number): void {
     const ring = this.ring;
     if (b + 1 >= ring.count) return;
@@ -228,11 +228,22 @@ export class ListBlocks {
     const used = w[next + END] - w[next + START];
     const both = used + w[s + END] - w[s + START];
     if (both > JOIN_BYTES) return;
-    if (!hasRoomBehind(w, s, used)) this.relocate(s, Math.max(both, w[s + LIMIT] - w[s + BASE]), 0);
+    if (!hasRoomBehind(w, s, used) && !this.#relocated(s, Math.max(both, w[s + LIMIT] - w[s + BASE]))) return;
     copyBytes(this.memory.bytes[w[next + SLAB]], w[next + START], this.memory.bytes[w[s + SLAB]], w[s + END], used);
     w[s + END] += used;
     w[s + COUNT] += w[next + COUNT];
     this.drop(b + 1, 1);
+  }
+
+  /** As relocate, to the block's begin; false where there is no memory. */
+  #relocated(s: number, capacity: number): boolean {
+    try {
+      this.relocate(s, capacity, 0);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return false;
+    }
   }
 }
 

@@ -77,18 +77,19 @@ export class ListValue implements Collection, Resting, FrozenCollection {
     if (--w[s + COUNT] === 0) this.#blocks.drop(last, 1);
   }
 
-  /** Overwrites the element at a position. */
+  /** Overwrites the element at a position. Where there is no memory, nothing has changed. */
   set(position: number, buf: Uint8Array, off: number, len: number): void {
     this.#find(position);
     const s = this.#ring.at(this.#block);
-    const before = this.#ring.words[s + SLAB];
-    if (lengthAt(this.memory.bytes[before], this.#at) === len) {
-      this.#at += this.#blocks.own(s);
-      copyBytes(buf, off, this.memory.bytes[this.#ring.words[s + SLAB]], this.#at + lengthBytes(len), len);
+    this.#at += this.#blocks.own(s);
+    const bytes = this.memory.bytes[this.#ring.words[s + SLAB]];
+    if (lengthAt(bytes, this.#at) === len) {
+      copyBytes(buf, off, bytes, this.#at + lengthBytes(len), len);
       return;
     }
-    this.removeRange(position, position + 1);
+    // The new one comes before the old one goes, whose block is the list's own by now, so that taking it out needs no memory.
     this.insertAt(position, buf, off, len);
+    this.removeRange(position + 1, position + 2);
   }
 
   /** Inserts before `position`, 0 .. size. */
@@ -103,13 +104,7 @@ export class ListValue implements Collection, Resting, FrozenCollection {
     }
   }
 
-  /** Keeps the elements of [from, to) and removes all others. */
-  trim(from: number, to: number): void {
-    this.removeRange(to, this.size);
-    this.removeRange(0, Math.min(from, this.size));
-  }
-
-  /** Removes the elements of [from, to). */
+  /** Removes the elements of [from, to). At an end of the list this needs no memory. */
   removeRange(from: number, to: number): void {
     if (from >= to) return;
     this.#find(from);
@@ -130,32 +125,46 @@ export class ListValue implements Collection, Resting, FrozenCollection {
     if (first > 0) this.#blocks.join(first - 1);
   }
 
-  /** Removes up to `limit` elements equal to a value, from the tail on if asked; returns how many. */
+  /**
+   * Removes up to `limit` elements equal to a value, from the tail on if asked; returns how many. Where memory ends on the way, those before are gone:
+   * how many, `size` tells.
+   */
   removeValue(buf: Uint8Array, off: number, len: number, limit: number, fromTail = false): number {
     const ring = this.#ring;
     let removed = 0;
-    for (let n = ring.count - 1, b = 0; n >= 0 && removed < limit; n--, b++) {
-      const i = fromTail ? n : b;
-      removed += this.#removeEqual(i, buf, off, len, limit - removed, fromTail);
-    }
-    this.size -= removed;
-    for (let b = ring.count - 1; b >= 0 && removed > 0; b--) {
-      if (ring.words[ring.at(b) + COUNT] === 0) this.#blocks.drop(b, 1);
-      else this.#blocks.join(b);
+    try {
+      for (let n = ring.count - 1, b = 0; n >= 0 && removed < limit; n--, b++) {
+        const i = fromTail ? n : b;
+        removed += this.#removeEqual(i, buf, off, len, limit - removed, fromTail);
+      }
+    } finally {
+      this.size -= removed;
+      for (let b = ring.count - 1; b >= 0 && removed > 0; b--) {
+        if (ring.words[ring.at(b) + COUNT] === 0) this.#blocks.drop(b, 1);
+        else this.#blocks.join(b);
+      }
     }
     return removed;
   }
 
-  /** First position of a value in [from, to), -1 when there is none. */
-  indexOf(buf: Uint8Array, off: number, len: number, from = 0, to = this.size): number {
-    const position = this.#walk(from, to, (bytes, at, n) => n !== len || !equal(bytes, at, buf, off, len));
-    return position < to ? position : -1;
-  }
-
-  /** Last position of a value in [from, to), -1 when there is none. */
-  lastIndexOf(buf: Uint8Array, off: number, len: number, from = 0, to = this.size): number {
-    const position = this.#walkBack(from, to, (bytes, at, n) => n !== len || !equal(bytes, at, buf, off, len));
-    return position >= from ? position : -1;
+  /** Visits the positions of a value in [from, to), from the first on or from the last, until `visit` says false. */
+  eachEqual(
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    from: number,
+    to: number,
+    reverse: boolean,
+    visit: (position: number) => boolean,
+  ): void {
+    const step = reverse ? -1 : 1;
+    let position = reverse ? to : from - 1;
+    const look = (bytes: Uint8Array, at: number, n: number): boolean => {
+      position += step;
+      return n !== len || !equal(bytes, at, buf, off, len) || visit(position);
+    };
+    if (reverse) this.#walkBack(from, to, look);
+    else this.#walk(from, to, look);
   }
 
   /** Visits the elements of [from, to) in order. */

@@ -2,24 +2,31 @@
  * A plain model of one keyspace, and a driver that does the same random operations to it and to the real one. Every entry the real one logs is
  * kept, so that a test can replay them.
  */
-import { createHash } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import { type Database, Keyspace, SIDE_HEAD, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "../../src/index.js";
 import { OP_SETNX } from "../../src/ops.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
 import { textAt } from "../types/seeded.js";
+import { listInside } from "./model-inside.js";
+import {
+  anyScore,
+  bytes,
+  collection,
+  copyValue,
+  inOrder,
+  keep,
+  type Modelled,
+  type ModelValue,
+  type Operation,
+  ranges,
+  same,
+} from "./model-values.js";
 import type { Random } from "./random.js";
+
+export { ranges, same } from "./model-values.js";
 
 export const SEED = Buffer.from("hashseed");
 const LOG_BYTES = 4096;
 const HEADROOM = 64;
-
-export type ModelValue =
-  | { type: typeof TYPE_STRING; data: string }
-  | { type: typeof TYPE_LIST; data: string[] }
-  | { type: typeof TYPE_SET; data: Set<string> }
-  | { type: typeof TYPE_HASH; data: Map<string, string> }
-  | { type: typeof TYPE_ZSET; data: Map<string, number> };
 
 export interface Entry {
   op: number;
@@ -44,8 +51,6 @@ export function newKeyspace(random: Random, memories = 1): Keyspace {
   for (const views of [words, bytes, doubles]) if (views !== undefined) views.length = 512;
   return keyspace;
 }
-
-type Modelled = ModelValue & { expireAt: number };
 
 export class Driver {
   readonly random: Random;
@@ -199,15 +204,6 @@ export class Driver {
   }
 }
 
-export function same(key: string, what: string, real: unknown, expected: unknown): void {
-  if (Object.is(real, expected) || isDeepStrictEqual(real, expected)) return;
-  const short = (v: unknown): string =>
-    typeof v === "string" && v.length > 60
-      ? `${v.length} bytes, sha1 ${createHash("sha1").update(v).digest("hex")}`
-      : String(v);
-  throw new Error(`${key} ${what}: ${short(real)}, expected ${short(expected)}`);
-}
-
 /** The value found last, of any type. */
 function readValue(db: Database, type: number): ModelValue {
   if (type === TYPE_STRING) return { type, data: textAt(db.keys.valueBuf, db.keys.valueOff, db.keys.valueLen) };
@@ -229,24 +225,6 @@ function readValue(db: Database, type: number): ModelValue {
   const data = new Map<string, number>();
   db.zsets.each(0, db.found.size, false, (buf, off, len, score) => data.set(textAt(buf, off, len), score));
   return { type: TYPE_ZSET, data };
-}
-
-const bytes = (s: string): Buffer => Buffer.from(s, "latin1");
-
-/** The modelled value for a collection operation: null when the key holds another type. */
-function collection<T extends ModelValue>(d: Driver, k: string, fresh: T): (T & { expireAt: number }) | null {
-  const found = d.get(k);
-  // The engine's callers look a key up before they change it.
-  const key = bytes(k);
-  d.keyspace.db(0).keys.lookup(key, 0, key.length);
-  if (found === undefined) return { ...fresh, expireAt: 0 };
-  return found.type === fresh.type ? (found as T & { expireAt: number }) : null;
-}
-
-function keep(d: Driver, k: string, value: Modelled): void {
-  const size = typeof value.data === "string" ? 1 : "length" in value.data ? value.data.length : value.data.size;
-  if (size === 0) d.model.delete(k);
-  else d.model.set(k, value);
 }
 
 /** Scores, ranks and both orders of the sorted set found last. */
@@ -276,16 +254,6 @@ function checkZset(k: string, db: Database, expected: ReadonlyMap<string, number
   } while (cursor !== 0);
   same(k, "scan", inOrder(scanned), pairs);
 }
-
-/** Elements as mutators take them. */
-export function ranges(elements: readonly string[]): [Buffer, Int32Array, Int32Array, number, number] {
-  const off = new Int32Array(elements.length);
-  const len = Int32Array.from(elements, (element) => element.length);
-  for (let i = 1; i < off.length; i++) off[i] = (off[i - 1] as number) + (len[i - 1] as number);
-  return [bytes(elements.join("")), off, len, 0, elements.length];
-}
-
-type Operation = (d: Driver) => void;
 
 const setString: Operation = (d) => {
   const key = d.key();
@@ -393,8 +361,6 @@ const expire: Operation = (d) => {
   db.keys.setExpire(key, 0, key.length, at);
   if (found !== undefined) found.expireAt = at;
 };
-
-const copyValue = (v: Modelled): Modelled => structuredClone(v);
 
 const rename: Operation = (d) => {
   const from = d.key();
@@ -544,16 +510,6 @@ const zset: Operation = (d) => {
   keep(d, k, value);
 };
 
-function anyScore(random: Random): number {
-  const integer = random.int(2 ** random.int(40)) - 50;
-  return random.pick([random.int(50), integer, random.next(), -0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
-}
-
-/** The pairs of a sorted set, lowest first. */
-function inOrder(zset: ReadonlyMap<string, number>): [string, number][] {
-  return [...zset].sort(([a, x], [b, y]) => (x === y ? (a < b ? -1 : 1) : x - y));
-}
-
 const lock: Operation = (d) => {
   const key = d.key();
   const k = key.toString();
@@ -625,6 +581,7 @@ const OPERATIONS: readonly Operation[] = [
   hash,
   list,
   list,
+  listInside,
   set,
   set,
   zset,

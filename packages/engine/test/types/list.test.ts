@@ -40,7 +40,8 @@ class TextList {
     this.list.insertAt(position, ...range(value));
   }
   trim(from: number, to: number): void {
-    this.list.trim(from, to);
+    this.list.removeRange(to, this.size);
+    this.list.removeRange(0, Math.min(from, this.size));
   }
   removeRange(from: number, to: number): void {
     this.list.removeRange(from, to);
@@ -49,16 +50,24 @@ class TextList {
     return this.list.removeValue(...range(value), limit, fromTail);
   }
   indexOf(value: string, from?: number, to?: number): number {
-    return this.list.indexOf(...range(value), from, to);
+    return this.#position(value, from, to, false);
   }
   lastIndexOf(value: string, from?: number, to?: number): number {
-    return this.list.lastIndexOf(...range(value), from, to);
+    return this.#position(value, from, to, true);
   }
   iterate(from: number, to: number): string[] {
     return this.#all((visit) => this.list.iterate(from, to, visit));
   }
   iterateReverse(from: number, to: number): string[] {
     return this.#all((visit) => this.list.iterateReverse(from, to, visit));
+  }
+  #position(value: string, from = 0, to = this.size, reverse: boolean): number {
+    let found = -1;
+    this.list.eachEqual(...range(value), from, to, reverse, (position) => {
+      found = position;
+      return false;
+    });
+    return found;
   }
   #all(run: (visit: ByteVisitor) => unknown): string[] {
     const out: string[] = [];
