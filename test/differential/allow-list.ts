@@ -57,6 +57,25 @@ export const differences: readonly Difference[] = [
     ],
   },
   {
+    name: "SORT after a number that was out of range",
+    reason:
+      "7.0 does not clear errno before it reads a weight: a number that was out of range in whatever came before makes it refuse right ones.",
+    examples: [
+      {
+        commands: [
+          ["rpush", "out", "1e400"],
+          ["rpush", "right", "1.5"],
+          ["sort", "out"],
+          ["sort", "right"],
+        ],
+        hearth: '*["1.5"]',
+        redis: "-ERR One or more scores can't be converted into double",
+      },
+    ],
+    explains: (args, hearth, redis) =>
+      is(args, "sort", "sort_ro") && hearth.kind === "*" && redis.text.startsWith("ERR One or more scores"),
+  },
+  {
     name: "endless timeout",
     reason:
       "Redis 7.0 multiplies a timeout in seconds without looking and calls what overflows negative; 7.2 says that it is out of range.",

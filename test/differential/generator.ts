@@ -42,9 +42,9 @@ export class Generator {
       upTo += focus.includes(name) ? FOCUS_WEIGHT : template.weight;
       this.#choices.push({ upTo, make: () => [this.#fromTemplate(name, template)] });
     }
-    for (const [name, { weight, make }] of Object.entries(groups)) {
+    for (const [name, { weight, covers, make }] of Object.entries(groups)) {
       if (without.includes(name)) continue;
-      upTo += weight;
+      upTo += covers.some((row) => focus.includes(row)) ? FOCUS_WEIGHT : weight;
       this.#choices.push({ upTo, make: () => make(this.#arguments, protocol) });
     }
   }

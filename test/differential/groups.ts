@@ -254,6 +254,42 @@ function help(a: Arguments): Step[] {
   return [step([a.casing(container), a.casing("help"), ...extra], kinds)];
 }
 
+/**
+ * Elements are made beforehand: of what is there few are numbers. Redis 7.0 takes a number that was out of range anywhere before for an error of the next SORT
+ * by numbers (errno); so none of these is stored. What weighs the same has an order only where it is numbers that weigh.
+ */
+function sort(a: Arguments): Step[] {
+  const { random } = a;
+  const key = a.key(random.pick(["list", "set", "zset"]));
+  const isAlpha = random.chance(0.4);
+  const element = () =>
+    random.chance(0.03) ? a.value() : isAlpha ? a.member() : String(random.int(-4, 12) / random.pick([1, 1, 1, 4]));
+  const elements = Array.from({ length: random.int(1, 12) }, element);
+  const fill = random.pick([
+    ["rpush", key, ...elements],
+    ["sadd", key, ...elements],
+    ["zadd", key, ...elements.flatMap((one) => [a.score(), one])],
+  ]);
+  const pattern = () =>
+    random.pick(["string:*", "hash:*->m1", "hash:*->", "*", "#", "nosort", "zset:*", "s*:1", "none*", ""]);
+  const by = random.chance(0.5) ? [a.casing("by"), pattern()] : [];
+  const limit = random.chance(0.4) ? [a.casing("limit"), a.integer(), a.integer()] : [];
+  const get = Array.from({ length: random.chance(0.4) ? random.int(1, 3) : 0 }, () => [a.casing("get"), pattern()]);
+  const order = random.chance(0.6) ? [a.casing(random.pick(["asc", "desc"]))] : [];
+  const alpha = isAlpha || random.chance(0.1) ? [a.casing("alpha")] : [];
+  const isLoose = by.length > 0 && (alpha.length > 0 || !by[1].includes("*"));
+  const byNumbers = alpha.length === 0 && (by.length === 0 || by[1].includes("*"));
+  const store = !isLoose && !byNumbers && random.chance(0.3) ? [a.casing("store"), a.key("list")] : [];
+  const wrong = random.chance(0.05) ? [random.pick(["nope", "limit", "get", "store", ""])] : [];
+  const options = random.shuffle([by, limit, order, alpha, store, ...get]).flat();
+  const name = store.length === 0 && random.chance(0.4) ? "sort_ro" : "sort";
+  const rule: Rule = !isLoose ? exact : limit.length > 0 ? (h, r) => h.items.length === r.items.length : unordered;
+  return [
+    ...(random.chance(0.8) ? [step(["del", key]), step(fill)] : []),
+    step([a.casing(name), key, ...options, ...wrong], rule),
+  ];
+}
+
 /** All groups, by what they are about. */
 export const groups: Readonly<Record<string, Group>> = {
   spop: group(3, ["spop"], spop),
@@ -267,6 +303,7 @@ export const groups: Readonly<Record<string, Group>> = {
   mdel: group(1.5, ["mdel"], mdel),
   hello: group(0.7, ["hello"], hello),
   reset: group(0.3, ["reset"], reset),
+  sort: group(4, ["sort", "sort_ro"], sort),
   fill: group(0.4, [], fill),
   unknown: group(2, [], unknown),
   tooFew: group(0.5, ["client", "config", "object", "pubsub"], tooFew),

@@ -37,6 +37,7 @@ export const ERR = {
   invalidTtl: "ERR Invalid TTL value, must be >= 0",
   invalidIdleTime: "ERR Invalid IDLETIME value, must be >= 0",
   invalidFreq: "ERR Invalid FREQ value, must be >= 0 and <= 255",
+  sortNotDouble: "ERR One or more scores can't be converted into double",
   // strings
   overflow: "ERR increment or decrement would overflow",
   decrementOverflow: "ERR decrement would overflow",

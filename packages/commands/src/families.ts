@@ -7,6 +7,7 @@ import { expiryCommands } from "./keys/expiry.js";
 import { keyCommands } from "./keys/keys.js";
 import { objectCommands } from "./keys/object.js";
 import { scanCommands } from "./keys/scan.js";
+import { sortCommands } from "./keys/sort.js";
 import { blockingListCommands } from "./lists/blocking.js";
 import { listElementCommands } from "./lists/elements.js";
 import { listCommands } from "./lists/lists.js";
@@ -40,6 +41,7 @@ export function makeCommandTable(): CommandTable {
     ...dumpCommands,
     ...scanCommands,
     ...objectCommands,
+    ...sortCommands,
     ...stringCommands,
     ...stringRangeCommands,
     ...incrementCommands,
