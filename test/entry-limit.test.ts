@@ -9,7 +9,7 @@ import { makeCommandTable } from "@hearthkv/commands";
 import { Keyspace } from "@hearthkv/engine";
 import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, it } from "vitest";
-import { Nobody } from "../packages/server/src/client-state.js";
+import { Nobody } from "../packages/server/src/clients/client-state.js";
 import { type FakePersistence, serveFake } from "../packages/server/test/support/fake-persistence.js";
 import { Generator } from "./differential/generator.js";
 import { chooseSeed, Random } from "./differential/random.js";

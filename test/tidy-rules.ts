@@ -40,6 +40,27 @@ const bannedModules: Readonly<Record<string, RegExp>> = {
 /** Rooms of a package's src, each with those that its files may import from; files beside the rooms may be imported by all. */
 const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   commands: { table: [], arguments: [] },
+  server: {
+    clients: [],
+    persistence: [],
+    admission: ["clients"],
+    pubsub: ["clients"],
+    waiting: ["clients"],
+    transactions: ["clients", "waiting"],
+    turn: ["info", "persistence"],
+    dispatch: [
+      "admission",
+      "clients",
+      "config",
+      "info",
+      "persistence",
+      "pubsub",
+      "transactions",
+      "turn",
+      "upkeep",
+      "waiting",
+    ],
+  },
 };
 
 /** Two packages that know nothing of each other, and the only folders of the server where one file may know both. */

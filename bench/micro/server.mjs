@@ -1,12 +1,12 @@
 /** The dispatcher with everything behind it but a log: what a request costs besides its command. */
 import { Request } from "@hearthkv/resp";
-import { ClientState } from "../../packages/server/dist/client-state.js";
+import { ClientState } from "../../packages/server/dist/clients/client-state.js";
 import { Clock } from "../../packages/server/dist/clock.js";
+import { Settings } from "../../packages/server/dist/config/settings.js";
 import { Core } from "../../packages/server/dist/core.js";
+import { ServerStats } from "../../packages/server/dist/info/stats.js";
 import { resolveOptions } from "../../packages/server/dist/options.js";
 import { NullPersistence } from "../../packages/server/dist/persistence/index.js";
-import { Settings } from "../../packages/server/dist/settings.js";
-import { ServerStats } from "../../packages/server/dist/stats.js";
 import { keyName, newKeyspace, scattered, sized } from "./requests.mjs";
 
 const BATCH = 4096;

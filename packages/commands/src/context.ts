@@ -65,17 +65,32 @@ export interface ServerHost {
   /** DEBUG RELOAD: saves, empties memory and loads what was saved; replies through `done`. */
   reload(ctx: CommandContext): void;
   /**
-   * Suspends the session until one of the keys (latin1) of the current database holds a value of a type, then runs the same request again; when it
-   * again has nothing to give it goes on waiting. On time-out the session gets a null array.
-   * @param type the TYPE_* code; a value of another type wakes nobody
-   * @param timeoutMs 0 = for ever
+   * Suspends the session until `call` gets what it waits for or its time is up. Where nothing may wait (`ctx.denyBlocking`) its time is up at once. The
+   * command has found nothing, and has written no reply.
    */
-  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void;
+  block(ctx: CommandContext, call: BlockingCall): void;
   /**
    * Suspends the session (no further requests are read from it) until the returned function is called; that function runs `reply` with a writer
    * whose bytes go to that session.
    */
   suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void;
+}
+
+/** What a command waits for, and how it goes on. */
+export interface BlockingCall {
+  /** A value of this TYPE_* code in one of the keys lets it try again. */
+  readonly type: number;
+  /** Of the current database, latin1. */
+  readonly keys: readonly string[];
+  /** 0 = for ever. */
+  readonly timeoutMs: number;
+  /**
+   * Tries again, after one of the keys was written: true when it has replied, false to wait on, having changed nothing. `ctx.request` is a copy of the request;
+   * what was resolved when the command began to wait is the function's to remember.
+   */
+  readonly retry: (ctx: CommandContext) => boolean;
+  /** The reply when the time is up. */
+  readonly over: (reply: ReplyWriter) => void;
 }
 
 /** CONFIG GET/SET. Names are Redis's; values are strings. */

@@ -2,6 +2,7 @@
 
 export { Glob } from "./arguments/glob.js";
 export type {
+  BlockingCall,
   ClientFilter,
   ClientsHost,
   CommandContext,

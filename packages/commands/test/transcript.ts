@@ -105,9 +105,9 @@ export class CommandRunner {
         session.dbIndex = index;
         this.ctx.db = this.keyspace.db(index);
       },
-      block: (_, _type, keys, timeoutMs) => {
-        this.blocked = { keys, timeoutMs };
-        this.ctx.reply.nilArray();
+      block: (ctx, { keys, timeoutMs, over }) => {
+        if (!ctx.denyBlocking) this.blocked = { keys, timeoutMs };
+        over(ctx.reply);
       },
     } satisfies Partial<ServerHost>;
     this.ctx = {

@@ -3,23 +3,25 @@ import { type CommandTable, type ConfigHost, makeCommandTable } from "@hearthkv/
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter } from "@hearthkv/resp";
 import type { Logger } from "pino";
-import { Blocking } from "./blocking.js";
-import type { ClientState } from "./client-state.js";
-import { Clients } from "./clients.js";
+import { Admission } from "./admission/admission.js";
+import { admissionRules } from "./admission/rules.js";
+import type { ClientState } from "./clients/client-state.js";
+import { Clients } from "./clients/clients.js";
 import type { Clock } from "./clock.js";
-import { Dispatcher } from "./dispatch.js";
-import { HeapWatch } from "./heap-watch.js";
-import { Host } from "./host.js";
-import { KeyWatch } from "./key-observer.js";
+import type { Settings } from "./config/settings.js";
+import { Dispatcher } from "./dispatch/dispatch.js";
+import { Host } from "./dispatch/host.js";
+import type { ServerStats } from "./info/stats.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Persistence } from "./persistence/index.js";
-import { PubSub } from "./pubsub.js";
-import type { Settings } from "./settings.js";
-import type { ServerStats } from "./stats.js";
-import { Ticker } from "./tick.js";
-import { Transactions } from "./transactions.js";
-import { Watches } from "./watches.js";
-import { WriteMarks } from "./write-marks.js";
+import { PubSub } from "./pubsub/pubsub.js";
+import { Transactions } from "./transactions/transactions.js";
+import { Watches } from "./transactions/watches.js";
+import { Ticker } from "./turn/tick.js";
+import { WriteMarks } from "./turn/write-marks.js";
+import { HeapWatch } from "./upkeep/heap-watch.js";
+import { Blocking } from "./waiting/blocking.js";
+import { KeyWatch } from "./waiting/key-observer.js";
 
 /** What exists before the core. */
 export interface CoreParts {
@@ -95,10 +97,30 @@ export class Core {
       debugEnabled: options.enableDebugCommand,
     });
     const { ticker, heap } = this;
-    this.dispatcher = new Dispatcher({ ...parts, commands: this.commands, reply, writes, ticker, heap }, host, {
-      blocking: this.blocking,
-      transactions,
-    });
+    const admission = new Admission(
+      admissionRules({
+        get memoryFull() {
+          return heap.full;
+        },
+        get writeError() {
+          return persistence.writeError;
+        },
+        get loading() {
+          return persistence.loading !== null;
+        },
+      }),
+    );
+    ticker.onRestricted = () => admission.changed();
+    heap.onFull = () => admission.changed();
+    settings.onPassword = () => admission.changed();
+    this.dispatcher = new Dispatcher(
+      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission },
+      host,
+      {
+        blocking: this.blocking,
+        transactions,
+      },
+    );
     ticker.onDrained = () => this.dispatcher.releasePostponed();
   }
 

@@ -1,5 +1,5 @@
 /** HearthKV as a library: a server in this process. */
-export { configProblem } from "./config.js";
+export { configProblem } from "./config/config.js";
 export { createLogger, type LogFormat, printLog } from "./log.js";
 export {
   type Ack,

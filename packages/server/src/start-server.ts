@@ -3,18 +3,18 @@ import { randomBytes } from "node:crypto";
 import { Keyspace } from "@hearthkv/engine";
 import type { Logger } from "pino";
 import { Clock } from "./clock.js";
-import { Config } from "./config.js";
+import { Config } from "./config/config.js";
+import { Settings } from "./config/settings.js";
+import { maxClientsPossible, TcpServer } from "./connection/server.js";
 import { Core, type CoreParts, type CoreServices } from "./core.js";
-import { Cron } from "./cron.js";
-import { infoText } from "./info.js";
-import { HEARTHKV_VERSION, InfoCollector } from "./info-source.js";
+import { infoText } from "./info/info.js";
+import { HEARTHKV_VERSION, InfoCollector } from "./info/info-source.js";
+import { ServerStats } from "./info/stats.js";
 import { keyspaceMemory } from "./keyspace-memory.js";
 import { createLogger } from "./log.js";
 import { type ResolvedOptions, resolveOptions, type ServerOptions, type ShutdownRequest } from "./options.js";
 import { NullPersistence, openPersistence, type Persistence } from "./persistence/index.js";
-import { maxClientsPossible, TcpServer } from "./server.js";
-import { Settings } from "./settings.js";
-import { ServerStats } from "./stats.js";
+import { Cron } from "./upkeep/cron.js";
 
 /** How long close() lets replies that were already made leave. */
 const LAST_REPLIES_MS = 50;

@@ -1,7 +1,7 @@
 /** The queue of MULTI: what comes out is what went in, and what is counted is what is held. */
 import { Request } from "@hearthkv/resp";
 import { expect, it } from "vitest";
-import { CommandQueue } from "../src/command-queue.js";
+import { CommandQueue } from "../src/clients/command-queue.js";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 

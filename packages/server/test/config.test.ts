@@ -1,9 +1,9 @@
 import { PackedLimits } from "@hearthkv/engine";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Config, configProblem, type PersistenceKnobs } from "../src/config.js";
-import { parseMemory } from "../src/config-values.js";
+import { Config, configProblem, type PersistenceKnobs } from "../src/config/config.js";
+import { parseMemory } from "../src/config/config-values.js";
+import { Settings } from "../src/config/settings.js";
 import { defaultOptions, type LogLevel } from "../src/options.js";
-import { Settings } from "../src/settings.js";
 
 let settings: Settings;
 let persistence: PersistenceKnobs;

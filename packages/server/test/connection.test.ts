@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { Keyspace } from "@hearthkv/engine";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Clock } from "../src/clock.js";
-import { Connection } from "../src/connection.js";
+import { Connection } from "../src/connection/connection.js";
 import { serveFake } from "./support/fake-persistence.js";
 import { encode, RawClient } from "./support/raw-client.js";
 

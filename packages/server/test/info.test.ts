@@ -1,6 +1,6 @@
 import { makeCommandTable } from "@hearthkv/commands";
 import { expect, it } from "vitest";
-import { humanBytes, type InfoSource, infoText } from "../src/info.js";
+import { humanBytes, type InfoSource, infoText } from "../src/info/info.js";
 
 const commandTable = makeCommandTable();
 

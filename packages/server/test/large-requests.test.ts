@@ -2,7 +2,7 @@
 import { Keyspace } from "@hearthkv/engine";
 import { Request } from "@hearthkv/resp";
 import { afterAll, expect, it } from "vitest";
-import { Nobody } from "../src/client-state.js";
+import { Nobody } from "../src/clients/client-state.js";
 import { serveFake } from "./support/fake-persistence.js";
 
 const MB = 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Options: defaults, limits, and the one line that a bad value gets. */
 import { describe, expect, it } from "vitest";
+import { parseHosts } from "../src/connection/server.js";
 import { defaultOptions, OptionsError, resolveOptions, type ServerOptions } from "../src/options.js";
-import { parseHosts } from "../src/server.js";
 
 describe("options", () => {
   it("have defaults, also for undefined", () => {

@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { setImmediate as turn } from "node:timers/promises";
 import { Keyspace } from "@hearthkv/engine";
 import { describe, expect, it } from "vitest";
-import { receive } from "../src/receive.js";
-import type { Resting } from "../src/tick.js";
+import { receive } from "../src/connection/receive.js";
+import type { Resting } from "../src/turn/tick.js";
 import { serveFake } from "./support/fake-persistence.js";
 import { RawClient } from "./support/raw-client.js";
 

@@ -2,10 +2,10 @@
 import { Keyspace, OP_BATCH, OP_SET } from "@hearthkv/engine";
 import { ReplyWriter } from "@hearthkv/resp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ReplyGate } from "../src/gate.js";
-import { ServerStats } from "../src/stats.js";
-import { type Outlet, Ticker } from "../src/tick.js";
-import { WriteMarks } from "../src/write-marks.js";
+import { ServerStats } from "../src/info/stats.js";
+import { ReplyGate } from "../src/turn/gate.js";
+import { type Outlet, Ticker } from "../src/turn/tick.js";
+import { WriteMarks } from "../src/turn/write-marks.js";
 import { FakePersistence, serveFake } from "./support/fake-persistence.js";
 import { bulk, encode, RawClient } from "./support/raw-client.js";
 

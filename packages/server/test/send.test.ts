@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { descriptorOf, writeNow } from "../src/send.js";
+import { descriptorOf, writeNow } from "../src/connection/send.js";
 
 /** Two ends of a real connection. */
 let accepted: Socket;

@@ -3,11 +3,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter } from "@hearthkv/resp";
 import { describe, expect, it } from "vitest";
-import { HALT_SUSPENDED } from "../src/client-state.js";
+import { HALT_SUSPENDED } from "../src/clients/client-state.js";
 import { Clock } from "../src/clock.js";
-import { ServerStats } from "../src/stats.js";
-import { Ticker } from "../src/tick.js";
-import { WriteMarks } from "../src/write-marks.js";
+import { ServerStats } from "../src/info/stats.js";
+import { Ticker } from "../src/turn/tick.js";
+import { WriteMarks } from "../src/turn/write-marks.js";
 import { FakePersistence, serveFake } from "./support/fake-persistence.js";
 import { encode, RawClient } from "./support/raw-client.js";
 

@@ -1,8 +1,8 @@
 /** How much work WATCH makes for those who do not use it. */
 import { Keyspace } from "@hearthkv/engine";
 import { expect, it } from "vitest";
-import { Nobody } from "../src/client-state.js";
-import { Watches } from "../src/watches.js";
+import { Nobody } from "../src/clients/client-state.js";
+import { Watches } from "../src/transactions/watches.js";
 
 const KEYS = 500;
 const CLIENTS = 20;

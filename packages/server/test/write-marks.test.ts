@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { WriteMarks } from "../src/write-marks.js";
+import { WriteMarks } from "../src/turn/write-marks.js";
 
 const ROUNDS = 200;
 const ERROR = Buffer.from("-E\r\n");

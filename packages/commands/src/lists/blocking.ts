@@ -14,24 +14,42 @@ function brpop(ctx: CommandContext): void {
   popOrWait(ctx, SIDE_TAIL);
 }
 
-/** Pops from the first key that has a list; when none has, the host runs this again once one of them was written. */
 function popOrWait(ctx: CommandContext, side: number): void {
-  const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 1)) return;
-  const lastKey = r.argc - 2;
-  const timeoutMs = timeoutArg(ctx, r.argc - 1);
+  const lastKey = ctx.request.argc - 2;
+  const timeoutMs = timeoutArg(ctx, lastKey + 1);
   if (Number.isNaN(timeoutMs)) return;
   for (let i = 1; i <= lastKey; i++) {
     const type = lookupAt(ctx, i);
     if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-    if (type === TYPE_NONE) continue;
-    reply.array(2);
-    reply.bulk(r.buf, r.off[i], r.len[i]);
-    db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
-    return;
+    if (type !== TYPE_NONE) {
+      popFrom(ctx, i, side);
+      return;
+    }
   }
-  if (ctx.denyBlocking) reply.nilArray();
-  else ctx.host.block(ctx, TYPE_LIST, elements(ctx, 1).slice(0, lastKey), timeoutMs);
+  ctx.host.block(ctx, {
+    type: TYPE_LIST,
+    keys: elements(ctx, 1).slice(0, lastKey),
+    timeoutMs,
+    retry: (again) => popFirst(again, lastKey, side),
+    over: (reply) => reply.nilArray(),
+  });
+}
+
+/** Pops from the first key that has a list; false when none has. */
+function popFirst(ctx: CommandContext, lastKey: number, side: number): boolean {
+  for (let i = 1; i <= lastKey; i++) {
+    if (lookupAt(ctx, i) !== TYPE_LIST) continue;
+    popFrom(ctx, i, side);
+    return true;
+  }
+  return false;
+}
+
+function popFrom({ request: r, db, reply }: CommandContext, i: number, side: number): void {
+  reply.array(2);
+  reply.bulk(r.buf, r.off[i], r.len[i]);
+  db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
 export const blockingListCommands = family("list", [

@@ -1,7 +1,7 @@
 import { type CommandContext, makeCommandTable, type ServerHost, type Session } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
-import { largeProblem } from "../dispatch.js";
+import { sizeProblem } from "../admission/rules.js";
 import { DataError } from "./data-folder.js";
 
 const ERROR_BYTE = "-".charCodeAt(0);
@@ -46,8 +46,8 @@ export class CommandReplay {
     if (row.arity < 0 ? request.argc < -row.arity : request.argc !== row.arity) {
       throw failure(request, "wrong number of arguments");
     }
-    const problem = largeProblem(row, request);
-    if (problem !== "") throw failure(request, problem);
+    const problem = sizeProblem(row, request);
+    if (problem !== null) throw failure(request, problem);
     context.keyspace.values.settle();
     row.run(context);
     const { bytes, length } = context.reply;

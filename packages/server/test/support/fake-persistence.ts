@@ -2,12 +2,12 @@
 import type { Keyspace } from "@hearthkv/engine";
 import { pino } from "pino";
 import { Clock } from "../../src/clock.js";
+import { Settings } from "../../src/config/settings.js";
+import { TcpServer } from "../../src/connection/server.js";
 import { Core } from "../../src/core.js";
+import { ServerStats } from "../../src/info/stats.js";
 import { resolveOptions } from "../../src/options.js";
 import type { AckLevel, Persistence, PersistenceInfo, SavePoint } from "../../src/persistence/index.js";
-import { TcpServer } from "../../src/server.js";
-import { Settings } from "../../src/settings.js";
-import { ServerStats } from "../../src/stats.js";
 
 const TARGET_BYTES = 1 << 20;
 

@@ -24,16 +24,16 @@ import {
   HALT_SLOW,
   HALT_STOPPED,
   HALT_SUSPENDED,
-} from "./client-state.js";
-import { describeClient } from "./clients.js";
-import type { Clock } from "./clock.js";
-import type { Dispatcher } from "./dispatch.js";
-import type { ReplyGate } from "./gate.js";
+} from "../clients/client-state.js";
+import { describeClient } from "../clients/clients.js";
+import type { Clock } from "../clock.js";
+import type { OutputLimit, Settings } from "../config/settings.js";
+import type { Dispatcher } from "../dispatch/dispatch.js";
+import type { ServerStats } from "../info/stats.js";
+import type { ReplyGate } from "../turn/gate.js";
+import type { Outlet, Resting, Runnable, Ticker, TurnReplies } from "../turn/tick.js";
+import { WriteMarks } from "../turn/write-marks.js";
 import { descriptorOf, writeNow } from "./send.js";
-import type { OutputLimit, Settings } from "./settings.js";
-import type { ServerStats } from "./stats.js";
-import type { Outlet, Resting, Runnable, Ticker, TurnReplies } from "./tick.js";
-import { WriteMarks } from "./write-marks.js";
 
 /**
  * Replies are handed over in pieces of about this size, so that a deep pipeline cannot fill the memory before the limits are looked at, and
@@ -122,6 +122,7 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
 
   set authenticated(value: boolean) {
     this.#decoder.authenticated = value;
+    this.plainIn = 0;
   }
 
   get inputBytes(): number {
@@ -292,7 +293,7 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
 
   /** Whether the next word is ours: a client is not idle that waits for a key, a snapshot, a sync or the log. */
   get #waitsForUs(): boolean {
-    return this.blocked !== null || this.held || (this.halt & (HALT_SUSPENDED | HALT_CONGESTED | HALT_RESTING)) !== 0;
+    return this.blocked || this.held || (this.halt & (HALT_SUSPENDED | HALT_CONGESTED | HALT_RESTING)) !== 0;
   }
 
   /** Takes what the writer holds from `mark` on; returns the new mark. */
@@ -443,7 +444,7 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     if ((this.halt & HALT_CLOSING) !== 0) return;
     this.#decoder.stash();
     const waits = (this.halt & (HALT_CONGESTED | HALT_RESTING)) !== 0;
-    const isTooMuch = this.#decoder.bufferedBytes > INPUT_KEEP_BYTES && this.blocked === null && this.abandon === null;
+    const isTooMuch = this.#decoder.bufferedBytes > INPUT_KEEP_BYTES && !this.blocked && this.abandon === null;
     if (waits || isTooMuch) this.#pauseReading();
   }
 

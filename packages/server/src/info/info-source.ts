@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
-import type { Core } from "./core.js";
+import type { Core } from "../core.js";
 import type { InfoSource } from "./info.js";
 
 /** Version of this package, which is that of HearthKV. */
@@ -111,7 +111,7 @@ export class InfoCollector {
 }
 
 function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "?";
 }
 

@@ -1,17 +1,16 @@
 /**
- * Blocked calls (BLPOP, ...): a call waits for its keys, in the order of arrival, and is run again when one of them was written.
+ * Blocked calls (BLPOP, ...): a call waits for its keys, in the order of arrival, and its `retry` runs when one of them was written.
  *
  *   command writes key -> changed(key) -> key is ready
  *   command has ended and is in the log -> serve(): for each ready key, each call waiting for it in order, while the key exists
  *
  * A call that finds nothing simply goes on waiting. Serving happens before the next command, so nobody can come between.
  */
-import type { CommandRow } from "@hearthkv/commands";
+import type { BlockingCall, CommandRow } from "@hearthkv/commands";
 import { type Keyspace, TYPE_NONE } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
-import type { ClientState } from "./client-state.js";
-import { HALT_BLOCKED } from "./client-state.js";
-import type { Clock } from "./clock.js";
+import { type ClientState, HALT_BLOCKED } from "../clients/client-state.js";
+import type { Clock } from "../clock.js";
 import { type KeyListener, watchKey } from "./key-observer.js";
 
 /** The longest delay that setTimeout keeps; longer ones are taken in several. */
@@ -23,9 +22,10 @@ export interface BlockedCall {
   readonly row: CommandRow;
   /** With bytes of its own. */
   readonly request: Request;
-  /** What lets the call go on is a value of this type (a TYPE_* code) in one of the keys. */
-  readonly type: number;
-  readonly keys: readonly string[];
+  /** What the command asked for. */
+  readonly asked: BlockingCall;
+  /** The keys as watchKey names them. */
+  readonly ids: readonly string[];
   /** On the monotonic clock; 0 = waits for ever. */
   readonly deadlineMs: number;
   timer: NodeJS.Timeout | undefined;
@@ -33,9 +33,9 @@ export interface BlockedCall {
 
 /** What blocking needs of the one who runs commands. */
 export interface BlockingRunner {
-  /** Runs the call again, logs it, and sends the reply if there is one; true when the call got what it waited for. */
-  rerun(call: BlockedCall): boolean;
-  /** Sends the null array of a call whose time is up. */
+  /** Tries the call again, logs what it did, and sends the reply if there is one; true when the call got what it waited for. */
+  retry(call: BlockedCall): boolean;
+  /** Sends the reply of a call whose time is up. */
   timedOut(call: BlockedCall): void;
 }
 
@@ -51,17 +51,20 @@ export class Blocking implements KeyListener {
   readonly #clock: Clock;
   readonly #runner: () => BlockingRunner;
   readonly #interestChanged: () => void;
+  readonly #calls = new Map<ClientState, BlockedCall>();
   readonly #waiting = new Map<string, Set<BlockedCall>>();
   #ready: ReadyKey[] = [];
   #readyIds = new Set<string>();
-  /** Number of blocked clients. */
-  size = 0;
-
   constructor(keyspace: Keyspace, clock: Clock, runner: () => BlockingRunner, interestChanged: () => void) {
     this.#keyspace = keyspace;
     this.#clock = clock;
     this.#runner = runner;
     this.#interestChanged = interestChanged;
+  }
+
+  /** Number of blocked clients. */
+  get size(): number {
+    return this.#calls.size;
   }
 
   get interested(): boolean {
@@ -73,41 +76,35 @@ export class Blocking implements KeyListener {
     return this.#ready.length > 0;
   }
 
-  /** Lets the client wait. @param timeoutMs 0 = for ever; fractions allowed. */
-  add(
-    client: ClientState,
-    row: CommandRow,
-    request: Request,
-    type: number,
-    keys: readonly string[],
-    timeoutMs: number,
-  ): void {
+  /** Lets the client wait. The request is copied. */
+  add(client: ClientState, row: CommandRow, request: Request, asked: BlockingCall): void {
+    const { timeoutMs } = asked;
     const deadlineMs = timeoutMs > 0 ? this.#clock.monotonicMs() + timeoutMs : 0;
-    const ids = keys.map((key) => watchKey(client.dbIndex, key));
-    const call: BlockedCall = { client, row, request: request.copy(), type, keys: ids, deadlineMs, timer: undefined };
+    const ids = asked.keys.map((key) => watchKey(client.dbIndex, key));
+    const call: BlockedCall = { client, row, request: request.copy(), asked, ids, deadlineMs, timer: undefined };
     for (const id of ids) {
       const calls = this.#waiting.get(id);
       if (calls === undefined) this.#waiting.set(id, new Set([call]));
       else calls.add(call);
     }
-    client.blocked = call;
+    this.#calls.set(client, call);
     client.halt |= HALT_BLOCKED;
     if (deadlineMs > 0) this.#arm(call);
-    if (++this.size === 1) this.#interestChanged();
+    if (this.size === 1) this.#interestChanged();
   }
 
   /** Ends the waiting; the caller sends what is to be sent. Does nothing for a client that is not blocked. */
   remove(client: ClientState): void {
-    const call = client.blocked;
-    if (call === null) return;
+    const call = this.#calls.get(client);
+    if (call === undefined) return;
     clearTimeout(call.timer);
-    for (const id of call.keys) {
+    for (const id of call.ids) {
       const calls = this.#waiting.get(id);
       calls?.delete(call);
       if (calls?.size === 0) this.#waiting.delete(id);
     }
-    client.blocked = null;
-    if (--this.size === 0) this.#interestChanged();
+    this.#calls.delete(client);
+    if (this.size === 0) this.#interestChanged();
     client.release(HALT_BLOCKED);
   }
 
@@ -139,7 +136,7 @@ export class Blocking implements KeyListener {
     for (const call of calls) {
       const type = db.keys.lookup(ready.key, 0, ready.key.length);
       if (type === TYPE_NONE) return;
-      if (type === call.type && this.#runner().rerun(call)) this.remove(call.client);
+      if (type === call.asked.type && this.#runner().retry(call)) this.remove(call.client);
     }
   }
 
@@ -149,7 +146,7 @@ export class Blocking implements KeyListener {
   }
 
   #tick(call: BlockedCall): void {
-    if (call.client.blocked !== call) return;
+    if (this.#calls.get(call.client) !== call) return;
     if (this.#clock.monotonicMs() < call.deadlineMs) {
       this.#arm(call);
       return;

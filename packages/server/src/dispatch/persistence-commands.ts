@@ -1,9 +1,9 @@
 /** SAVE, BGSAVE, LASTSAVE and WAITAOF. */
 import { type CommandContext, ERR, type PersistenceHost } from "@hearthkv/commands";
 import type { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "./client-state.js";
+import type { ClientState } from "../clients/client-state.js";
+import type { Persistence } from "../persistence/index.js";
 import type { Dispatcher } from "./dispatch.js";
-import type { Persistence } from "./persistence/index.js";
 
 const TIMER_MS_MAX = 0x7fff_ffff;
 const BACKGROUND_FAILED = "ERR Background saving failed";

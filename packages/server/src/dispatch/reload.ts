@@ -1,6 +1,6 @@
 /** DEBUG RELOAD: memory goes through the snapshot encoding and back, and must come out as it went in. */
 import type { Keyspace } from "@hearthkv/engine";
-import { encodeShard } from "./shard-entries.js";
+import { encodeShard } from "../shard-entries.js";
 
 /**
  * Empties the keyspace and loads it from what a snapshot of it would hold. Nothing is logged, since nothing changes.

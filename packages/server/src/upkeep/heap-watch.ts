@@ -14,7 +14,7 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Logger } from "pino";
-import type { Clock } from "./clock.js";
+import type { Clock } from "../clock.js";
 
 const WARN_SHARE = 0.8;
 /** It is told again after it has fallen below this part of what it was told at. */
@@ -46,6 +46,8 @@ export class HeapWatch {
   readonly startupBytes = getHeapStatistics().used_heap_size;
   /** What may add data is to be refused. */
   full = false;
+  /** Called when it has become full. */
+  onFull: () => void = () => {};
 
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -77,7 +79,9 @@ export class HeapWatch {
     this.#used = getHeapStatistics().used_heap_size;
     const mark = this.full ? this.#fullAt - this.limit * FREE_SHARE : this.#fullAt;
     if (this.#used >= mark) this.#collect(mark);
+    const wasFull = this.full;
     this.full = this.#used >= mark;
+    if (this.full && !wasFull) this.onFull();
     if (this.near) this.#tell();
     else if (this.#used < this.#warnAt * CALM_SHARE) this.#told = 0;
   }

@@ -1,8 +1,8 @@
 /** Listening sockets: who may connect, and how a connection begins. */
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { Core } from "../core.js";
 import { Connection, type ConnectionServices } from "./connection.js";
-import type { Core } from "./core.js";
 import { type Inlet, receive } from "./receive.js";
 
 const READ_BUFFER_BYTES = 64 * 1024;

@@ -30,6 +30,9 @@ export class Settings {
     pubsub: { hardBytes: 32 * MEGABYTE, softBytes: 8 * MEGABYTE, softSeconds: 60 },
   };
 
+  /** Called when a password was set: who had none to give has one now. */
+  onPassword: () => void = () => {};
+
   #password = "";
   #passwordDigest = digest(Buffer.alloc(0));
 
@@ -42,6 +45,7 @@ export class Settings {
     this.#password = password;
     this.#passwordDigest = digest(Buffer.from(password, "latin1"));
     this.requestLimits.open = password === "";
+    this.onPassword();
   }
 
   /** Compares in a time that tells nothing about the password. */

@@ -2,9 +2,7 @@
 import type { CommandRow, Session } from "@hearthkv/commands";
 import type { Database } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
-import type { BlockedCall } from "./blocking.js";
 import { CommandQueue } from "./command-queue.js";
-import type { WatchedKey } from "./watches.js";
 
 /** Reasons why no further request of a client is run just now; bits of `ClientState.halt`. */
 export const HALT_BLOCKED = 1;
@@ -42,22 +40,23 @@ export abstract class ClientState implements Session {
   libVer = "";
   closeAfterReply = false;
 
-  inMulti = false;
+  /** The epoch of the admission in which no rule restricted it; 0 = it is to be looked at (admission.ts). */
+  plainIn = 0;
+
+  #inMulti = false;
   /** The commands of the transaction. */
   readonly queue = new CommandQueue();
   /** All their flags. */
   queueBits = 0;
   /** A command was refused while queueing: EXEC will refuse, too. */
   queueFailed = false;
-  watched: WatchedKey[] = [];
   /** A watched key was changed. */
   watchFailed = false;
 
-  subscriptions = 0;
+  #subscriptions = 0;
   channels: Set<string> | null = null;
   patterns: Set<string> | null = null;
 
-  blocked: BlockedCall | null = null;
   /** Ends what it waits with in HALT_SUSPENDED (timers); null = it does not wait so, or what it waits for cannot be given up. */
   abandon: (() => void) | null = null;
   /** A request, with bytes of its own, that is run before any other when HALT_CONGESTED ends. */
@@ -80,7 +79,33 @@ export abstract class ClientState implements Session {
 
   /** Whether it may run commands: it has given the password, came when none was required, or none is required now. */
   abstract get authenticated(): boolean;
+  /** Sets `plainIn` to 0 besides. */
   abstract set authenticated(value: boolean);
+
+  /** Between MULTI and EXEC. */
+  get inMulti(): boolean {
+    return this.#inMulti;
+  }
+
+  set inMulti(value: boolean) {
+    this.#inMulti = value;
+    this.plainIn = 0;
+  }
+
+  /** Number of channels and patterns that it listens to. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  set subscriptions(value: number) {
+    this.#subscriptions = value;
+    this.plainIn = 0;
+  }
+
+  /** Whether it waits for a key. */
+  get blocked(): boolean {
+    return (this.halt & HALT_BLOCKED) !== 0;
+  }
 
   /**
    * Sends bytes that are not written by its own running command; they are not copied and must not change any more. `sequence`: they are the

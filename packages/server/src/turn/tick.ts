@@ -17,10 +17,10 @@
  * does not move after a second, or after 30 in one system call. A disk that is slow without an error is waited for.
  */
 import type { ReplyWriter } from "@hearthkv/resp";
+import type { ServerStats } from "../info/stats.js";
+import type { Persistence } from "../persistence/index.js";
 import { type GateTarget, ReplyGate } from "./gate.js";
 import { LagWatch } from "./lag-watch.js";
-import type { Persistence } from "./persistence/index.js";
-import type { ServerStats } from "./stats.js";
 import type { WriteMarks } from "./write-marks.js";
 
 /** What a turn's end made of the dispatcher's writer for those who have to wait. */
@@ -61,6 +61,8 @@ const ACCEPT_ROW_MAX = 300;
 export class Ticker {
   /** Called when the log keeps up again. */
   onDrained: () => void = () => {};
+  /** Called when the log has fallen behind, or fails: writers may be refused or have to wait from now on. */
+  onRestricted: () => void = () => {};
 
   readonly #persistence: Persistence;
   readonly #stats: ServerStats;
@@ -94,6 +96,7 @@ export class Ticker {
     persistence.onAcked = () => this.#gate.release(persistence.ackedSequence());
     persistence.onDrained = () => this.#drained();
     persistence.onWriteError = (text) => {
+      this.onRestricted();
       if (text !== null) this.#refuseHeld(text);
     };
   }
@@ -107,6 +110,7 @@ export class Ticker {
   congest(): void {
     if (this.#congested) return;
     this.#congested = true;
+    this.onRestricted();
     this.#lag.congested();
     this.schedule();
   }

@@ -1,6 +1,6 @@
 /** WATCH: which clients want to know whether a key was changed. */
-import type { ClientState } from "./client-state.js";
-import { type KeyListener, watchKey } from "./key-observer.js";
+import type { ClientState } from "../clients/client-state.js";
+import { type KeyListener, watchKey } from "../waiting/key-observer.js";
 
 /** A key that a client watches. */
 export interface WatchedKey {
@@ -14,8 +14,8 @@ export interface WatchedKey {
 /** The watched keys of all clients. */
 export class Watches implements KeyListener {
   #watchers = new Map<string, Set<ClientState>>();
-  /** Those who watch anything. */
-  #clients = new Set<ClientState>();
+  /** What those watch who watch anything. */
+  readonly #watched = new Map<ClientState, WatchedKey[]>();
   /** Called when the first key is watched and when the last no longer is. */
   #interestChanged: () => void;
 
@@ -36,8 +36,9 @@ export class Watches implements KeyListener {
     const id = watchKey(watched.db, watched.key);
     const watchers = this.#watchers.get(id);
     if (watchers?.has(client)) return;
-    client.watched.push(watched);
-    this.#clients.add(client);
+    const own = this.#watched.get(client);
+    if (own === undefined) this.#watched.set(client, [watched]);
+    else own.push(watched);
     if (watchers !== undefined) {
       watchers.add(client);
       return;
@@ -46,13 +47,17 @@ export class Watches implements KeyListener {
     if (this.#watchers.size === 1) this.#interestChanged();
   }
 
+  /** What the client watches. */
+  of(client: ClientState): readonly WatchedKey[] {
+    return this.#watched.get(client) ?? [];
+  }
+
   /** Forgets all that the client watches. */
   clear(client: ClientState): void {
     client.watchFailed = false;
-    if (client.watched.length === 0) return;
-    for (const watched of client.watched) this.#remove(watchKey(watched.db, watched.key), client);
-    client.watched = [];
-    this.#clients.delete(client);
+    if (this.#watched.size === 0) return;
+    for (const watched of this.of(client)) this.#remove(watchKey(watched.db, watched.key), client);
+    if (!this.#watched.delete(client)) return;
     if (this.#watchers.size === 0) this.#interestChanged();
   }
 
@@ -63,8 +68,8 @@ export class Watches implements KeyListener {
 
   /** By clients, not by keys: each thing that anybody watches is looked at once, however many a client watches. */
   flushed(db: number): void {
-    for (const client of this.#clients) {
-      if (client.watched.some((watched) => watched.db === db && watched.existed)) client.watchFailed = true;
+    for (const [client, watchedKeys] of this.#watched) {
+      if (watchedKeys.some((watched) => watched.db === db && watched.existed)) client.watchFailed = true;
     }
   }
 

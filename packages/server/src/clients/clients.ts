@@ -1,7 +1,7 @@
 /** All clients: CLIENT LIST and CLIENT KILL. */
 import type { ClientFilter, ClientsHost, Session } from "@hearthkv/commands";
+import type { Clock } from "../clock.js";
 import type { ClientState } from "./client-state.js";
-import type { Clock } from "./clock.js";
 
 /** The clients that are connected, by number, oldest first. */
 export class Clients implements ClientsHost {
@@ -114,7 +114,7 @@ function flagLetters(client: ClientState): string {
   let letters = "";
   if (client.subscriptions > 0) letters += "P";
   if (client.inMulti) letters += "x";
-  if (client.blocked !== null) letters += "b";
+  if (client.blocked) letters += "b";
   if (client.watchFailed) letters += "d";
   if (client.closeAfterReply) letters += "c";
   return letters === "" ? "N" : letters;

@@ -10,7 +10,7 @@
  * With ack level "synced" nothing is ever late: a reader waits as long as the disk does. The level is asked for at every step, since it may
  * be raised while the log is late.
  */
-import type { Persistence } from "./persistence/index.js";
+import type { Persistence } from "../persistence/index.js";
 
 /** A client that only reads waits at most twice this long for what others write, unless the ack level is "synced". */
 const READ_WAIT_MS = 5;

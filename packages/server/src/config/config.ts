@@ -4,6 +4,8 @@
  */
 import { type ConfigHost, Glob, lowerAscii } from "@hearthkv/commands";
 import { PackedLimits } from "@hearthkv/engine";
+import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "../options.js";
+import type { SavePoint } from "../persistence/index.js";
 import { rememberedParameters } from "./config-remembered.js";
 import {
   alias,
@@ -24,8 +26,6 @@ import {
   text,
   yesNo,
 } from "./config-values.js";
-import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "./options.js";
-import type { SavePoint } from "./persistence/index.js";
 import { type OutputLimit, Settings } from "./settings.js";
 
 /** The part of persistence that can be set while it runs. */

@@ -1,5 +1,6 @@
 /** What commands may ask of the server (ServerHost), put together from its parts. */
 import {
+  type BlockingCall,
   type CommandContext,
   type CommandTable,
   type ConfigHost,
@@ -11,15 +12,15 @@ import {
 } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "./client-state.js";
-import type { Clients } from "./clients.js";
+import type { ClientState } from "../clients/client-state.js";
+import type { Clients } from "../clients/clients.js";
+import type { Settings } from "../config/settings.js";
+import type { Persistence } from "../persistence/index.js";
+import type { PubSub } from "../pubsub/pubsub.js";
+import type { Transactions } from "../transactions/transactions.js";
 import type { Dispatcher } from "./dispatch.js";
-import type { Persistence } from "./persistence/index.js";
 import { PersistenceCommands } from "./persistence-commands.js";
-import type { PubSub } from "./pubsub.js";
 import { reloadKeyspace } from "./reload.js";
-import type { Settings } from "./settings.js";
-import type { Transactions } from "./transactions.js";
 
 /** The parts behind the host. */
 export interface HostParts {
@@ -131,8 +132,8 @@ export class Host implements ServerHost {
     );
   }
 
-  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void {
-    this.#parts.dispatcher().block(ctx, type, keys, timeoutMs);
+  block(ctx: CommandContext, call: BlockingCall): void {
+    this.#parts.dispatcher().block(ctx, call);
   }
 
   suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void {

@@ -8,7 +8,7 @@
  */
 import { type CommandContext, Glob, type PubSubHost } from "@hearthkv/commands";
 import { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "./client-state.js";
+import type { ClientState } from "../clients/client-state.js";
 
 /** Most channels have one listener, which then needs no set of its own. */
 type Listeners = ClientState | Set<ClientState>;

@@ -10,44 +10,32 @@
 import {
   arityError,
   arityHolds,
+  type BlockingCall,
   type CommandContext,
   type CommandTable,
   ERR,
   flagBit,
   type ServerHost,
-  subscriberContext,
   type TableRow,
 } from "@hearthkv/commands";
-import { type EffectLog, EntryTooLargeError, KEY_BYTES_MAX, type Keyspace } from "@hearthkv/engine";
+import { type EffectLog, EntryTooLargeError, type Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
-import type { BlockedCall, Blocking, BlockingRunner } from "./blocking.js";
-import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "./client-state.js";
-import type { Clock } from "./clock.js";
-import type { HeapWatch } from "./heap-watch.js";
-import type { Persistence } from "./persistence/index.js";
-import type { ServerStats } from "./stats.js";
-import type { Ticker } from "./tick.js";
-import type { Transactions } from "./transactions.js";
-import type { WriteMarks } from "./write-marks.js";
+import { type Admission, allBits } from "../admission/admission.js";
+import { isLarge } from "../admission/rules.js";
+import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "../clients/client-state.js";
+import type { Clock } from "../clock.js";
+import type { ServerStats } from "../info/stats.js";
+import type { Persistence } from "../persistence/index.js";
+import type { QueueRunner, Transactions } from "../transactions/transactions.js";
+import type { Ticker } from "../turn/tick.js";
+import type { WriteMarks } from "../turn/write-marks.js";
+import type { HeapWatch } from "../upkeep/heap-watch.js";
+import type { BlockedCall, Blocking, BlockingRunner } from "../waiting/blocking.js";
 
 const WRITE = flagBit("write");
-const DENY_OOM = flagBit("denyoom");
-const NO_AUTH = flagBit("no_auth");
-const NO_MULTI = flagBit("no_multi");
-const LOADING = flagBit("loading");
 /** In a transaction these run at once; everything else is queued. */
 const RUN_INSIDE_MULTI: ReadonlySet<string> = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
-/** Allowed while a RESP2 connection is subscribed. */
-const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
-  "subscribe",
-  "unsubscribe",
-  "psubscribe",
-  "punsubscribe",
-  "ping",
-  "quit",
-  "reset",
-]);
 /**
  * A look at the clock costs as much as a small command. So each command's first calls are timed, and all calls of one that takes long; of the others
  * one call in so many is, and counts for all of them.
@@ -78,10 +66,11 @@ export interface DispatcherParts {
   readonly writes: WriteMarks;
   readonly ticker: Ticker;
   readonly heap: HeapWatch;
+  readonly admission: Admission;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
-export class Dispatcher implements BlockingRunner {
+export class Dispatcher implements BlockingRunner, QueueRunner {
   /** Replies of this turn, client after client; those of the present one are appended between begin() and end(). */
   readonly reply: ReplyWriter;
   /** Which of them are replies to writes. */
@@ -93,10 +82,13 @@ export class Dispatcher implements BlockingRunner {
   readonly #persistence: Persistence;
   readonly #ticker: Ticker;
   readonly #heap: HeapWatch;
+  readonly #admission: Admission;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #context: CommandContext;
+  /** For calls that waited: they run behind another client's command. */
+  readonly #retryContext: CommandContext;
   readonly #blocking: Blocking;
   readonly #transactions: Transactions;
   /** Replies to others than the client between begin() and end(). */
@@ -107,8 +99,6 @@ export class Dispatcher implements BlockingRunner {
   /** Messages for the current client that came up while its command ran: they follow the command's reply. */
   #pushes: Buffer[] = [];
   #heapLookAt = 0;
-  #isRerun = false;
-  #waitsOn = false;
   /** The transaction that runs has something that writes. */
   #queueWrites = false;
 
@@ -121,6 +111,7 @@ export class Dispatcher implements BlockingRunner {
     this.#persistence = parts.persistence;
     this.#ticker = parts.ticker;
     this.#heap = parts.heap;
+    this.#admission = parts.admission;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#clock = parts.clock;
@@ -136,6 +127,7 @@ export class Dispatcher implements BlockingRunner {
       row: parts.commands.rows()[0] as TableRow,
       denyBlocking: false,
     };
+    this.#retryContext = { ...this.#context, reply: new ReplyWriter() };
   }
 
   /** Opens a batch of commands of one client. All of them see the same time. */
@@ -190,9 +182,8 @@ export class Dispatcher implements BlockingRunner {
     const row = this.#commands.resolve(request);
     if (row === undefined) this.#refuse(client, this.#commands.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
-    else if (isLarge(request) && largeProblem(row, request) !== "")
-      this.#refuse(client, largeProblem(row, request), row);
-    else if (this.#isPlain(client) || this.#admit(client, row, request)) this.#run(client, row, request);
+    else if ((this.#admission.isPlain(client) && !isLarge(request)) || this.#admit(client, row, request))
+      this.#run(client, row, request);
     if (this.#pushes.length > 0) this.#takePushes();
   }
 
@@ -220,7 +211,7 @@ export class Dispatcher implements BlockingRunner {
     ctx.request = request;
     ctx.db = (ctx.session as ClientState).db;
     ctx.denyBlocking = true;
-    this.#invoke(row);
+    this.#invoke(ctx, row, row.run);
     ctx.denyBlocking = false;
     ctx.row = outer.row;
     ctx.request = outer.request;
@@ -243,7 +234,7 @@ export class Dispatcher implements BlockingRunner {
     side.reset();
     side.proto = client.proto;
     write(side);
-    this.#sendSide(client);
+    this.#send(client, side);
   }
 
   /**
@@ -263,37 +254,29 @@ export class Dispatcher implements BlockingRunner {
   }
 
   /** ServerHost.block. */
-  block(ctx: CommandContext, type: number, keys: readonly string[], timeoutMs: number): void {
-    if (ctx.denyBlocking) ctx.reply.nilArray();
-    else if (this.#isRerun) this.#waitsOn = true;
-    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, type, keys, timeoutMs);
+  block(ctx: CommandContext, call: BlockingCall): void {
+    if (ctx.denyBlocking) call.over(ctx.reply);
+    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, call);
   }
 
-  rerun(call: BlockedCall): boolean {
-    const { client } = call;
-    const ctx = this.#context;
-    const outer = { ...ctx };
-    const side = this.#side;
-    side.reset();
-    side.proto = client.proto;
-    ctx.reply = side;
+  retry({ client, row, request, asked }: BlockedCall): boolean {
+    const ctx = this.#retryContext;
+    const { reply } = ctx;
+    reply.reset();
+    reply.proto = client.proto;
     ctx.session = client;
     ctx.db = client.db;
-    ctx.row = call.row;
-    ctx.request = call.request;
-    this.#isRerun = true;
-    this.#waitsOn = false;
-    this.#invoke(call.row as TableRow);
-    this.#isRerun = false;
-    Object.assign(ctx, outer);
+    ctx.row = row;
+    ctx.request = request;
+    const waitsOn = this.#invoke(ctx, row as TableRow, asked.retry) === false;
     const sequence = this.#commit(client);
-    if (this.#waitsOn) return false;
-    this.#sendSide(client, sequence);
+    if (waitsOn) return false;
+    this.#send(client, reply, sequence);
     return true;
   }
 
-  timedOut(call: BlockedCall): void {
-    this.answer(call.client, (reply) => reply.nilArray());
+  timedOut({ client, asked }: BlockedCall): void {
+    this.answer(client, asked.over);
   }
 
   /** Seals what was changed outside of any command (expiry sweep) as a log entry, which the turn's end writes. */
@@ -303,22 +286,9 @@ export class Dispatcher implements BlockingRunner {
     this.#ticker.schedule();
   }
 
-  /** Whether nothing restricts what the client may run, as is the case almost always. */
-  #isPlain(client: ClientState): boolean {
-    return (
-      client.authenticated &&
-      !client.inMulti &&
-      client.subscriptions === 0 &&
-      !this.#heap.full &&
-      this.#persistence.writeError === null &&
-      this.#persistence.loading === null &&
-      !this.#ticker.congested
-    );
-  }
-
-  /** The rare cases, in Redis's order. False when the request was answered, queued or postponed here. */
+  /** What is not plain. False when the request was answered, queued or postponed here. */
   #admit(client: ClientState, row: TableRow, request: Request): boolean {
-    const problem = this.#objection(client, row);
+    const problem = this.#admission.objection(client, row, request);
     if (problem !== null) {
       this.#refuse(client, problem, row);
       return false;
@@ -339,18 +309,6 @@ export class Dispatcher implements BlockingRunner {
       this.#refuse(client, ERR.transactionTooLarge, row);
     }
     return false;
-  }
-
-  #objection(client: ClientState, row: TableRow): string | null {
-    if (!client.authenticated && (row.bits & NO_AUTH) === 0) return ERR.noAuth;
-    if (client.inMulti && (row.bits & NO_MULTI) !== 0) return ERR.notInMulti;
-    const bits = allBits(client, row);
-    if (this.#heap.full && (bits & DENY_OOM) !== 0) return ERR.outOfMemory;
-    const writeError = this.#persistence.writeError;
-    if (writeError !== null && (bits & WRITE) !== 0) return writeError;
-    if (client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name)) return subscriberContext(row.name);
-    if (this.#persistence.loading !== null && (row.bits & LOADING) === 0) return ERR.loading;
-    return null;
   }
 
   /** Answers a request that is not run. While queueing, EXEC will then fail; an EXEC that is refused itself ends the transaction. */
@@ -379,7 +337,7 @@ export class Dispatcher implements BlockingRunner {
     const mark = this.reply.length;
     this.#queueWrites = false;
     this.#stats.commandsProcessed++;
-    this.#invoke(row);
+    this.#invoke(ctx, row, row.run);
     if (this.#effects.count > 0) {
       const sequence = this.#commit(client);
       const writes = (row.bits & WRITE) !== 0 || this.#queueWrites;
@@ -389,16 +347,17 @@ export class Dispatcher implements BlockingRunner {
     if (client.closeAfterReply) client.halt |= HALT_CLOSING;
   }
 
-  #invoke(row: TableRow): void {
-    const ctx = this.#context;
+  /** Runs a command, or what it left to be tried again, whose value it returns; undefined where that failed. */
+  #invoke(ctx: CommandContext, row: TableRow, run: (ctx: CommandContext) => unknown): unknown {
     const { reply } = ctx;
     const mark = reply.length;
     const { counters } = row;
     const timed = timedCalls(++counters.calls, counters.usec);
     const startMs = timed === 0 ? 0 : this.#clock.monotonicMs();
     this.#keyspace.values.settle();
+    let value: unknown;
     try {
-      row.run(ctx);
+      value = run(ctx);
     } catch (error) {
       reply.length = mark;
       if (error instanceof EntryTooLargeError) {
@@ -414,6 +373,7 @@ export class Dispatcher implements BlockingRunner {
       this.#countError(reply, mark);
     }
     if (timed !== 0) counters.usec += (this.#clock.monotonicMs() - startMs) * 1000 * timed;
+    return value;
   }
 
   /** Seals what the client's command changed. Returns the entry's sequence; 0 where there is none that the client waits for. */
@@ -437,16 +397,15 @@ export class Dispatcher implements BlockingRunner {
     this.#commit(client);
   }
 
-  /** @param sequence of the log entry, where it is the reply to a write; 0: it is not */
-  #sendSide(client: ClientState, sequence = 0): void {
-    const side = this.#side;
-    if (side.length > 0 && !client.closed) {
-      const bytes = Buffer.from(side.bytes.subarray(0, side.length));
+  /** Sends what a writer holds, and empties it. @param sequence of the log entry, where it is the reply to a write; 0: it is not */
+  #send(client: ClientState, reply: ReplyWriter, sequence = 0): void {
+    if (reply.length > 0 && !client.closed) {
+      const bytes = Buffer.from(reply.bytes.subarray(0, reply.length));
       if (sequence > 0) client.deliver(bytes, sequence);
       else this.deliver(client, bytes);
     }
-    side.reset();
-    side.trim();
+    reply.reset();
+    reply.trim();
   }
 
   #takePushes(): void {
@@ -459,25 +418,4 @@ export class Dispatcher implements BlockingRunner {
 function timedCalls(calls: number, usec: number): number {
   if (calls <= TIMED_FIRST || usec > calls * TIMED_ABOVE_US) return 1;
   return calls % TIMED_EVERY === 0 ? TIMED_EVERY : 0;
-}
-
-/** Flags of the row: EXEC has those of all that is in the queue. */
-function allBits(client: ClientState, row: TableRow): number {
-  return row.name === "exec" ? row.bits | client.queueBits : row.bits;
-}
-
-/** Whether the request ends so far behind its buffer's start that one of its limits may be passed. */
-function isLarge(request: Request): boolean {
-  const last = request.argc - 1;
-  return (request.off[last] as number) + (request.len[last] as number) > KEY_BYTES_MAX;
-}
-
-/** What stands in the way of a large request, "" = nothing: a key that is longer than the engine stores. */
-export function largeProblem(row: TableRow, request: Request): string {
-  if (row.firstKey === 0) return "";
-  const end = row.lastKey < 0 ? request.argc + row.lastKey : row.lastKey;
-  for (let i = row.firstKey; i <= end; i += row.keyStep) {
-    if ((request.len[i] as number) > KEY_BYTES_MAX) return ERR.keyTooLong;
-  }
-  return "";
 }

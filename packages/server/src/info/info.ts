@@ -1,7 +1,7 @@
 /** INFO: the text of its sections, made from plain figures that the server collects. Names are Redis's; those it does not have stand behind them. */
 import { arch, platform, release, totalmem } from "node:os";
 import { type CommandTable, REDIS_VERSION } from "@hearthkv/commands";
-import type { LoadingProgress } from "./persistence/index.js";
+import type { LoadingProgress } from "../persistence/index.js";
 
 /** What INFO tells, as it is at this moment. Sizes in bytes. */
 export interface InfoSource {

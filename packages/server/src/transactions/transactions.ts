@@ -1,19 +1,24 @@
 /** MULTI, EXEC, DISCARD, WATCH, UNWATCH. */
 import { type CommandContext, ERR, type TransactionsHost } from "@hearthkv/commands";
 import { Request } from "@hearthkv/resp";
-import type { ClientState } from "./client-state.js";
-import type { CommandQueue } from "./command-queue.js";
-import type { Dispatcher } from "./dispatch.js";
+import type { ClientState } from "../clients/client-state.js";
+import type { CommandQueue } from "../clients/command-queue.js";
 import type { Watches } from "./watches.js";
+
+/** What transactions need of the one who runs commands. */
+export interface QueueRunner {
+  /** Runs a request inside EXEC's turn. */
+  runQueued(request: Request): void;
+}
 
 /** The transactions of all clients; their state is in ClientState. */
 export class Transactions implements TransactionsHost {
   readonly #watches: Watches;
-  readonly #dispatcher: () => Dispatcher;
+  readonly #dispatcher: () => QueueRunner;
   /** The queued command that is running. */
   readonly #request = new Request();
 
-  constructor(watches: Watches, dispatcher: () => Dispatcher) {
+  constructor(watches: Watches, dispatcher: () => QueueRunner) {
     this.#watches = watches;
     this.#dispatcher = dispatcher;
   }
@@ -91,7 +96,7 @@ export class Transactions implements TransactionsHost {
 
   /** A watched key whose time is up counts as changed: the lookup deletes it, which the watch hears. */
   #watchedChanged(ctx: CommandContext, client: ClientState): boolean {
-    for (const { db, key } of client.watched) {
+    for (const { db, key } of this.#watches.of(client)) {
       const bytes = Buffer.from(key, "latin1");
       ctx.keyspace.db(db).keys.lookup(bytes, 0, bytes.length);
     }

@@ -1,6 +1,6 @@
 /** What happens ten times a second: expired keys go, half-empty memory is gathered, clients are looked after. All in bounded steps. */
-import type { ClientState } from "./client-state.js";
-import type { Core } from "./core.js";
+import type { ClientState } from "../clients/client-state.js";
+import type { Core } from "../core.js";
 
 const INTERVAL_MS = 100;
 /** One step of the expiry sweep, in buckets of the index: 49 s for one round through a million keys of which few expire. */
