@@ -1,12 +1,15 @@
 /**
- * How long a start takes, beside redis-server and its like: from a snapshot (there: RDB), and from a log (there: an append-only file of commands,
+ * What a start takes, beside redis-server and its like: from a snapshot (there: RDB), and from a log (there: an append-only file of commands,
  * aof-use-rdb-preamble no).
  *
- *   node bench/load/restart.mjs [--keys 1000000,10000000] [--bytes 64] [--rounds 3] [--cases snapshot,log,mixed] [--peers DIR] [--out bench/results]
+ *   node bench/load/restart.mjs [--keys 1000000,10000000] [--bytes 64] [--rounds 3] [--cases snapshot,log,mixed,types,types-log] [--peers DIR]
+ *                               [--out bench/results]
  *
- * snapshot: so many strings. log: so many SETs of new keys. mixed: so many SET, INCR, HSET and ZADD over a tenth of the keys.
- * Every server makes its files from the same commands and is then started from them in alternating rounds. `load` is what it says
- * about itself (recovery_ms; "DB loaded ..." in its log), `start` the time from the launch until it answers.
+ * snapshot: so many strings. log: so many SETs of new keys. mixed: so many SET, INCR, HSET and ZADD over a tenth of the keys. types: so many
+ * keys, a sixth each strings, counters, and hashes, lists, sets and sorted sets of three elements, from a snapshot; types-log: from a log.
+ * Every server makes its files from the same commands, is killed, and is then started from them in alternating rounds. `load` is what it says
+ * about itself (recovery_ms; "DB loaded ..." in its log), `start` the time from the launch until it answers, `cpu` what all its threads used
+ * until then, `rss` its resident memory then.
  */
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +29,18 @@ import {
   save,
   sideBySide,
 } from "./report.mjs";
-import { contenders, folder, infoField, isAtRest, order, peersOption, until, withoutSnapshots } from "./servers.mjs";
+import {
+  contenders,
+  cpuSeconds,
+  folder,
+  infoField,
+  isAtRest,
+  order,
+  peersOption,
+  residentBytes,
+  until,
+  withoutSnapshots,
+} from "./servers.mjs";
 
 helpIfAsked(import.meta.url);
 const { values } = parseArgs({
@@ -34,7 +48,7 @@ const { values } = parseArgs({
     keys: { type: "string", default: "1000000,10000000" },
     bytes: { type: "string", default: "64" },
     rounds: { type: "string", default: "3" },
-    cases: { type: "string", default: "snapshot,log,mixed" },
+    cases: { type: "string", default: "snapshot,log,mixed,types,types-log" },
     out: outOption,
     peers: peersOption,
   },
@@ -60,11 +74,35 @@ function mixed(count) {
   };
 }
 
+/** New keys of six types in turn. */
+function ofAllTypes() {
+  return (i) => {
+    const text = (n) => valueText(i + n, bytes);
+    switch (i % 6) {
+      case 0:
+        return ["SET", `s:${i}`, text(0)];
+      case 1:
+        return ["INCR", `n:${i}`];
+      case 2:
+        return ["HSET", `h:${i}`, "name", text(0), "mail", text(1), "seen", i];
+      case 3:
+        return ["RPUSH", `l:${i}`, text(0), text(1), i];
+      case 4:
+        return ["SADD", `u:${i}`, text(0), text(1), "member"];
+      default:
+        return ["ZADD", `z:${i}`, i, text(0), i + 1, text(1), i + 2, "member"];
+    }
+  };
+}
+
+const fromSnapshot = { save: true, files: /\.(snap|rdb)$/, flags: ["--appendonly", "no"] };
 /** `files`: what is loaded of a data directory; `flags`: of redis-server; `save`: whether the end writes a snapshot. */
 const cases = {
-  snapshot: { commands: () => newKey, save: true, files: /\.(snap|rdb)$/, flags: ["--appendonly", "no"] },
+  snapshot: { commands: () => newKey, ...fromSnapshot },
   log: { commands: () => newKey, save: false },
   mixed: { commands: mixed, save: false },
+  types: { commands: ofAllTypes, ...fromSnapshot },
+  "types-log": { commands: ofAllTypes, save: false },
 };
 const logCase = {
   files: /\.(log|aof)$/,
@@ -86,11 +124,13 @@ async function makeFiles(peer, { commands, save: saves, files, flags }, count) {
   return { options, fileBytes, keys };
 }
 
-/** Starts a server once: seconds until its data was loaded, and until it answered. */
+/** Starts a server once: seconds until its data was loaded, and until it answered; CPU time and memory by then. */
 async function startOnce(peer, { options, keys }) {
   const logFile = join(options.dataDir, "log.txt");
   rmSync(logFile, { force: true });
   const server = await peer.start(options);
+  const cpuS = cpuSeconds(server);
+  const rss = residentBytes(server);
   const found = Number((await order(server, "DBSIZE")).slice(1));
   if (found !== keys) throw new Error(`${peer.name}: ${found} of ${keys} keys came back`);
   const loadS =
@@ -98,7 +138,7 @@ async function startOnce(peer, { options, keys }) {
       ? (await infoField(server, "persistence", "recovery_ms")) / 1000
       : Number(/DB loaded from .*: ([\d.]+) seconds/.exec(readFileSync(logFile, "utf8"))?.[1]);
   await server.stop("SIGKILL");
-  return { loadS, startS: server.startMs / 1000 };
+  return { loadS, startS: server.startMs / 1000, cpuS, rss };
 }
 
 async function compareCase(peers, each, count) {
@@ -111,10 +151,13 @@ async function compareCase(peers, each, count) {
     for (const i of turn) times[i].push(await startOnce(peers[i], made[i]));
   }
   for (const { options } of made) rmSync(options.dataDir, { recursive: true });
+  const medians = (figure) => times.map((all) => median(all.map(figure)));
   return {
     mb: made.map(({ fileBytes }) => fileBytes / 2 ** 20),
-    loadS: times.map((all) => median(all.map(({ loadS }) => loadS))),
-    startS: times.map((all) => median(all.map(({ startS }) => startS))),
+    loadS: medians(({ loadS }) => loadS),
+    startS: medians(({ startS }) => startS),
+    cpuS: medians(({ cpuS }) => cpuS),
+    rssMb: medians(({ rss }) => rss / 2 ** 20),
   };
 }
 
@@ -131,12 +174,14 @@ for (const count of counts) {
   }
 }
 printTable(
-  results.map(({ from, entries, mb, loadS, startS }) => ({
+  results.map(({ from, entries, mb, loadS, startS, cpuS, rssMb }) => ({
     from,
     entries,
     ...sideBySide("MB", peers, mb),
     ...compared("load s", peers, loadS, 2),
     ...compared("start s", peers, startS, 2),
+    ...compared("cpu s", peers, cpuS, 2),
+    ...compared("rss MB", peers, rssMb),
   })),
 );
 console.log(`Medians of ${rounds} alternating rounds; x best = HearthKV's time of the best other's.`);
