@@ -140,30 +140,33 @@ export class LogPersistence implements Persistence {
     directory.lock.onLost = (error) => this.#giveUp.abort(error);
     this.#directory = directory;
     for (const warning of directory.warnings) logger.warn({}, warning);
+    let worker: WorkerHandle | null = null;
     try {
       keyspace.reseed(directory.hashSeed);
+      worker = new WorkerHandle(this.#control);
       const recovered = await recoverDirectory(keyspace, directory, options.recovery ?? "torn-tail", logger, {
         signal,
         onProgress: (fraction, totalBytes) => {
           if (this.#loading !== null) Object.assign(this.#loading, { totalBytes, loadedBytes: fraction * totalBytes });
         },
       });
-      await this.#begin(directory, recovered);
+      await this.#begin(directory, recovered, worker);
     } catch (error) {
+      await worker?.end();
       directory.release();
       throw error;
     }
   }
 
   /** Everything was recovered: a segment is begun, and effects are logged from now on. */
-  async #begin(directory: DataDirectory, recovered: RecoveredState): Promise<void> {
+  async #begin(directory: DataDirectory, recovered: RecoveredState, worker: WorkerHandle): Promise<void> {
     const { control, ring, walMaxBytes, options, keyspace } = this.#parts;
     fillControl(control, options, recovered);
     this.#channel.begin(recovered.lastSequence);
     this.#reportedAcked = recovered.lastSequence;
     directory.lock.onBeat = () => noteOwned(control);
     noteOwned(control);
-    const worker = new WorkerHandle({
+    await worker.begin({
       ...{ ring, walMaxBytes },
       control: control.buffer as SharedArrayBuffer,
       directory: directory.path,
@@ -175,15 +178,9 @@ export class LogPersistence implements Persistence {
       segmentNumber: recovered.nextSegmentNumber,
       snapshotKeep: Math.max(1, options.snapshotKeep ?? SNAPSHOT_KEEP_DEFAULT),
     });
-    try {
-      await worker.ready();
-      this.#giveUp.signal.throwIfAborted();
-      // It may have been lost while the data was loaded.
-      if (!directory.lock.isHeld()) throw directory.lock.lost;
-    } catch (error) {
-      await worker.end();
-      throw error;
-    }
+    this.#giveUp.signal.throwIfAborted();
+    // It may have been lost while the data was loaded.
+    if (!directory.lock.isHeld()) throw directory.lock.lost;
     this.#log = { recovered, worker };
     worker.onMessage = (message) => this.#receive(message);
     worker.onDeath = (error) => this.#fail(error);

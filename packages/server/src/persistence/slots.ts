@@ -129,7 +129,7 @@ export function msSince(low: number, nowMs: number): number {
   return Math.max(0, ((nowMs | 0) - low) | 0);
 }
 
-/** What the worker is started with. */
+/** The first message to the worker: with it, it begins. */
 export interface WorkerStart {
   readonly control: SharedArrayBuffer;
   readonly ring: SharedArrayBuffer;

@@ -23,6 +23,8 @@ function startWorker(options: WorkerOptions): Worker {
   }
 }
 
+/** The thread, which loads its code as soon as this is made: that takes a tenth of a second, in which the data may be loaded. */
+/** The thread. It loads its code as soon as this is made, which takes a tenth of a second: meanwhile the data can be loaded. */
 export class WorkerHandle {
   /** Every message but the first. */
   onMessage: (message: slot.FromWorker) => void = () => {};
@@ -31,34 +33,24 @@ export class WorkerHandle {
   readonly #worker: Worker;
   readonly #control: Int32Array;
   readonly #watch: HangWatch;
+  /** Settled by its first message. */
+  readonly #ready: Promise<void>;
   #expected = false;
 
-  constructor(start: slot.WorkerStart) {
-    this.#control = new Int32Array(start.control);
-    this.#watch = new HangWatch(this.#control);
+  constructor(control: Int32Array) {
+    this.#control = control;
+    this.#watch = new HangWatch(control);
     // Were the thread's descriptors closed when it dies, main could write to one that is something else by then.
-    const options = { workerData: start, name: "persistence", execArgv: [], trackUnmanagedFds: false };
-    this.#worker = startWorker(options);
+    this.#worker = startWorker({ name: "persistence", execArgv: [], trackUnmanagedFds: false });
+    this.#ready = this.#firstMessage();
+    // begin() tells of it, and is perhaps never called.
+    this.#ready.catch(() => {});
   }
 
   /** Resolves when the worker has begun a segment; rejects with the reason why it could not. */
-  ready(): Promise<void> {
-    const worker = this.#worker;
-    return new Promise((resolve, reject) => {
-      worker.once("error", reject);
-      worker.once("message", (message: slot.FromWorker) => {
-        worker.off("error", reject);
-        if (message.type === "openFailed") {
-          const { error, refusal } = message;
-          reject(refusal === null ? error : new StorageError(refusal.code, refusal.what, refusal.details));
-          return;
-        }
-        worker.on("message", (next: slot.FromWorker) => this.onMessage(next));
-        worker.on("error", (error) => this.#died(error));
-        worker.on("exit", (code) => this.#died(new Error(`the persistence worker ended with code ${code}`)));
-        resolve();
-      });
-    });
+  begin(start: slot.WorkerStart): Promise<void> {
+    this.#worker.postMessage(start);
+    return this.#ready;
   }
 
   /** Sends without waking the worker from its sleep. */
@@ -82,6 +74,25 @@ export class WorkerHandle {
   async end(): Promise<void> {
     this.#expected = true;
     await this.#worker.terminate();
+  }
+
+  #firstMessage(): Promise<void> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker.once("error", reject);
+      worker.once("message", (message: slot.FromWorker) => {
+        worker.off("error", reject);
+        if (message.type === "openFailed") {
+          const { error, refusal } = message;
+          reject(refusal === null ? error : new StorageError(refusal.code, refusal.what, refusal.details));
+          return;
+        }
+        worker.on("message", (next: slot.FromWorker) => this.onMessage(next));
+        worker.on("error", (error) => this.#died(error));
+        worker.on("exit", (code) => this.#died(new Error(`the persistence worker ended with code ${code}`)));
+        resolve();
+      });
+    });
   }
 
   #died(error: Error): void {

@@ -9,7 +9,7 @@
  * A sleeper says how it sleeps in SLEEPING and then looks once more; main publishes first and looks at SLEEPING then. So one of the two
  * always sees the other.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort } from "node:worker_threads";
 import { StorageError } from "@hearthkv/durability";
 import * as slot from "./slots.js";
 import { workerDisk } from "./worker-disk.js";
@@ -141,11 +141,10 @@ function refusalOf(error: unknown): slot.Refusal | null {
   return { code: "io", what: error.message, details: { errno: String(error.code) } };
 }
 
-const port = parentPort;
-if (port !== null) {
+function begin(port: MessagePort, start: slot.WorkerStart): void {
   const post = (message: slot.FromWorker): void => port.postMessage(message);
   try {
-    const worker = new PersistenceWorker(workerData as slot.WorkerStart, post);
+    const worker = new PersistenceWorker(start, post);
     port.on("message", (message: slot.ToWorker) => worker.receive(message));
     post({ type: "ready" });
     worker.run();
@@ -154,3 +153,7 @@ if (port !== null) {
     post({ type: "openFailed", error: asError, refusal: refusalOf(error) });
   }
 }
+
+// Main starts this thread before it loads the data, and says behind that where the log goes on.
+const port = parentPort;
+port?.once("message", (start: slot.WorkerStart) => begin(port, start));

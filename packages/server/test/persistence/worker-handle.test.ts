@@ -14,7 +14,8 @@ async function started(directory: string): Promise<{ handle: WorkerHandle; contr
   onTestFinished(() => lock.release());
   const control = new Int32Array(new SharedArrayBuffer(slot.CONTROL_SLOTS * 4));
   control[slot.FSYNC_INTERVAL_MS] = 100;
-  const handle = new WorkerHandle({
+  const handle = new WorkerHandle(control);
+  await handle.begin({
     control: control.buffer as SharedArrayBuffer,
     ring: new SharedArrayBuffer(4096),
     directory,
@@ -27,7 +28,6 @@ async function started(directory: string): Promise<{ handle: WorkerHandle; contr
     walMaxBytes: 65_536,
     snapshotKeep: 1,
   });
-  await handle.ready();
   return { handle, control };
 }
 
