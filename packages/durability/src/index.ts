@@ -16,6 +16,7 @@ export {
   syncsDirectories,
   writeFully,
 } from "./disk.js";
+export type { EntryBatch } from "./entry-batch.js";
 export { isNoRoom, StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
 export {
   type DiskFault,

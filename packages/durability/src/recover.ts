@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Document } from "bson";
 import { type Directory, listNames, realDisk, removeIfThere, sizeOf, syncParentDirectory } from "./disk.js";
+import type { EntryBatch } from "./entry-batch.js";
 import { isNoRoom, StorageError } from "./errors.js";
 import { isTemporary, SYNCED, segmentNames, snapshotNames } from "./file-names.js";
 import { firstNeededSegment, planRecovery, type RecoveryPlan, type ReplayStep, replacedFrom } from "./recovery-plan.js";
@@ -76,6 +77,8 @@ export interface RecoveryOptions {
     off: number,
     len: number,
   ) => void;
+  /** Entries that `onEntry` is about to get, some at a time, so that what they need can be loaded before: it may get fewer of them, but no others between. */
+  readonly onAhead?: (batch: EntryBatch) => void;
   /** Share of the work done, 0 to 1, and all of it in bytes to be read (a snapshot is read twice). */
   readonly onProgress?: (fraction: number, totalBytes: number) => void;
   /** Gives up where that still leaves the directory as it was, and rejects with the signal's reason. */
@@ -343,7 +346,7 @@ class Recovery {
   }
 
   async #readSegment(name: string, visit: EntryVisitor | null, options: ReadOptions): Promise<SegmentScan> {
-    const steps = readInSteps(this.#dir, name, visit, options);
+    const steps = readInSteps(this.#dir, name, visit, { ...options, ahead: this.#options.onAhead });
     for (;;) {
       const { done, value } = steps.next();
       if (done === true) return value;

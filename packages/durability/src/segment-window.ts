@@ -7,6 +7,8 @@ export class SegmentWindow {
   bytes: Uint8Array;
   /** Nothing is read from here on. Lower than it was given when the file turned out to be shorter. */
   end: number;
+  /** Called before other bytes take the place of these. */
+  beforeMove: () => void = () => {};
   readonly #dir: Directory;
   readonly #fd: number;
   readonly #name: string;
@@ -29,6 +31,7 @@ export class SegmentWindow {
 
   #load(at: number, length: number): number {
     if (at + length > this.end) return -1;
+    this.beforeMove();
     if (length > this.bytes.length) this.bytes = new Uint8Array(Math.max(length, WINDOW_BYTES));
     const count = Math.min(this.bytes.length, this.end - at);
     this.#start = at;

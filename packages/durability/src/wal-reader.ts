@@ -1,6 +1,7 @@
 import { getU32 } from "./bytes.js";
 import { crc32 } from "./crc.js";
 import { type Directory, openToRead, readFully, sizeOf } from "./disk.js";
+import { EntryBatch } from "./entry-batch.js";
 import { StorageError } from "./errors.js";
 import { SYNCED } from "./file-names.js";
 import { SegmentWindow } from "./segment-window.js";
@@ -50,6 +51,8 @@ export interface ReadOptions {
   readonly untilHole?: boolean;
   /** What the file `synced` says: where it speaks of this very file it counts like a proof behind the last entry. Default: nothing. */
   readonly claim?: SyncedClaim | undefined;
+  /** Gets the entries that are visited next, some at a time. Default: each is visited as soon as it is read. */
+  readonly ahead?: ((batch: EntryBatch) => void) | undefined;
   /** Called with the number of bytes passed, now and then. */
   readonly onBytes?: (count: number) => void;
 }
@@ -211,6 +214,8 @@ class Pass {
   #at: number;
   #reported: number;
   readonly #marks: Mark[] = [];
+  /** Entries that are still to be visited, where someone wants to know them before. */
+  readonly #batch = new EntryBatch();
 
   constructor(window: SegmentWindow, generation: number, from: Mark, visit: EntryVisitor | null, options: ReadOptions) {
     this.#window = window;
@@ -222,6 +227,7 @@ class Pass {
     this.#visit = visit;
     this.#options = options;
     this.#locateAfter = options.locateAfter ?? Number.POSITIVE_INFINITY;
+    window.beforeMove = () => this.#visitBatch();
   }
 
   /** Goes on until `bytes` more were passed, with the entry that lies there. False: this was the rest. */
@@ -246,6 +252,7 @@ class Pass {
       }
     }
     this.#at = at;
+    this.#visitBatch();
     if (!ended && at < end) return true;
     this.#report(at);
     return false;
@@ -303,12 +310,30 @@ class Pass {
       if (!isProof || sequence >= this.#hole.sequence) this.#afterHole++;
       if (this.#options.visitAfterHole !== true) return;
     }
-    if (isProof || this.#visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
-    this.visited = at;
+    const visit = this.#visit;
+    if (isProof || visit === null || sequence <= (this.#options.afterSequence ?? 0)) return;
     const payloadLength = length - ENTRY_OVERHEAD_BYTES;
     const opType = entryOpType(bytes, p);
-    this.#visit(opType, sequence, entryTimestamp(bytes, p), bytes, p + ENTRY_HEADER_BYTES, payloadLength);
+    const timestampMs = entryTimestamp(bytes, p);
+    if (this.#options.ahead === undefined) {
+      this.visited = at;
+      visit(opType, sequence, timestampMs, bytes, p + ENTRY_HEADER_BYTES, payloadLength);
+      return;
+    }
+    const isFull = this.#batch.add(at, opType, sequence, timestampMs, bytes, p + ENTRY_HEADER_BYTES, payloadLength);
+    if (isFull) this.#visitBatch();
   }
+
+  #visitBatch(): void {
+    const batch = this.#batch;
+    if (batch.count === 0 || this.#visit === null) return;
+    this.#options.ahead?.(batch);
+    batch.visit(this.#visit, this.#comesTo);
+  }
+
+  readonly #comesTo = (place: number): void => {
+    this.visited = place;
+  };
 
   /** Counts what is missing before the entry, or proof, that was found at this position. */
   #goTo(position: number): void {

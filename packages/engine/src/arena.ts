@@ -38,6 +38,9 @@ const PREVIOUS = 3;
 /** Bit of the word `used`. */
 const SPARSE = 1;
 
+/** Three lines. */
+const TOUCHED_UNITS = 24;
+
 /** Words that an arena at rest takes. */
 export const ARENA_STATE_WORDS = 10;
 
@@ -77,6 +80,16 @@ export class Arena {
     this.#at = (ref + units) | 0;
     this.usedBytes += size;
     return ref;
+  }
+
+  /** Writes to the lines of the next records, so that they are in the processor's cache when these are written: with others that wait, not one by one. */
+  touchNext(): void {
+    if (((this.#end - this.#at) | 0) < TOUCHED_UNITS) return;
+    const m = this.memory.words[this.#at >>> SLAB_SHIFT];
+    const w = (this.#at & UNIT_MASK) << 1;
+    m[w] = 0;
+    m[w + 16] = 0;
+    m[w + 32] = 0;
   }
 
   /** Counts a record of `size` bytes as dead. Its chunk is dropped with its last live byte. */

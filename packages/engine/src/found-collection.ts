@@ -4,7 +4,7 @@
  * element goes, and log only what really changed.
  */
 import { copyBytes } from "./copy-bytes.js";
-import type { KeyStore } from "./key-store.js";
+import { type KeyStore, SHARDS } from "./key-store.js";
 import { ByteSink } from "./types/byte-sink.js";
 import type { ByteVisitor } from "./types/collection.js";
 import type { AnyValue, HashValue, SetValue, ZsetValue } from "./types/index.js";
@@ -14,12 +14,15 @@ import {
   elementStart,
   findElement,
   isSmallKind,
+  isSurelyPacked,
   nextElement,
+  PACKED_BYTES_MAX,
   PACKED_HEADER_BYTES,
   PACKED_LARGE,
   PACKED_PLAIN,
   packedEnd,
   packedEntries,
+  packedRoom,
   packedSlice,
   putPackedHeader,
   setPackedEnd,
@@ -40,6 +43,8 @@ const MORE_BYTES_MAX = 24 * 1024;
 const PACK_AGAIN_SHIFT = 2;
 /** And when it holds no more memory than this: one that has shrunk has little more than a chunk left, whereas an element may have 512 MB. */
 const PACK_AGAIN_HELD_MAX = 1024 * 1024;
+/** No encoded value that has more bytes is packed: of an element without bytes a quarter is left. */
+const ENCODED_BYTES_MAX = 4 * PACKED_BYTES_MAX;
 
 /** What has its elements in a table. */
 type TableValue = HashValue | SetValue | ZsetValue;
@@ -201,8 +206,48 @@ export class FoundCollection {
 
   /** Packs an encoded value (see ValueType.pack), for insertPacked; false when it is too large. Throws RangeError when it is malformed. */
   pack(type: number, bytes: Uint8Array, off: number, len: number): boolean {
-    this.#packing.reset();
-    return valueType(type).pack(this.#keys.keyspace.limits, bytes, off, len, this.#packing);
+    if (len > ENCODED_BYTES_MAX) return false;
+    const packing = this.#packing;
+    packing.reset();
+    const to = packing.room(packedRoom(len));
+    const length = valueType(type).pack(this.#keys.keyspace.limits, bytes, off, len, to, 0);
+    if (length < 0) return false;
+    packing.length = length;
+    return true;
+  }
+
+  /**
+   * Adds a key, which does not exist, with an encoded collection that is packed straight into its record; false, and nothing was changed, when it is
+   * not so small that this is certain. Nothing is logged. Throws RangeError when it is malformed.
+   */
+  loadSmall(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    type: number,
+    expireAt: number,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+  ): boolean {
+    const keys = this.#keys;
+    const { limits, hashes } = keys.keyspace;
+    if (!isSurelyPacked(limits, bytes, off, len)) return false;
+    const hash = hashes.of(kbuf, koff, klen);
+    const shard = keys.shards[hash & (SHARDS - 1)];
+    const ref = shard.insertInline(hash, type, kbuf, koff, klen, packedRoom(len), expireAt, 0);
+    let length = -1;
+    try {
+      length = valueType(type).pack(limits, bytes, off, len, shard.bytesOf(ref), shard.valueOffset(ref));
+    } finally {
+      // Malformed, or a sorted set that is not in order.
+      if (length < 0) shard.unlink(ref);
+    }
+    if (length < 0) return false;
+    shard.shrink(ref, length);
+    shard.tidy();
+    keys.modified(kbuf, koff, klen);
+    return true;
   }
 
   /**

@@ -96,6 +96,11 @@ export class KeyHashes {
     this.seen = seen;
   }
 
+  /** Loads where these shards will add their next records. */
+  touchNext(shards: readonly Shard[]): void {
+    for (let i = 0; i < this.count; i++) shards[this.#hashes[i] & 255].arena.touchNext();
+  }
+
   /** Hash of a key: remembered from the batch, or computed. */
   of(buf: Uint8Array, off: number, len: number): number {
     if (buf === this.#buf) {

@@ -2,13 +2,13 @@
 import { Database, type DatabaseHome } from "./database.js";
 import { digestOf } from "./digest.js";
 import { EffectLog } from "./effects.js";
-import { type HashSeed, hashKey, hashSeed } from "./hash.js";
+import { type HashSeed, hashSeed } from "./hash.js";
 import { KeyHashes } from "./key-hashes.js";
 import { SHARDS } from "./key-store.js";
 import { Memory, type ReleaseBuffer } from "./memory.js";
-import { ALL_DATABASES, MutationReader } from "./mutations.js";
+import { ALL_DATABASES, KEY_AT, MutationReader } from "./mutations.js";
 import { OPEN_VALUES, OpenValues } from "./open-values.js";
-import { applyMutation, type ReplayTarget } from "./operations.js";
+import { applyMutation, isKeyed, type ReplayTarget } from "./operations.js";
 import { OP_FLUSH } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
@@ -232,20 +232,23 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   }
 
   /**
-   * Loads whole snapshot entries of one section; returns how many. None of its keys may exist yet: strings are added without a look
-   * (a sixth of the time that a start takes). Throws RangeError where they are malformed.
+   * Loads whole snapshot entries of one section; returns how many. None of its keys may exist yet: strings and small collections are added
+   * without a look. Throws RangeError where they are malformed.
    * @param expected about how many there will be: room is made for them at once
    */
   loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number, expected = 0): number {
     const db = this.db(Math.floor(sectionId / SHARDS));
     const shard = db.keys.shards[sectionId % SHARDS];
     shard.reserve(shard.count + Math.min(expected, Math.floor(len / ENTRY_HEADER_BYTES)));
-    return readSnapshotEntries(bytes, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
+    // Whoever reads values reads a Buffer: one is made here, and not for each of them.
+    const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return readSnapshotEntries(from, off, len, (type, flags, koff, klen, expireAt, voff, vlen) => {
       if (klen > KEY_BYTES_MAX) throw new RangeError(`a key of ${klen} bytes`);
       this.values.settle();
-      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(bytes, koff, klen, type, bytes, voff, vlen);
-      else if (type === TYPE_STRING) db.strings.load(bytes, koff, klen, bytes, voff, vlen, expireAt);
-      else db.restore(bytes, koff, klen, type, expireAt, bytes, voff, vlen);
+      if ((flags & ENTRY_CONTINUES) !== 0) db.extendValue(from, koff, klen, type, from, voff, vlen);
+      else if (type === TYPE_STRING) db.strings.load(from, koff, klen, from, voff, vlen, expireAt);
+      else if (!db.found.loadSmall(from, koff, klen, type, expireAt, from, voff, vlen))
+        db.restore(from, koff, klen, type, expireAt, from, voff, vlen);
     });
   }
 
@@ -269,7 +272,36 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
 
   /** Whether the loaded state of a key's shard includes this mutation (counted from 0) of the entry with this sequence. */
   contains(sequence: number, mutation: number, db: number, buf: Uint8Array, off: number, len: number): boolean {
-    return this.#contains(sequence, mutation, db * SHARDS + (hashKey(this.seed, buf, off, len) & 255));
+    return this.#contains(sequence, mutation, db * SHARDS + (this.hashes.of(buf, off, len) & 255));
+  }
+
+  /**
+   * Loads what replay() will need of the keys of entries that it gets next, `count` of them, in bytes that stay the same until then: as `touchAhead` in
+   * the server's dispatch does for a pipeline. It changes nothing, so it may leave out what it likes: entries that do not begin with a key.
+   */
+  replayAhead(count: number, ops: Uint8Array, bytes: Uint8Array, offs: Int32Array, lengths: Int32Array): void {
+    const { hashes } = this;
+    const from = this.#mutations.bufferOf(bytes);
+    hashes.begin(from);
+    let index = 0;
+    for (let i = 0; i < count; i++) {
+      const off = offs[i];
+      if (!isKeyed(ops[i]) || lengths[i] < KEY_AT) continue;
+      const klen = from.readUInt32LE(off + KEY_AT - 4);
+      if (klen > lengths[i] - KEY_AT) continue;
+      index = from[off];
+      hashes.add(off + KEY_AT, klen);
+    }
+    if (hashes.count === 0 || index >= this.databaseCount) return;
+    const { shards } = this.db(index).keys;
+    hashes.touch(shards);
+    hashes.touchNext(shards);
+  }
+
+  /** Behind the last replay(): lets go of the bytes that were read. */
+  endReplay(): void {
+    this.hashes.clear();
+    this.#mutations.close();
   }
 
   /** Applies a log entry to the shards that do not have it yet. Nothing is logged. Throws RangeError where the entry is malformed. */

@@ -9,11 +9,15 @@ import { OP_BATCH } from "./ops.js";
 /** In place of a database's number, in a flush: every database. */
 export const ALL_DATABASES = 255;
 
+/** Where the key's bytes begin in a body that begins with a key: behind the database and their number. */
+export const KEY_AT = 5;
+
+const NO_BYTES = Buffer.alloc(0);
 const TWO_32 = 4294967296;
 
 /** A mutation being read: a cursor in its body, which begins behind the database. Reading beyond its end throws RangeError. */
 export class MutationReader {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NO_BYTES;
   /** Where it goes on. */
   at = 0;
   /** Its operation. */
@@ -39,16 +43,27 @@ export class MutationReader {
 
   /** Stands before the mutations of an entry: one, or those of a batch. */
   open(op: number, sequence: number, bytes: Uint8Array, off: number, len: number): void {
-    if (bytes !== this.#given) {
-      this.#given = bytes;
-      this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    this.bufferOf(bytes);
     this.op = op;
     this.sequence = sequence;
     this.nth = -1;
     this.#isBatch = op === OP_BATCH;
     this.#next = off;
     this.#entryEnd = off + len;
+  }
+
+  /** The Buffer that `bytes` becomes for as long as they are the same: entries of them that are opened are read in it. */
+  bufferOf(bytes: Uint8Array): Buffer {
+    if (bytes !== this.#given) {
+      this.#given = bytes;
+      this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.bytes;
+  }
+
+  /** Lets go of the bytes. */
+  close(): void {
+    this.bufferOf(NO_BYTES);
   }
 
   /** Goes on to the next mutation of the entry; false at its end. Throws RangeError where the entry is malformed. */

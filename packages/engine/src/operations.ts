@@ -379,6 +379,11 @@ function operationOf(code: number): Operation {
   return row;
 }
 
+/** Whether the body of an operation begins with the one key that it changes; false where the code is unknown. */
+export function isKeyed(code: number): boolean {
+  return BY_CODE[code]?.isKeyed === true;
+}
+
 /** Applies a mutation to the shards that do not have it yet. Throws RangeError where it is malformed, UnknownCodeError where it is a newer version's. */
 export function applyMutation(m: MutationReader, keyspace: ReplayTarget): void {
   const operation = operationOf(m.op);

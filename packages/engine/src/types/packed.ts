@@ -298,8 +298,22 @@ export function hasOnlyIntegers(elements: ByteSource, count: number): boolean {
   return true;
 }
 
+/** Bytes that a value whose encoded form has `len` bytes takes in a record at most, while it is being packed. */
+export function packedRoom(len: number): number {
+  // The header is two bytes longer than a slice's, and a very long member with a score takes one more than in a slice.
+  return len + PACKED_HEADER_BYTES;
+}
+
+/** Whether a whole slice of any collection is so small that it is packed whatever is in it. */
+export function isSurelyPacked(limits: PackedLimits, slice: Uint8Array, off: number, len: number): boolean {
+  if (len < 4 || packedRoom(len) > limits.bytes) return false;
+  const entries = slice[off] | (slice[off + 1] << 8) | (slice[off + 2] << 16) | (slice[off + 3] << 24);
+  return entries >>> 0 <= limits.entries;
+}
+
 /**
- * Writes a whole slice of a set or hash as a packed collection into `out`, which must be empty; false when it does not fit these limits.
+ * Writes a whole slice of a set or hash as a packed collection at `at` in `to`, where there is packedRoom(); returns its length, or -1 when it does
+ * not fit these limits: then what lies there may be anything.
  * @param kind the PACKED_* code
  * @param entriesMax and `longest`: the parameters of CONFIG for this kind
  * @throws RangeError when the slice is malformed
@@ -312,67 +326,67 @@ export function packElements(
   longest: number,
   slice: ByteSource,
   entries: number,
-  out: ByteSink,
-): boolean {
+  to: Uint8Array,
+  at: number,
+): number {
   // Lengths take no more room than in the slice, and a byte at least.
   const least = PACKED_HEADER_BYTES + slice.remaining - 3 * perEntry * entries;
-  if (packedForm(limits, true, entries, entriesMax, least, 0) < 0) return false;
-  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
-  putPackedHeader(bytes, 0, kind);
-  let end = PACKED_HEADER_BYTES;
+  if (packedForm(limits, true, entries, entriesMax, least, 0) < 0) return -1;
+  let p = at + PACKED_HEADER_BYTES;
   let isSmall = true;
   for (let i = entries * perEntry; i > 0; i--) {
     const len = slice.blob();
     if (len > longest) isSmall = false;
-    end = putElement(bytes, end, slice.bytes, slice.blobAt, len);
+    p = putElement(to, p, slice.bytes, slice.blobAt, len);
   }
-  return packed(bytes, entries, end, packedForm(limits, isSmall, entries, entriesMax, end, 0), out);
+  return packed(to, at, p, kind, entries, packedForm(limits, isSmall, entries, entriesMax, p - at, 0));
 }
 
 /** As packElements, for a list's slice. */
-export function packList(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
+export function packList(limits: PackedLimits, slice: ByteSource, entries: number, to: Uint8Array, at: number): number {
   const least = PACKED_HEADER_BYTES + slice.remaining - 3 * entries;
-  if (packedListForm(limits, true, entries, least) < 0) return false;
-  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
-  putPackedHeader(bytes, 0, PACKED_PLAIN);
-  let end = PACKED_HEADER_BYTES;
+  if (packedListForm(limits, true, entries, least) < 0) return -1;
+  let p = at + PACKED_HEADER_BYTES;
   for (let i = entries; i > 0; i--) {
     const len = slice.blob();
-    end = putElement(bytes, end, slice.bytes, slice.blobAt, len);
+    p = putElement(to, p, slice.bytes, slice.blobAt, len);
   }
-  return packed(bytes, entries, end, packedListForm(limits, true, entries, end), out);
+  return packed(to, at, p, PACKED_PLAIN, entries, packedListForm(limits, true, entries, p - at));
 }
 
-/** As packElements, for a sorted set's slice; false also when it is not in order. */
-export function packScores(limits: PackedLimits, slice: ByteSource, entries: number, out: ByteSink): boolean {
+/** As packElements, for a sorted set's slice; -1 also when it is not in order. */
+export function packScores(
+  limits: PackedLimits,
+  slice: ByteSource,
+  entries: number,
+  to: Uint8Array,
+  at: number,
+): number {
   // A score of 8 bytes may be one of 2 here, with its length.
   const least = PACKED_HEADER_BYTES + slice.remaining - 9 * entries;
-  if (packedForm(limits, true, entries, limits.zsetEntries, least, 0) < 0) return false;
-  const bytes = out.room(PACKED_HEADER_BYTES + slice.remaining);
-  putPackedHeader(bytes, 0, PACKED_SCORES);
-  let end = PACKED_HEADER_BYTES;
-  let last = 0;
+  if (packedForm(limits, true, entries, limits.zsetEntries, least, 0) < 0) return -1;
+  let p = at + PACKED_HEADER_BYTES;
+  let last = -1;
   let isSmall = true;
   for (let i = entries; i > 0; i--) {
     const score = slice.f64();
     const len = slice.blob();
-    if (Number.isNaN(score)) return false;
+    if (Number.isNaN(score)) return -1;
     if (len > limits.zsetValueBytes) isSmall = false;
-    if (last > 0 && compareEntry(bytes, last, score, slice.bytes, slice.blobAt, len) >= 0) return false;
-    last = end;
-    end = putScore(bytes, putElement(bytes, end, slice.bytes, slice.blobAt, len), score);
+    if (last >= 0 && compareEntry(to, last, score, slice.bytes, slice.blobAt, len) >= 0) return -1;
+    last = p;
+    p = putScore(to, putElement(to, p, slice.bytes, slice.blobAt, len), score);
   }
-  return packed(bytes, entries, end, packedForm(limits, isSmall, entries, limits.zsetEntries, end, 0), out);
+  return packed(to, at, p, PACKED_SCORES, entries, packedForm(limits, isSmall, entries, limits.zsetEntries, p - at, 0));
 }
 
-/** Ends what was packed at the beginning of `bytes`, the sink's: it is kept in this form (see packedForm), or not. */
-function packed(bytes: Uint8Array, entries: number, end: number, form: number, out: ByteSink): boolean {
-  if (form < 0) return false;
-  setPackedKind(bytes, 0, bytes[0] | form);
-  addEntries(bytes, 0, entries);
-  setPackedEnd(bytes, 0, end);
-  out.length = end;
-  return true;
+/** Writes the header of what was packed at `at` and ends at `end`; returns its length, or -1 where its form (see packedForm) is none. */
+function packed(to: Uint8Array, at: number, end: number, kind: number, entries: number, form: number): number {
+  if (form < 0) return -1;
+  putPackedHeader(to, at, kind | form);
+  addEntries(to, at, entries);
+  setPackedEnd(to, at, end - at);
+  return end - at;
 }
 
 /** Bytes that a score takes as an element. */

@@ -2,6 +2,7 @@
  * What a type of value is, said once: a row for each. Whoever has to tell types apart by more than their code (snapshots, the log, digests, the
  * tools, OBJECT ENCODING) asks the row. What commands do with a value is in the store of its type (hash-store.ts and its like).
  */
+import { copyBytes } from "../copy-bytes.js";
 import { CHUNK_BYTES } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
 import { HashValue } from "./hash.js";
@@ -45,10 +46,10 @@ export interface ValueType {
   /** An empty value that lies in no record. */
   make(home: TableHome): AnyValue;
   /**
-   * Writes a whole encoded value into `out`, which is empty, as it lies in a record; false when it is too large for one, and is to be an object.
-   * Throws RangeError when it is malformed.
+   * Writes a whole encoded value at `at` in `to`, where there is packedRoom(len), as it lies in a record, and returns its length there; -1 when it
+   * is too large for a record, and is to be an object: then what lies there may be anything. Throws RangeError when it is malformed.
    */
-  pack(limits: PackedLimits, bytes: Uint8Array, off: number, len: number, out: ByteSink): boolean;
+  pack(limits: PackedLimits, bytes: Uint8Array, off: number, len: number, to: Uint8Array, at: number): number;
   /** Appends what a frozen value gave (FrozenCollection.encodeEntries) as an encoded one, or a slice of it. */
   toDisk(bytes: Uint8Array, off: number, len: number, out: ByteSink): void;
   /** Null: the value is bytes and no collection. */
@@ -76,10 +77,10 @@ const STRING: ValueType = {
   code: TYPE_STRING,
   name: "string",
   make: ({ memory }) => new StringValue(memory, 0),
-  pack(_limits, bytes, off, len, out) {
-    if (len > CHUNK_BYTES) return false;
-    out.raw(bytes, off, len);
-    return true;
+  pack(_limits, bytes, off, len, to, at) {
+    if (len > CHUNK_BYTES) return -1;
+    copyBytes(bytes, off, to, at, len);
+    return len;
   },
   toDisk: (bytes, off, len, out) => out.raw(bytes, off, len),
   entries: null,
@@ -95,9 +96,9 @@ const LIST: ValueType = {
   code: TYPE_LIST,
   name: "list",
   make: ({ memory }) => new ListValue(memory),
-  pack(limits, bytes, off, len, out) {
+  pack(limits, bytes, off, len, to, at) {
     const slice = new ByteSource(bytes, off, len);
-    return packList(limits, slice, slice.u32(), out);
+    return packList(limits, slice, slice.u32(), to, at);
   },
   toDisk: putSlice,
   entries: { inOrder: true, read: (slice) => [element(slice)] },
@@ -109,13 +110,13 @@ const SET: ValueType = {
   code: TYPE_SET,
   name: "set",
   make: (home) => new SetValue(home),
-  pack(limits, bytes, off, len, out) {
+  pack(limits, bytes, off, len, to, at) {
     const slice = new ByteSource(bytes, off, len);
     const entries = slice.u32();
     if (entries <= limits.setIntegers && hasOnlyIntegers(new ByteSource(bytes, off + 4, len - 4), entries)) {
-      return packElements(limits, PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, out);
+      return packElements(limits, PACKED_INTEGERS, 1, limits.setIntegers, INTEGER_BYTES_MAX, slice, entries, to, at);
     }
-    return packElements(limits, PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, out);
+    return packElements(limits, PACKED_PLAIN, 1, limits.setEntries, limits.setValueBytes, slice, entries, to, at);
   },
   toDisk: (bytes, off, len, out) => putMembers("nothing", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice)] },
@@ -130,9 +131,9 @@ const ZSET: ValueType = {
   code: TYPE_ZSET,
   name: "zset",
   make: (home) => new ZsetValue(home),
-  pack(limits, bytes, off, len, out) {
+  pack(limits, bytes, off, len, to, at) {
     const slice = new ByteSource(bytes, off, len);
-    return packScores(limits, slice, slice.u32(), out);
+    return packScores(limits, slice, slice.u32(), to, at);
   },
   toDisk: (bytes, off, len, out) => putMembers("number", bytes, off, len, out),
   entries: {
@@ -150,9 +151,9 @@ const HASH: ValueType = {
   code: TYPE_HASH,
   name: "hash",
   make: (home) => new HashValue(home),
-  pack(limits, bytes, off, len, out) {
+  pack(limits, bytes, off, len, to, at) {
     const slice = new ByteSource(bytes, off, len);
-    return packElements(limits, PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, slice.u32(), out);
+    return packElements(limits, PACKED_PLAIN, 2, limits.hashEntries, limits.hashValueBytes, slice, slice.u32(), to, at);
   },
   toDisk: (bytes, off, len, out) => putMembers("value", bytes, off, len, out),
   entries: { inOrder: false, read: (slice) => [element(slice), element(slice)] },

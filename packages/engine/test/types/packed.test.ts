@@ -15,10 +15,11 @@ import {
   PackedLimits,
   packedEnd,
   packedEntries,
+  packedRoom,
   packedSlice,
   putElement,
 } from "../../src/types/packed.js";
-import { TYPE_SET } from "../../src/types/type-codes.js";
+import { TYPE_SET, TYPE_ZSET } from "../../src/types/type-codes.js";
 import { valueType } from "../../src/types/value-types.js";
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
@@ -58,10 +59,15 @@ function slice(elements: readonly string[]): ByteSink {
   return sink;
 }
 
-function packed(elements: readonly string[], limits = new PackedLimits()): ByteSink | null {
+function packedSliceOf(type: number, from: ByteSink, limits: PackedLimits): ByteSink | null {
   const out = new ByteSink(1);
-  const from = slice(elements);
-  return valueType(TYPE_SET).pack(limits, from.bytes, 0, from.length, out) ? out : null;
+  const to = out.room(packedRoom(from.length));
+  out.length = valueType(type).pack(limits, from.bytes, 0, from.length, to, 0);
+  return out.length < 0 ? null : out;
+}
+
+function packed(elements: readonly string[], limits = new PackedLimits()): ByteSink | null {
+  return packedSliceOf(TYPE_SET, slice(elements), limits);
 }
 
 describe("a set's slice", () => {
@@ -111,8 +117,25 @@ describe("a set's slice", () => {
 
   test("cut short it is refused", () => {
     const from = slice(["1", "2"]);
-    expect(() => valueType(TYPE_SET).pack(new PackedLimits(), from.bytes, 0, from.length - 1, new ByteSink())).toThrow(
-      RangeError,
-    );
+    from.length--;
+    expect(() => packedSliceOf(TYPE_SET, from, new PackedLimits())).toThrow(RangeError);
   });
+});
+
+// The control, seen red: a byte less room.
+test("a sorted set's slice has room where it is packed, also where that is longer: with a member of more than 64 KB", () => {
+  const limits = Object.assign(new PackedLimits(), { zsetValueBytes: 1e6 });
+  for (const bytes of [0, 1, 253, 254, 0xffff, 0x10000, 100_000]) {
+    for (const score of [1, 0.5]) {
+      const from = new ByteSink();
+      from.u32(1);
+      from.f64(score);
+      from.str("m".repeat(bytes));
+      const out = packedSliceOf(TYPE_ZSET, from, limits) as ByteSink;
+      expect(out.length).toBeLessThanOrEqual(packedRoom(from.length));
+      const again = new ByteSink();
+      packedSlice(out.bytes, 0, again);
+      expect(again.bytes.subarray(0, again.length).equals(from.bytes.subarray(0, from.length))).toBe(true);
+    }
+  }
 });

@@ -21,6 +21,8 @@ export type RecoveredKeyspace = Pick<
   | "setPartial"
   | "setStamp"
   | "replay"
+  | "replayAhead"
+  | "endReplay"
   | "flush"
   | "hashSeed"
 >;
@@ -64,6 +66,7 @@ export async function recoverInto(
     beginSection: (id, sequence) => keyspace.setStamp(id, sequence),
     onSnapshotEntries: (id, bytes, off, len, entryCount) =>
       loadSection(keyspace, id, bytes.subarray(off, off + len), entryCount),
+    onAhead: ({ count, opTypes, bytes, offs, lengths }) => keyspace.replayAhead(count, opTypes, bytes, offs, lengths),
     onEntry: (opType, sequence, _timestampMs, bytes, off, len) => {
       try {
         keyspace.replay(opType, sequence, bytes, off, len);
@@ -73,6 +76,7 @@ export async function recoverInto(
       if (keyspace.lostSources > 0 && options.mode !== "skip-corrupt") throw lostSource(opType, sequence);
     },
   });
+  keyspace.endReplay();
   if (keyspace.lostSources > 0) {
     options.log?.("warn", `${keyspace.lostSources} RENAME or COPY had no source: it was in entries that are damaged`);
   }
