@@ -25,7 +25,7 @@ const PAGE_BYTES = 4096;
 const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 const FIRST_CHUNK_BYTES = 1 << 10;
 /** A chunk has this part (as a shift) of what all ordinary ones have, or up to twice as much, but CHUNK_BYTES at most: so few bytes of a small owner are unused. */
-const GROW_SHIFT = 2;
+const GROW_SHIFT = 4;
 /** And room for so many records like the one that opens it: of large ones a small chunk would leave too much of its end unused. */
 const RECORDS_MIN = 6;
 /** A chunk with less than this share of live bytes is worth emptying. */
@@ -145,9 +145,15 @@ export class Arena {
   /** All chunks. */
   chunks(): number[] {
     const chunks: number[] = [];
-    for (let c = this.#first; c !== 0; c = this.#word(c, NEXT)) chunks.push(c);
-    for (let c = this.#firstSparse; c !== 0; c = this.#word(c, NEXT)) chunks.push(c);
+    for (let c = this.chunkAfter(0); c !== 0; c = this.chunkAfter(c)) chunks.push(c);
     return chunks;
+  }
+
+  /** The chunk behind another one, the first behind 0; 0 = there is none. The order stays while nothing is given out or freed. */
+  chunkAfter(chunk: number): number {
+    const next = chunk === 0 ? this.#first : this.#word(chunk, NEXT);
+    if (next !== 0 || (chunk !== 0 && (this.#word(chunk, USED) & SPARSE) !== 0)) return next;
+    return this.#firstSparse;
   }
 
   /** Bytes of a chunk that were given out, its header included. */

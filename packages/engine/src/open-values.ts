@@ -3,7 +3,7 @@
  * used for a while are at rest, and then nothing of them is on the JavaScript heap, however many there are.
  *
  *   open      the record's size word has the value's number in this table
- *   at rest   the record's size word has the address of a block with the value's state, some 30 words:
+ *   at rest   the record's size word has the address of a block with the value's state, some 20 words:
  *
  *     [ number of its memory | snapshotEpoch | what Collection.rest() wrote ]
  *

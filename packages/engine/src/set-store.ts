@@ -1,4 +1,5 @@
 /** Sets of one database. */
+import { choose } from "./choose.js";
 import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
 import type { KeyStore } from "./key-store.js";
 import { OP_SET_ADD, OP_SET_REMOVE } from "./ops.js";
@@ -11,7 +12,10 @@ import {
   elementsBytes,
   INTEGER_BYTES_MAX,
   isInteger,
+  nextElement,
+  PACKED_HEADER_BYTES,
   PACKED_INTEGERS,
+  packedEnd,
   packedForm,
   putElement,
   setPackedKind,
@@ -75,46 +79,83 @@ export class SetStore {
     return this.#found.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
   }
 
+  // A member of the set found last can be named by its spot: its offset in a packed set, its place in a table. Every change makes spots void.
+
+  /** Spot of a random member; there must be one. */
+  randomSpot(): number {
+    const { random } = this.#keys.keyspace;
+    if (!this.#found.isPacked) return (this.#keys.value as SetValue).randomPlace(random);
+    const at = this.#found.packedAt;
+    return elementAt(this.#found.chunk, at, Math.floor(random() * this.#found.size)) - at;
+  }
+
+  /** Spots of `count` different members, in random order, or of all in any. */
+  randomSpots(count: number): number[] {
+    const { random } = this.#keys.keyspace;
+    const found = this.#found;
+    if (!found.isPacked) return (this.#keys.value as SetValue).randomPlaces(count, random);
+    const spots: number[] = [];
+    const bytes = found.chunk;
+    const at = found.packedAt;
+    const end = at + packedEnd(bytes, at);
+    for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, p)) spots.push(p - at);
+    return choose(spots, count, random);
+  }
+
+  /** Leaves the member at a spot in valueBuf, valueOff, valueLen; returns its place. */
+  read(spot: number): number {
+    if (this.#found.isPacked) {
+      const place = this.#found.packedAt + spot;
+      this.#found.keepElement(place);
+      return place;
+    }
+    (this.#keys.value as SetValue).visit(spot, this.#found.keepRange);
+    return spot;
+  }
+
   /**
-   * Takes the members in some slots (at least one, distinct) of the set found last, which the key names; `visit` is given each of them, in
+   * Takes the members at some spots (at least one, distinct) of the set found last, which the key names; `visit` is given each of them, in
    * this order, before any goes. All of them at once are logged as the deletion of the key.
    */
-  popSlots(kbuf: Uint8Array, koff: number, klen: number, slots: readonly number[], visit: ByteVisitor): void {
+  pop(kbuf: Uint8Array, koff: number, klen: number, spots: readonly number[], visit: ByteVisitor): void {
     const { effects } = this.#keys.keyspace;
-    if (slots.length === this.#found.size) {
-      this.#visitSlots(slots, visit);
+    if (spots.length === this.#found.size) {
+      this.#visitSpots(spots, visit);
       this.#keys.dropRecord(this.#keys.shard, this.#keys.ref);
       return;
     }
     if (effects.enabled) {
       let bytes = 0;
-      for (const slot of slots) {
-        this.read(slot);
+      for (const spot of spots) {
+        this.read(spot);
         bytes += 4 + this.#keys.valueLen;
       }
       effects.beginKey(OP_SET_REMOVE, this.#keys.index, kbuf, koff, klen, bytes);
     }
-    this.#visitSlots(slots, visit);
+    this.#visitSpots(spots, visit);
     this.#found.beginChange();
+    const large = this.#found.isPacked ? null : (this.#keys.value as SetValue);
     let logged = effects.at;
     try {
-      // The largest first: the last member moves into a slot that becomes free.
-      for (const slot of slots.toSorted((a, b) => b - a)) {
-        const place = this.read(slot);
+      // In a packed set the last one first: those behind a member move when it goes.
+      for (const spot of large === null ? spots.toSorted((a, b) => b - a) : spots) {
+        const place = this.read(spot);
         if (effects.enabled) effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
-        this.#found.removeAt(1, place);
+        if (large === null) this.#found.removeElements(place, 1);
+        else large.deleteOnly(place);
         logged = effects.at;
       }
     } finally {
       // What a snapshot still needs may find no memory: the log then has as many members as went.
       effects.at = logged;
+      for (let i = 0; large !== null && i < spots.length; i++) large.tidy();
       this.#found.endElements(kbuf, koff, klen);
     }
   }
 
-  #visitSlots(slots: readonly number[], visit: ByteVisitor): void {
-    for (const slot of slots) {
-      this.read(slot);
+  #visitSpots(spots: readonly number[], visit: ByteVisitor): void {
+    for (const spot of spots) {
+      this.read(spot);
       visit(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
     }
   }
@@ -124,30 +165,10 @@ export class SetStore {
     return this.#found.placeOf(1, buf, off, len) !== 0;
   }
 
-  /**
-   * Leaves the member in a slot (0 .. size - 1) of the set found last in valueBuf, valueOff, valueLen. Slots change with every change.
-   * @returns the member's place
-   */
-  read(slot: number): number {
-    if (this.#found.isPacked) {
-      const place = elementAt(this.#found.chunk, this.#found.packedAt, slot);
-      this.#found.keepElement(place);
-      return place;
-    }
-    const set = this.#keys.value as SetValue;
-    const place = set.at(slot);
-    set.visit(place, this.#found.keepRange);
-    return place;
-  }
-
   /** Visits every member of the set found last. */
   each(visit: ByteVisitor): void {
-    if (this.#found.isPacked) {
-      this.#found.packedEach(visit);
-      return;
-    }
-    const set = this.#keys.value as SetValue;
-    for (let slot = 0; slot < set.size; slot++) set.visit(set.at(slot), visit);
+    if (this.#found.isPacked) this.#found.packedEach(visit);
+    else (this.#keys.value as SetValue).each(visit);
   }
 
   /**

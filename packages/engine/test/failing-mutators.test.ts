@@ -195,12 +195,7 @@ const wideChanges: Record<string, { make: (db: Database) => unknown; change: (db
   },
   SPOP: {
     make: (db) => db.sets.add(...KEY, ...ranges(NAMES)),
-    change: (db) =>
-      db.sets.popSlots(
-        ...KEY,
-        Array.from(SOME, (_, i) => 7 * i),
-        () => {},
-      ),
+    change: (db) => db.sets.pop(...KEY, db.sets.randomSpots(SOME.length), () => {}),
   },
   HDEL: {
     make: (db) => {

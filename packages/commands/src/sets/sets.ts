@@ -63,7 +63,7 @@ function popOne(ctx: CommandContext): void {
   const size = writeSet(ctx);
   if (size < 0) return;
   if (size === 0) reply.nil();
-  else popSlots(ctx, [randomSlot(ctx, size)]);
+  else popSpots(ctx, [ctx.db.sets.randomSpot()]);
 }
 
 function popSeveral(ctx: CommandContext): void {
@@ -71,36 +71,18 @@ function popSeveral(ctx: CommandContext): void {
   if (Number.isNaN(count)) return;
   const size = writeSet(ctx);
   if (size < 0) return;
-  const slots = distinctSlots(ctx, size, count);
-  ctx.reply.set(slots.length);
-  if (slots.length > 0) popSlots(ctx, slots);
+  const spots = size === 0 ? [] : ctx.db.sets.randomSpots(count);
+  ctx.reply.set(spots.length);
+  if (spots.length > 0) popSpots(ctx, spots);
 }
 
-function popSlots({ request: r, reply, db }: CommandContext, slots: readonly number[]): void {
-  db.sets.popSlots(r.buf, r.off[1], r.len[1], slots, (buf, off, len) => reply.bulk(buf, off, len));
+function popSpots({ request: r, reply, db }: CommandContext, spots: readonly number[]): void {
+  db.sets.pop(r.buf, r.off[1], r.len[1], spots, (buf, off, len) => reply.bulk(buf, off, len));
 }
 
-function randomSlot({ keyspace }: CommandContext, size: number): number {
-  return Math.floor(keyspace.random() * size);
-}
-
-function replyMember(ctx: CommandContext, slot: number): void {
-  ctx.db.sets.read(slot);
+function replyMember(ctx: CommandContext, spot: number): void {
+  ctx.db.sets.read(spot);
   replyFound(ctx);
-}
-
-/** `count` different slots, or all; in random order unless all. */
-function distinctSlots(ctx: CommandContext, size: number, count: number): number[] {
-  if (count >= size) return Array.from({ length: size }, (_, slot) => slot);
-  // The first steps of a Fisher-Yates shuffle of the slots; `moved` holds the slots that are not at home.
-  const moved = new Map<number, number>();
-  const chosen: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const j = i + randomSlot(ctx, size - i);
-    chosen.push(moved.get(j) ?? j);
-    moved.set(j, moved.get(i) ?? i);
-  }
-  return chosen;
 }
 
 function srandmember(ctx: CommandContext): void {
@@ -114,7 +96,7 @@ function randomMember(ctx: CommandContext): void {
   const size = readSet(ctx);
   if (size < 0) return;
   if (size === 0) ctx.reply.nil();
-  else replyMember(ctx, randomSlot(ctx, size));
+  else replyMember(ctx, ctx.db.sets.randomSpot());
 }
 
 /** A positive count asks for different members, a negative one for so many choices. */
@@ -127,9 +109,9 @@ function randomMembers(ctx: CommandContext): void {
   if (size === 0) reply.array(0);
   else if (count < 0) repeatedMembers(ctx, size, -count);
   else {
-    const slots = distinctSlots(ctx, size, count);
-    reply.array(slots.length);
-    for (const slot of slots) replyMember(ctx, slot);
+    const spots = ctx.db.sets.randomSpots(count);
+    reply.array(spots.length);
+    for (const spot of spots) replyMember(ctx, spot);
   }
 }
 
@@ -140,7 +122,7 @@ function repeatedMembers(ctx: CommandContext, size: number, count: number): void
     return;
   }
   reply.array(count);
-  for (let i = 0; i < count; i++) replyMember(ctx, randomSlot(ctx, size));
+  for (let i = 0; i < count; i++) replyMember(ctx, db.sets.randomSpot());
 }
 
 function smembers(ctx: CommandContext): void {

@@ -13,7 +13,7 @@ interface FrozenChunk {
 
 /**
  * The elements of a table as they were when it was frozen. What has not been handed out lies in the table's own chunks, up to where each was
- * used then; before a record there changes, its chunk is copied. Chain links, and which slot a live record has, may change: nobody reads them here.
+ * used then; before a record there changes, its chunk is copied. Chain links may change: nobody reads them here.
  */
 export class FrozenMembers implements FrozenCollection {
   readonly #arena: Arena;
@@ -35,7 +35,7 @@ export class FrozenMembers implements FrozenCollection {
     }
   }
 
-  /** To be called before a record's bytes change, its slot becomes -1, or it is dropped. */
+  /** To be called before a record's bytes change, it becomes a dead one, or it is dropped. */
   keep(ref: number): void {
     const memory = this.#memory;
     const chunk = memory.blockOf(ref);

@@ -68,7 +68,8 @@ export class HashValue implements Collection, Resting {
 
   /** Visits every pair. */
   each(visit: PairVisitor): void {
-    for (let slot = 0; slot < this.size; slot++) this.visit(this.#table.at(slot), visit);
+    const table = this.#table;
+    for (let place = table.after(0); place !== 0; place = table.after(place)) this.visit(place, visit);
   }
 
   /** Visits about `count` pairs; 0 begins and ends. A field present during the whole scan is visited at least once. */
@@ -77,18 +78,12 @@ export class HashValue implements Collection, Resting {
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
-    const countAt = out.length;
-    out.u32(0);
-    const { size } = this;
-    let slot = cursor;
-    while (slot < size && (slot === cursor || out.length - countAt < maxBytes)) {
-      this.visit(this.#table.at(slot++), (buf, foff, flen, voff, vlen) => {
+    return this.#table.encodeSlice(cursor, out, maxBytes, (place) => {
+      this.visit(place, (buf, foff, flen, voff, vlen) => {
         out.blob(buf, foff, flen);
         out.blob(buf, voff, vlen);
       });
-    }
-    out.setU32(countAt, slot - cursor);
-    return slot < size ? slot : -1;
+    });
   }
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {

@@ -3,17 +3,30 @@
  * for keys), with nothing on the JavaScript heap per element. An element may have a number or a value (bytes) beside it; member-record.ts
  * has the form of a record.
  *
- * Every element stands in a slot, 0 .. size-1 without holes. Removing one moves the last one into its slot, so a random element costs O(1), and
- * a scan that goes downwards never misses one that stays. No step is long: the index grows by one chain at a time, and records are moved
- * out of sparse chunks a few at each change.
+ * An element costs its bytes, 6 to 14 before them, up to 7 behind, and 2.7 in the index. Its hash is not kept: it is computed again where a record moves or its
+ * chain is divided, which happens about once to each element, and costs less than the memory (20 ns for 16 bytes). Nor is there a list of all elements:
+ * whoever wants them all walks through the memory, a scan goes from chain to chain, and a random one is looked for in random chains.
+ *
+ * No step is long: the index grows by one chain at a time, and records are moved out of sparse chunks a few at each change.
  */
-import { ARENA_STATE_WORDS, Arena } from "../arena.js";
-import { compareBytes, copyBytes } from "../copy-bytes.js";
+import { ARENA_STATE_WORDS, Arena, CHUNK_HEADER_BYTES } from "../arena.js";
+import { choose } from "../choose.js";
+import { copyBytes } from "../copy-bytes.js";
 import { type HashSeed, hashKey } from "../hash.js";
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
+import { nextReversed } from "../scan-cursor.js";
+import type { ByteSink } from "./byte-sink.js";
 import { REST_BYTES_MAX, STATE_BYTES } from "./collection.js";
 import { FrozenMembers } from "./frozen-members.js";
-import { type Beside, HEADER_BYTES, memberRecordBytes } from "./member-record.js";
+import {
+  type Beside,
+  FORM_DEAD,
+  FORM_LONG,
+  isLong,
+  MemberRecords,
+  memberRecordBytes,
+  SHORT_MASK,
+} from "./member-record.js";
 import { WordList } from "./word-list.js";
 
 /** What a table needs of its keyspace. */
@@ -30,23 +43,31 @@ export type MoveObserver = (from: number, to: number) => void;
 export const MEMBER_BYTES_MAX = 512 * 1024 * 1024;
 
 const FIRST_BUCKETS = 8;
+/** Elements for each two chains: where there are more the index grows, and where there are half as many it shrinks. */
+const LOAD_TWICE = 3;
 /** Records looked at in sparse chunks by each change. */
 const EVACUATE_PER_CHANGE = 4;
 /** Removing moves records only when less than this share of the memory is live; adding always does. */
 const SPARSE_TABLE_SHARE = 0.25;
+/** Places of a chain in one of which a random element is looked for, so many times. Longer chains are one in 40 where they are longest, before an index has doubled. */
+const CHAIN_PLACES = 6;
+const RANDOM_TRIES = 64;
+/** Of several elements at once, those that are less than this part are looked for one by one, which seldom finds one twice. */
+const ONE_BY_ONE_PART = 3;
+/** Chains that a scan visits for each element it is asked for, at most. */
+const SCAN_CHAINS_PER_ELEMENT = 10;
+const HEADER_UNITS = CHUNK_HEADER_BYTES >>> 3;
 
 /**
- * Elements are named by references, which any change of the table makes void, but for `setNumber`. Whoever keeps
+ * Elements are named by references, which any change of the table makes void, but for `setNumber` and `removeOnly`. Whoever keeps
  * references is told by `observer` where they move; they change in no other way. The owner gives all memory back with `clear`.
  */
-export class MemberTable {
+export class MemberTable extends MemberRecords {
+  /** Number of elements. */
+  size = 0;
   readonly #arena: Arena;
-  readonly #memory: Memory;
   readonly #home: TableHome;
   readonly #observer: MoveObserver | null;
-  readonly #head: number;
-  readonly #hasValues: boolean;
-  readonly #slots: WordList;
   readonly #buckets: WordList;
   #level = FIRST_BUCKETS;
   #liveBytes = 0;
@@ -54,23 +75,16 @@ export class MemberTable {
 
   constructor(home: TableHome, beside: Beside, observer: MoveObserver | null = null) {
     const { memory } = home;
-    this.#memory = memory;
+    super(memory, beside);
     this.#arena = new Arena(memory);
     this.#home = home;
     this.#observer = observer;
-    this.#head = HEADER_BYTES[beside];
-    this.#hasValues = beside === "value";
-    this.#slots = new WordList(memory);
     this.#buckets = new WordList(memory);
-  }
-
-  get size(): number {
-    return this.#slots.length;
   }
 
   /** Memory held, but for the part of the newest chunk that is still free. */
   get bytes(): number {
-    return STATE_BYTES + this.#arena.filledBytes + this.#slots.bytes + this.#buckets.bytes;
+    return STATE_BYTES + this.#arena.filledBytes + this.#buckets.bytes;
   }
 
   /** Hash of an element, for `find` and `add`. */
@@ -81,17 +95,21 @@ export class MemberTable {
   /** Reference of an element, 0 when absent. */
   find(hash: number, buf: Uint8Array, off: number, len: number): number {
     if (this.size === 0) return 0;
-    const { words, bytes } = this.#memory;
+    const { words, bytes } = this.memory;
+    const formWord = this.formWord;
     let ref = this.#buckets.at(this.#bucketOf(hash));
     while (ref !== 0) {
       const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
-      if (m[w + 1] === hash && m[w + 3] === len) {
+      const form = m[w + formWord];
+      const isShort = (form & FORM_LONG) === 0;
+      if (isShort ? (form & SHORT_MASK) === len : m[w + formWord + 1] === len && m[w + formWord + 2] === hash) {
         const b = bytes[ref >>> SLAB_SHIFT];
-        const p = (w << 2) + this.#head;
-        let i = 0;
-        while (i < len && b[p + i] === buf[off + i]) i++;
-        if (i === len) return ref;
+        const p = (w << 2) + (isShort ? this.head : this.form.longHead);
+        // From the end: what elements of a collection have in common is more often their beginning.
+        let i = len - 1;
+        while (i >= 0 && b[p + i] === buf[off + i]) i--;
+        if (i < 0) return ref;
       }
       ref = m[w];
     }
@@ -101,11 +119,11 @@ export class MemberTable {
   /** Makes an empty table's chains as many as this number of elements wants, so that they need not be split as it grows. */
   reserve(elements: number): void {
     if (this.size > 0) return;
-    while (this.#buckets.length < elements) this.#buckets.push(0);
+    while (this.#buckets.length * LOAD_TWICE < elements * 2) this.#buckets.push(0);
     while (this.#level * 2 <= this.#buckets.length) this.#level *= 2;
   }
 
-  /** Adds an element that is known to be absent, in slot `size`; returns its reference. Its number is 0, its value empty. `buf` is not the table's own. */
+  /** Adds an element that is known to be absent; returns its reference. Its number is 0, its value empty. `buf` is not the table's own. */
   add(hash: number, buf: Uint8Array, off: number, len: number): number {
     return this.#insert(hash, buf, off, len, buf, off, 0);
   }
@@ -123,153 +141,161 @@ export class MemberTable {
     return this.#insert(hash, buf, off, len, vbuf, voff, vlen);
   }
 
-  /** Removes an element. The one that was last in the slots now stands in its slot, unless it was the last itself. */
+  /** Removes an element. */
   remove(ref: number): void {
+    this.removeOnly(ref);
+    this.tidy();
+  }
+
+  /** Removes an element; the references of others stay valid. To be followed by `tidy`. */
+  removeOnly(ref: number): void {
     this.keep(ref);
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    this.#relink(ref, m[w]);
-    const last = this.#slots.pop();
-    if (last !== ref) this.#putInSlot(last, m[w + 2]);
+    this.#relink(ref, this.memory.words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1]);
+    this.size--;
     this.#free(ref);
     const count = this.#buckets.length;
-    if (count > FIRST_BUCKETS && this.size < count >>> 2) this.#merge();
+    if (count > FIRST_BUCKETS && this.size * 4 < count * LOAD_TWICE) this.#merge();
+  }
+
+  /** After an element was removed: moves some others, where much of the memory is dead. */
+  tidy(): void {
     if (this.#liveBytes < this.#arena.totalBytes * SPARSE_TABLE_SHARE) this.#evacuate();
   }
 
-  /** The element in a slot, 0 .. size-1. */
-  at(slot: number): number {
-    return this.#slots.at(slot);
+  /**
+   * The element behind another one as they lie in the memory, the first behind 0; 0 = there is none. Their order stays while nothing is added or
+   * removed.
+   */
+  after(ref: number): number {
+    const arena = this.#arena;
+    const { words } = this.memory;
+    let chunk = ref === 0 ? arena.chunkAfter(0) : this.memory.blockOf(ref);
+    let at = ref === 0 ? (chunk + HEADER_UNITS) | 0 : (ref + (this.sizeOf(ref) >>> 3)) | 0;
+    while (chunk !== 0) {
+      const end = (chunk + (arena.usedOf(chunk) >>> 3)) | 0;
+      while (at !== end) {
+        if ((words[at >>> SLAB_SHIFT][((at & UNIT_MASK) << 1) + this.formWord] & FORM_DEAD) === 0) return at;
+        at = (at + (this.sizeOf(at) >>> 3)) | 0;
+      }
+      chunk = arena.chunkAfter(chunk);
+      at = (chunk + HEADER_UNITS) | 0;
+    }
+    return 0;
   }
 
-  /** A random element. `random` gives [0, 1); there must be one. */
+  /** A random element. `random` gives [0, 1); there must be one. All come up equally often, but for the last ones of the longest chains. */
   randomRef(random: () => number): number {
-    return this.#slots.at(Math.floor(random() * this.#slots.length));
+    const buckets = this.#buckets;
+    let bucket = 0;
+    for (let tries = 0; tries < RANDOM_TRIES; tries++) {
+      const chosen = Math.floor(random() * buckets.length * CHAIN_PLACES);
+      bucket = Math.floor(chosen / CHAIN_PLACES);
+      const place = chosen % CHAIN_PLACES;
+      const ref = this.#inChain(bucket, place);
+      if (ref === 0) continue;
+      // Those behind share the last place.
+      const left = place === CHAIN_PLACES - 1 ? this.#chainLength(ref) : 1;
+      return left === 1 ? ref : this.#inChain(bucket, place + Math.floor(random() * left));
+    }
+    // Where the source of randomness is a poor one: the next that is there.
+    while (buckets.at(bucket) === 0) bucket = bucket + 1 === buckets.length ? 0 : bucket + 1;
+    return buckets.at(bucket);
   }
 
-  /** The bytes in which the element and its value lie; the offsets count in them. Valid until the next change. */
-  bytesOf(ref: number): Uint8Array {
-    return this.#memory.bytes[ref >>> SLAB_SHIFT];
-  }
-
-  /** Where the element begins. */
-  offsetOf(ref: number): number {
-    return ((ref & UNIT_MASK) << 3) + this.#head;
-  }
-
-  /** Bytes of the element. */
-  lengthOf(ref: number): number {
-    return this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 3];
-  }
-
-  /** Order of an element and other bytes: below 0, 0 or above 0, as memcmp; what is longer comes behind its beginning. */
-  compare(ref: number, buf: Uint8Array, off: number, len: number): number {
-    return compareBytes(this.bytesOf(ref), this.offsetOf(ref), this.lengthOf(ref), buf, off, len);
-  }
-
-  /** Order of two elements, as compare. Elements begin at a word, so what they have in common goes four bytes a step. */
-  order(ref: number, other: number): number {
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const n = this.#memory.words[other >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    const v = (other & UNIT_MASK) << 1;
-    const head = this.#head >>> 2;
-    const len = m[w + 3];
-    const otherLen = n[v + 3];
-    const words = Math.min(len, otherLen) >>> 2;
-    let i = 0;
-    while (i < words && m[w + head + i] === n[v + head + i]) i++;
-    const skip = i << 2;
-    return compareBytes(
-      this.bytesOf(ref),
-      this.offsetOf(ref) + skip,
-      len - skip,
-      this.bytesOf(other),
-      this.offsetOf(other) + skip,
-      otherLen - skip,
-    );
-  }
-
-  /** Where the value begins. Only in a table with values. */
-  valueOffsetOf(ref: number): number {
-    return this.offsetOf(ref) + this.lengthOf(ref);
-  }
-
-  /** Bytes of the value. Only in a table with values. */
-  valueLengthOf(ref: number): number {
-    return this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 4];
-  }
-
-  /** Only in a table with numbers. */
-  numberOf(ref: number): number {
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    NUMBER_WORDS[0] = m[w + 4];
-    NUMBER_WORDS[1] = m[w + 5];
-    return NUMBER[0];
+  /** `count` different elements, in random order, or all in any. `random` gives [0, 1). */
+  randomRefs(count: number, random: () => number): number[] {
+    if (count * ONE_BY_ONE_PART < this.size) {
+      const chosen = new Set<number>();
+      while (chosen.size < count) chosen.add(this.randomRef(random));
+      return [...chosen];
+    }
+    const all: number[] = [];
+    for (let ref = this.after(0); ref !== 0; ref = this.after(ref)) all.push(ref);
+    return choose(all, count, random);
   }
 
   /** Only in a table with numbers. References stay valid. */
   setNumber(ref: number, value: number): void {
     this.keep(ref);
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    NUMBER[0] = value;
-    m[w + 4] = NUMBER_WORDS[0];
-    m[w + 5] = NUMBER_WORDS[1];
+    this.putNumber(ref, value);
   }
 
   /** Replaces a value, in place when the record's size allows it. Only in a table with values; `vbuf` is not the table's own. */
   setValue(ref: number, vbuf: Uint8Array, voff: number, vlen: number): void {
     this.keep(ref);
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    const len = m[w + 3];
-    if (this.#recordBytes(len, vlen) === this.#recordBytes(len, m[w + 4])) {
-      m[w + 4] = vlen;
+    const len = this.lengthOf(ref);
+    if (memberRecordBytes(this.form, len, vlen) === this.sizeOf(ref)) {
+      // So it is as long or short as it was.
+      const m = this.memory.words[ref >>> SLAB_SHIFT];
+      const w = ((ref & UNIT_MASK) << 1) + this.formWord;
+      if ((m[w] & FORM_LONG) === 0) m[w] = (m[w] & 0xffff) | (vlen << 16);
+      else m[w + 3] = vlen;
       copyBytes(vbuf, voff, this.bytesOf(ref), this.valueOffsetOf(ref), vlen);
       return;
     }
-    const made = this.#write(m[w + 1], this.bytesOf(ref), this.offsetOf(ref), len, vbuf, voff, vlen);
+    const made = this.#write(this.#hashAt(ref), this.bytesOf(ref), this.offsetOf(ref), len, vbuf, voff, vlen);
     this.#replace(ref, made);
     if (this.#arena.sparse) this.#evacuate();
   }
 
   /**
-   * Visits about `count` elements from the top slot downwards. Give 0 to begin and then what the call before returned; 0 back means the end. An
-   * element that is present during the whole scan is visited at least once: elements only ever move to lower slots, and from an unvisited
-   * slot only to another unvisited one. Elements added meanwhile stand above and may be missed. The visitor must not change the table.
+   * Visits about `count` elements, whole chains, and returns the next cursor (scan-cursor.ts); 0 begins and ends. An element that is present during
+   * the whole scan is visited at least once, however the index grows or shrinks meanwhile. The visitor must not change the table.
    */
   scan(cursor: number, count: number, visit: (ref: number) => void): number {
-    const size = this.size;
-    const top = cursor <= 0 || cursor > size ? size : cursor;
-    const bottom = Math.max(0, top - Math.max(1, count));
-    for (let slot = top - 1; slot >= bottom; slot--) visit(this.#slots.at(slot));
-    return bottom;
+    let v = cursor >>> 0;
+    let visited = 0;
+    let chains = Math.max(1, count) * SCAN_CHAINS_PER_ELEMENT;
+    if (this.size === 0) return 0;
+    do {
+      const mask = this.#level - 1;
+      const low = v & mask;
+      visited += this.#visitChain(low, visit);
+      if (low + this.#level < this.#buckets.length) visited += this.#visitChain(low + this.#level, visit);
+      v = nextReversed(v, mask);
+    } while (v !== 0 && visited < count && --chains > 0);
+    return v;
+  }
+
+  /** See Collection.encodeSlice; `put` appends an element. Cursors are references, as numbers above 0. */
+  encodeSlice(cursor: number, out: ByteSink, maxBytes: number, put: (ref: number) => void): number {
+    const countAt = out.length;
+    out.u32(0);
+    let count = 0;
+    let ref = cursor === 0 ? this.after(0) : cursor | 0;
+    while (ref !== 0 && (count === 0 || out.length - countAt < maxBytes)) {
+      put(ref);
+      count++;
+      ref = this.after(ref);
+    }
+    out.setU32(countAt, count);
+    return ref === 0 ? -1 : ref >>> 0;
   }
 
   /** See Collection.restWords. */
   get restWords(): number {
     if (this.#frozen !== null || this.#arena.totalBytes > REST_BYTES_MAX) return 0;
-    return ARENA_STATE_WORDS + 2 + this.#slots.stateWords + this.#buckets.stateWords;
+    return ARENA_STATE_WORDS + 3 + this.#buckets.stateWords;
   }
 
   /** See Collection.rest; returns where its state ends. */
   rest(m: Int32Array, w: number): number {
     this.#arena.rest(m, w);
     const at = w + ARENA_STATE_WORDS;
-    m[at] = this.#level;
-    m[at + 1] = this.#liveBytes;
-    return this.#buckets.rest(m, this.#slots.rest(m, at + 2));
+    m[at] = this.size;
+    m[at + 1] = this.#level;
+    m[at + 2] = this.#liveBytes;
+    return this.#buckets.rest(m, at + 3);
   }
 
   /** See Collection.wake; returns where its state ends. */
   wake(m: Int32Array, w: number): number {
     this.#arena.wake(m, w);
     const at = w + ARENA_STATE_WORDS;
-    this.#level = m[at];
-    this.#liveBytes = m[at + 1];
-    return this.#buckets.wake(m, this.#slots.wake(m, at + 2));
+    this.size = m[at];
+    this.#level = m[at + 1];
+    this.#liveBytes = m[at + 2];
+    return this.#buckets.wake(m, at + 3);
   }
 
   /** Whether a frozen copy still reads the table's chunks. */
@@ -283,22 +309,25 @@ export class MemberTable {
    */
   copyFrom(source: MemberTable, whileMoved: (moved: (ref: number) => number) => void = () => {}): void {
     this.#arena.copyFrom(source.#arena, (moved) => {
-      this.#slots.copyFrom(source.#slots);
       this.#buckets.copyFrom(source.#buckets);
-      const { words } = this.#memory;
-      for (let slot = 0; slot < this.size; slot++) {
-        const ref = moved(this.#slots.at(slot));
-        this.#slots.put(slot, ref);
-        const m = words[ref >>> SLAB_SHIFT];
-        const w = (ref & UNIT_MASK) << 1;
-        if (m[w] !== 0) m[w] = moved(m[w]);
-      }
+      const { words } = this.memory;
       for (let b = 0; b < this.#buckets.length; b++) {
-        const ref = this.#buckets.at(b);
-        if (ref !== 0) this.#buckets.put(b, moved(ref));
+        let next = this.#buckets.at(b);
+        if (next === 0) continue;
+        let ref = moved(next);
+        this.#buckets.put(b, ref);
+        for (;;) {
+          const m = words[ref >>> SLAB_SHIFT];
+          const w = (ref & UNIT_MASK) << 1;
+          next = m[w];
+          if (next === 0) break;
+          ref = moved(next);
+          m[w] = ref;
+        }
       }
       whileMoved(moved);
     });
+    this.size = source.size;
     this.#level = source.#level;
     this.#liveBytes = source.#liveBytes;
   }
@@ -327,8 +356,8 @@ export class MemberTable {
   clear(): void {
     this.#frozen?.keepAll();
     this.#arena.clear();
-    this.#slots.clear();
     this.#buckets.clear();
+    this.size = 0;
     this.#level = FIRST_BUCKETS;
     this.#liveBytes = 0;
   }
@@ -339,12 +368,38 @@ export class MemberTable {
     return bucket < this.#buckets.length ? bucket : hash & (this.#level - 1);
   }
 
-  #recordBytes(len: number, vlen: number): number {
-    return memberRecordBytes(this.#head, len, vlen);
+  #hashAt(ref: number): number {
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
+    const w = (ref & UNIT_MASK) << 1;
+    const form = m[w + this.formWord];
+    if ((form & FORM_LONG) !== 0) return m[w + this.formWord + 2];
+    return hashKey(this.#home.seed, this.bytesOf(ref), (w << 2) + this.head, form & SHORT_MASK);
   }
 
-  #sizeAt(m: Int32Array, w: number): number {
-    return this.#recordBytes(m[w + 3], this.#hasValues ? m[w + 4] : 0);
+  #visitChain(bucket: number, visit: (ref: number) => void): number {
+    const { words } = this.memory;
+    let visited = 0;
+    for (let ref = this.#buckets.at(bucket); ref !== 0; visited++) {
+      visit(ref);
+      ref = words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1];
+    }
+    return visited;
+  }
+
+  /** Number of elements from one on to the end of its chain. */
+  #chainLength(first: number): number {
+    const { words } = this.memory;
+    let length = 0;
+    for (let ref = first; ref !== 0; length++) ref = words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1];
+    return length;
+  }
+
+  /** The element at a place in a chain, 0 where it is not so long. */
+  #inChain(bucket: number, place: number): number {
+    const { words } = this.memory;
+    let ref = this.#buckets.at(bucket);
+    for (let i = 0; i < place && ref !== 0; i++) ref = words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1];
+    return ref;
   }
 
   #insert(
@@ -356,24 +411,20 @@ export class MemberTable {
     voff: number,
     vlen: number,
   ): number {
-    // What may fail for want of memory comes before anything changes.
-    this.#slots.reserve();
-    // Before the record is written: afterwards its reference would be void.
+    // What may fail for want of memory comes before anything changes; and evacuation before the record is written: afterwards its reference would be void.
     if (this.#arena.sparse) this.#evacuate();
-    while (this.#buckets.length < FIRST_BUCKETS) this.#buckets.push(0);
-    if (this.size >= this.#buckets.length) this.#split();
+    const buckets = this.#buckets;
+    while (buckets.length < FIRST_BUCKETS) buckets.push(0);
+    if (this.size * 2 >= buckets.length * LOAD_TWICE) this.#split();
     const ref = this.#write(hash, buf, off, len, vbuf, voff, vlen);
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
     const bucket = this.#bucketOf(hash);
-    m[w] = this.#buckets.at(bucket);
-    this.#buckets.put(bucket, ref);
-    m[w + 2] = this.size;
-    this.#slots.push(ref);
+    this.memory.words[ref >>> SLAB_SHIFT][(ref & UNIT_MASK) << 1] = buckets.at(bucket);
+    buckets.put(bucket, ref);
+    this.size++;
     return ref;
   }
 
-  /** Writes a record that is in no chain and no slot yet. */
+  /** Writes a record that is in no chain yet. */
   #write(
     hash: number,
     buf: Uint8Array,
@@ -383,52 +434,54 @@ export class MemberTable {
     voff: number,
     vlen: number,
   ): number {
-    const size = this.#recordBytes(len, vlen);
+    const form = this.form;
+    const size = memberRecordBytes(form, len, vlen);
     const ref = this.#arena.alloc(size);
     this.#liveBytes += size;
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
+    const m = this.memory.words[ref >>> SLAB_SHIFT];
     const w = (ref & UNIT_MASK) << 1;
-    m[w + 1] = hash;
-    m[w + 3] = len;
-    // The number, or the length of the value.
-    if (this.#hasValues) m[w + 4] = vlen;
-    else if (this.#head > HEADER_BYTES.nothing) m.fill(0, w + 4, w + 6);
-    const bytes = this.#memory.bytes[ref >>> SLAB_SHIFT];
-    const at = (w << 2) + this.#head;
+    if (form.hasNumbers) {
+      m[w + 1] = 0;
+      m[w + 2] = 0;
+    }
+    const f = w + this.formWord;
+    let at = (w << 2) + this.head;
+    if (isLong(len, vlen)) {
+      m[f] = FORM_LONG;
+      m[f + 1] = len;
+      m[f + 2] = hash;
+      if (form.hasValues) m[f + 3] = vlen;
+      at = (w << 2) + form.longHead;
+    } else {
+      // Where there is no value the element begins in the upper half of this word, and is written next.
+      m[f] = len | (vlen << 16);
+    }
+    const bytes = this.memory.bytes[ref >>> SLAB_SHIFT];
     copyBytes(buf, off, bytes, at, len);
     copyBytes(vbuf, voff, bytes, at + len, vlen);
     return ref;
   }
 
-  /** Gives `to` the place of `from` in its chain and its slot, and frees `from`. */
+  /** Gives `to`, a record of the same element, the place of `from` in its chain, and frees `from`. */
   #replace(from: number, to: number): void {
-    const m = this.#memory.words[from >>> SLAB_SHIFT];
-    const w = (from & UNIT_MASK) << 1;
-    this.#memory.words[to >>> SLAB_SHIFT][(to & UNIT_MASK) << 1] = m[w];
+    const next = this.memory.words[from >>> SLAB_SHIFT][(from & UNIT_MASK) << 1];
+    this.memory.words[to >>> SLAB_SHIFT][(to & UNIT_MASK) << 1] = next;
     this.#relink(from, to);
-    this.#putInSlot(to, m[w + 2]);
     if (this.#observer !== null) this.#observer(from, to);
     this.#free(from);
   }
 
-  #putInSlot(ref: number, slot: number): void {
-    this.#slots.put(slot, ref);
-    this.#memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + 2] = slot;
-  }
-
   #free(ref: number): void {
-    const m = this.#memory.words[ref >>> SLAB_SHIFT];
-    const w = (ref & UNIT_MASK) << 1;
-    const size = this.#sizeAt(m, w);
-    m[w + 2] = -1;
+    const size = this.sizeOf(ref);
+    this.memory.words[ref >>> SLAB_SHIFT][((ref & UNIT_MASK) << 1) + this.formWord] |= FORM_DEAD;
     this.#liveBytes -= size;
     this.#arena.free(ref, size);
   }
 
   /** Puts `to` where `from` stands in its chain. */
   #relink(from: number, to: number): void {
-    const { words } = this.#memory;
-    const bucket = this.#bucketOf(words[from >>> SLAB_SHIFT][((from & UNIT_MASK) << 1) + 1]);
+    const { words } = this.memory;
+    const bucket = this.#bucketOf(this.#hashAt(from));
     let ref = this.#buckets.at(bucket);
     if (ref === from) {
       this.#buckets.put(bucket, to);
@@ -449,7 +502,7 @@ export class MemberTable {
     this.#buckets.push(0);
     const target = this.#buckets.length - 1;
     const source = target - this.#level;
-    const { words } = this.#memory;
+    const { words } = this.memory;
     let ref = this.#buckets.at(source);
     let stay = 0;
     let move = 0;
@@ -457,7 +510,7 @@ export class MemberTable {
       const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
       const next = m[w];
-      if ((m[w + 1] & this.#level) === 0) {
+      if ((this.#hashAt(ref) & this.#level) === 0) {
         m[w] = stay;
         stay = ref;
       } else {
@@ -473,7 +526,7 @@ export class MemberTable {
 
   /** Undoes the last split. */
   #merge(): void {
-    const { words } = this.#memory;
+    const { words } = this.memory;
     const chain = this.#buckets.pop();
     const source = this.#buckets.length;
     if (source < this.#level) this.#level >>>= 1;
@@ -507,13 +560,13 @@ export class MemberTable {
   /** Moving the last live record drops the chunk, and that ends its evacuation. */
   #evacuateOne(): void {
     const arena = this.#arena;
-    const { words } = this.#memory;
+    const { words } = this.memory;
     const from = arena.evacuateAt;
     const m = words[from >>> SLAB_SHIFT];
     const w = (from & UNIT_MASK) << 1;
-    const size = this.#sizeAt(m, w);
+    const size = this.sizeOf(from);
     const next = (from + (size >>> 3)) | 0;
-    if (m[w + 2] < 0) {
+    if ((m[w + this.formWord] & FORM_DEAD) !== 0) {
       arena.evacuateAt = next;
       return;
     }
@@ -525,6 +578,3 @@ export class MemberTable {
     this.#replace(from, to);
   }
 }
-
-const NUMBER = new Float64Array(1);
-const NUMBER_WORDS = new Int32Array(NUMBER.buffer);

@@ -49,15 +49,15 @@ export class PackedLimits {
    * Our own: what has no more entries, in no more bytes, is packed whatever CONFIG says. Nanoseconds of CPU time for a random HGET, for an overwriting
    * HSET with another length, and for a field that comes and goes, and used bytes of a hash; packed / as a table, among some thousands of hashes:
    *
-   *    64 fields of  200 bytes    1600 / 2000    3900 / 3800    5100 / 5000    13,200 / 16,300
-   *   128 fields of   65 bytes    1700 / 2500    3500 / 4400    4400 / 5300     9,000 / 13,800
-   *    20 fields of 1000 bytes     600 /  900    2400 / 3700    3200 / 3400    20,400 / 25,700
-   *   100 fields of  200 bytes    1600 /  800    3300 / 2300    5600 / 2700    20,500 / 27,500
-   *   256 fields of   65 bytes    2500 / 1400    3900 / 3900    5600 / 4000    18,600 / 27,200
-   *   128 fields of  200 bytes    2800 / 2000    5000 / 2900    7900 / 4300    26,300 / 31,100
+   *    64 fields of  200 bytes    1600 / 2000    3900 / 3800    5100 / 5000    12,900 / 16,800
+   *   128 fields of   65 bytes    1700 / 2500    3500 / 4400    4400 / 5300      8,500 / 10,900
+   *    20 fields of 1000 bytes     600 /  900    2400 / 3700    3200 / 3400    20,100 / 20,700
+   *   100 fields of  200 bytes    1600 /  800    3300 / 2300    5600 / 2700    20,100 / 25,300
+   *   256 fields of   65 bytes    2500 / 1400    3900 / 3900    5600 / 4000    17,100 / 22,700
+   *   128 fields of  200 bytes    2800 / 2000    5000 / 2900    7900 / 4300    28,100 / 31,400
    *
    * A look-up costs a cache miss an entry where these are long: that is what the number of entries is for. At 100 fields of 200 bytes a table is
-   * up to twice as quick, and holds twice as much memory, with its chunks of 1, 4, 16 and 64 KB.
+   * up to twice as quick, and takes a quarter more memory.
    */
   entries = 128;
   bytes = 24 * 1024;

@@ -44,9 +44,24 @@ export class SetValue implements Collection, Resting {
     this.#table.remove(place);
   }
 
-  /** Place of the member in a slot, 0 .. size-1. Slots change with deletions: the last member takes the slot that became free. */
-  at(slot: number): number {
-    return this.#table.at(slot);
+  /** Deletes the member at a place; the places of others stay valid. To be followed by a `tidy` for each. */
+  deleteOnly(place: number): void {
+    this.#table.removeOnly(place);
+  }
+
+  /** After deleteOnly: gathers dead space. */
+  tidy(): void {
+    this.#table.tidy();
+  }
+
+  /** Place of a random member. `random` gives [0, 1); there must be one. */
+  randomPlace(random: () => number): number {
+    return this.#table.randomRef(random);
+  }
+
+  /** Places of `count` different members, in random order, or of all in any. */
+  randomPlaces(count: number, random: () => number): number[] {
+    return this.#table.randomRefs(count, random);
   }
 
   /** Visits the member at a place. */
@@ -55,21 +70,21 @@ export class SetValue implements Collection, Resting {
     visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place));
   }
 
+  /** Visits every member. */
+  each(visit: ByteVisitor): void {
+    const table = this.#table;
+    for (let place = table.after(0); place !== 0; place = table.after(place)) this.visit(place, visit);
+  }
+
   /** Visits about `count` members; 0 begins and ends. A member present during the whole scan is visited at least once. */
   scan(cursor: number, count: number, visit: ByteVisitor): number {
     return this.#table.scan(cursor, count, (place) => this.visit(place, visit));
   }
 
   encodeSlice(cursor: number, out: ByteSink, maxBytes: number): number {
-    const countAt = out.length;
-    out.u32(0);
-    const { size } = this;
-    let slot = cursor;
-    while (slot < size && (slot === cursor || out.length - countAt < maxBytes)) {
-      this.visit(this.at(slot++), (buf, off, len) => out.blob(buf, off, len));
-    }
-    out.setU32(countAt, slot - cursor);
-    return slot < size ? slot : -1;
+    return this.#table.encodeSlice(cursor, out, maxBytes, (place) => {
+      this.visit(place, (buf, off, len) => out.blob(buf, off, len));
+    });
   }
 
   decodeInto(bytes: Uint8Array, off: number, len: number): void {

@@ -451,11 +451,12 @@ const set: Operation = (d) => {
     for (const m of members) value.data.delete(m);
     same(k, "srem", db.sets.remove(key, 0, key.length, ...ranges(members)), before - value.data.size);
   } else {
-    const slots = [...new Set([d.random.int(before), d.random.int(before)])];
-    db.sets.popSlots(key, 0, key.length, slots, (buf, off, len) => {
+    db.keys.lookup(key, 0, key.length);
+    const spots = d.random.int(3) === 0 ? [db.sets.randomSpot()] : db.sets.randomSpots(Math.min(before, 3));
+    db.sets.pop(key, 0, key.length, spots, (buf, off, len) => {
       same(k, "spop", value.data.delete(textAt(buf, off, len)), true);
     });
-    same(k, "left", value.data.size, before - slots.length);
+    same(k, "left", value.data.size, before - spots.length);
   }
   keep(d, k, value);
 };

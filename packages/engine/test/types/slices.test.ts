@@ -28,7 +28,7 @@ function entries(value: AnyValue): string[] {
     value.iterate(0, value.size, false, (b, off, len, score) =>
       out.push(`${textAt(b, off, len)}@${Object.is(score, -0) ? "-0" : score}`),
     );
-  return out;
+  return value instanceof HashValue || value instanceof SetValue ? out.sort() : out;
 }
 
 const kinds: { name: string; make: () => AnyValue; fill: () => AnyValue }[] = [
