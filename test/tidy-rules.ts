@@ -44,7 +44,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     clients: [],
     persistence: [],
     admission: ["clients"],
-    pubsub: ["clients"],
+    pubsub: ["clients", "waiting"],
     waiting: ["clients"],
     transactions: ["clients", "waiting"],
     turn: ["info", "persistence"],

@@ -61,6 +61,7 @@ export class Runner {
     session: null,
     host: null,
     row: null,
+    events: { classes: 0, tell() {} },
     denyBlocking: true,
   };
 

@@ -1,6 +1,7 @@
 /** What a command may see: the request, where the reply goes, the data, its connection's state, and the server behind it. */
 import type { Database, Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter, Request } from "@hearthkv/resp";
+import type { KeyEvents } from "./events.js";
 import type { CommandTable } from "./table/command-table.js";
 import type { CommandRow } from "./table/declare.js";
 
@@ -13,6 +14,8 @@ export interface CommandContext {
   db: Database;
   session: Session;
   host: ServerHost;
+  /** Who wants to know what happens to keys (events.ts). */
+  events: KeyEvents;
   /** The row being run: for error texts that name the command. */
   row: CommandRow;
   /** Inside EXEC: a blocking command answers at once as if its time were up. */

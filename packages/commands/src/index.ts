@@ -24,6 +24,17 @@ export {
   upperAscii,
   wrongArity,
 } from "./errors.js";
+export {
+  EVENT_EXPIRED,
+  EVENT_KEY_MISS,
+  EVENT_KEYEVENT,
+  EVENT_KEYSPACE,
+  EVENT_NEW,
+  formatEventClasses,
+  type KeyEvents,
+  NO_EVENTS,
+  parseEventClasses,
+} from "./events.js";
 export { makeCommandTable } from "./families.js";
 export {
   arityError,

@@ -2,6 +2,7 @@
 import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { ClientFilter, CommandContext, ServerHost, Session } from "../src/context.js";
+import { NO_EVENTS } from "../src/events.js";
 import { makeCommandTable } from "../src/families.js";
 import { arityError, arityHolds } from "../src/table/command-table.js";
 
@@ -64,7 +65,17 @@ export class FakeServer {
 
   #context(request: Request, reply: ReplyWriter, row: CommandContext["row"]): CommandContext {
     const { keyspace, session, denyBlocking } = this;
-    return { request, reply, keyspace, db: keyspace.db(session.dbIndex), session, host: this.#host, row, denyBlocking };
+    return {
+      request,
+      reply,
+      keyspace,
+      db: keyspace.db(session.dbIndex),
+      session,
+      host: this.#host,
+      row,
+      events: NO_EVENTS,
+      denyBlocking,
+    };
   }
 }
 

@@ -16,6 +16,7 @@ import { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import { expect, test } from "vitest";
 import type { CommandContext, ServerHost, Session } from "../src/context.js";
+import { NO_EVENTS } from "../src/events.js";
 import { makeCommandTable } from "../src/families.js";
 import { arityError, arityHolds } from "../src/table/command-table.js";
 
@@ -118,6 +119,7 @@ export class CommandRunner {
       session,
       host: host as Partial<ServerHost> as ServerHost,
       row: commandTable.rows()[0],
+      events: NO_EVENTS,
       denyBlocking: false,
     };
   }

@@ -116,9 +116,14 @@ export class KeyStore {
   /** The same, counted as a hit or a miss. */
   lookupRead(buf: Uint8Array, off: number, len: number): number {
     const type = this.lookup(buf, off, len);
-    if (type === TYPE_NONE) this.keyspace.stats.keyspaceMisses++;
-    else this.keyspace.stats.keyspaceHits++;
-    return type;
+    if (type !== TYPE_NONE) {
+      this.keyspace.stats.keyspaceHits++;
+      return type;
+    }
+    const { stats, observer } = this.keyspace;
+    stats.keyspaceMisses++;
+    if (observer !== null) observer.missed(this.index, buf, off, len);
+    return TYPE_NONE;
   }
 
   /** Deletes a key; false when there is none. */
@@ -276,8 +281,15 @@ export class KeyStore {
   }
 
   expireRecord(shard: Shard, ref: number): void {
+    const { observer, stats } = this.keyspace;
+    // Its bytes may be gone with the record.
+    const key =
+      observer === null
+        ? null
+        : shard.bytesOf(ref).slice(shard.keyOffset(ref), shard.keyOffset(ref) + shard.keyLength(ref));
     this.dropRecord(shard, ref);
-    this.keyspace.stats.expiredKeys++;
+    stats.expiredKeys++;
+    if (observer !== null && key !== null) observer.expired(this.index, key, 0, key.length);
   }
 
   #visitBucket(shard: Shard, bucket: number, visit: KeyVisitor): number {

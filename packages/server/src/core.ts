@@ -14,6 +14,7 @@ import { Host } from "./dispatch/host.js";
 import type { ServerStats } from "./info/stats.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Persistence } from "./persistence/index.js";
+import { PublishedEvents } from "./pubsub/key-events.js";
 import { PubSub } from "./pubsub/pubsub.js";
 import { Transactions } from "./transactions/transactions.js";
 import { Watches } from "./transactions/watches.js";
@@ -57,6 +58,7 @@ export class Core {
   readonly commands: CommandTable = makeCommandTable();
   readonly clients: Clients;
   readonly pubsub: PubSub;
+  readonly events: PublishedEvents;
   readonly watches: Watches;
   readonly blocking: Blocking;
   readonly ticker: Ticker;
@@ -78,9 +80,10 @@ export class Core {
     const interestChanged = () => keyWatch.update();
     this.watches = new Watches(interestChanged);
     this.blocking = new Blocking(keyspace, this.clock, dispatcher, interestChanged);
-    keyWatch.listen(this.watches, this.blocking);
     const transactions = new Transactions(this.watches, dispatcher);
     this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
+    this.events = new PublishedEvents(keyspace, this.pubsub, interestChanged);
+    keyWatch.listen([this.watches, this.blocking], this.events);
     this.clients = new Clients(this.clock, (client) => this.#forget(client));
     const reply = new ReplyWriter();
     const writes = new WriteMarks();
@@ -113,8 +116,9 @@ export class Core {
     ticker.onRestricted = () => admission.changed();
     heap.onFull = () => admission.changed();
     settings.onPassword = () => admission.changed();
+    const { events } = this;
     this.dispatcher = new Dispatcher(
-      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission },
+      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission, events },
       host,
       {
         blocking: this.blocking,

@@ -142,6 +142,7 @@ function makeServices(core: Core, lifetime: Lifetime): CoreServices {
     port: () => core.port,
     databases: keyspace.databaseCount,
     packedLimits: keyspace.limits,
+    keyEvents: core.events,
     maxclientsLimit: maxClientsPossible(),
     setLogLevel: (level) => {
       logger.level = level;

@@ -22,7 +22,7 @@ class Waiting {
   );
 
   constructor() {
-    this.#watch.listen(this.blocking);
+    this.#watch.listen([this.blocking]);
   }
 
   wait(name: string, type: number, ...keys: string[]): Nobody {

@@ -30,6 +30,7 @@ function newConfig(options: typeof defaultOptions): Config {
     port: () => 7001,
     databases: 16,
     packedLimits: new PackedLimits(),
+    keyEvents: { asked: 0 },
     maxclientsLimit: 19_968,
     setLogLevel: (level) => logLevels.push(level),
   });
@@ -150,7 +151,6 @@ describe("CONFIG SET", () => {
     for (const [name, text] of [
       ["maxmemory", "1gb"],
       ["maxmemory-policy", "allkeys-lru"],
-      ["notify-keyspace-events", "KEA"],
       ["appendonly", "no"],
     ] as const) {
       expect(problem(name, text), name).not.toBeNull();

@@ -4,6 +4,7 @@ import { isLongDouble, parseInt64 } from "@hearthkv/resp";
 import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_HASH, notify, notifyTaken } from "../events.js";
 import { addFloats, addInt64, bigArg, floatText, isInfinite } from "../strings/increments.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
@@ -42,6 +43,7 @@ function setFields(ctx: CommandContext): number {
   if (!elementsFit(ctx, 2)) return -1;
   const added = db.hashes.set(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, (r.argc - 2) / 2);
   if (added === WRONG_TYPE) ctx.reply.error(ERR.wrongType);
+  else notify(ctx, EVENT_HASH, "hset", 1);
   return added;
 }
 
@@ -53,6 +55,7 @@ function hsetNx(ctx: CommandContext): void {
   if (findField(ctx, size, 2)) reply.int(0);
   else {
     setField(ctx, r.buf, r.off[3], r.len[3]);
+    notify(ctx, EVENT_HASH, "hset", 1);
     reply.int(1);
   }
 }
@@ -114,6 +117,7 @@ function hdel(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
   const gone = db.hashes.delete(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (gone > 0) notifyTaken(ctx, EVENT_HASH, "hdel", 1);
   if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(gone);
 }
@@ -150,6 +154,7 @@ function hincrBy(ctx: CommandContext): void {
   const sum = addInt64(ctx, before, delta);
   if (sum === null) return;
   setFieldText(ctx, String(sum));
+  notify(ctx, EVENT_HASH, "hincrby", 1);
   reply.int(sum);
 }
 
@@ -167,6 +172,7 @@ function hincrByFloat(ctx: CommandContext): void {
   const sum = addFloats(ctx, before, delta, ERR.hashNotFloat);
   if (sum === null) return;
   setFieldText(ctx, sum);
+  notify(ctx, EVENT_HASH, "hincrbyfloat", 1);
   reply.bulkString(sum);
 }
 

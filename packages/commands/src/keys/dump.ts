@@ -39,6 +39,7 @@ import { intArg, lookupAt, lookupReadAt } from "../arguments/arguments.js";
 import { EXPIRE_AT_MAX_MS, startOfRelative } from "../arguments/expire-at.js";
 import type { CommandContext } from "../context.js";
 import { ERR, unsupportedValue } from "../errors.js";
+import { EVENT_GENERIC, notify, notifyNew } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -149,8 +150,15 @@ function restore(ctx: CommandContext): void {
     const { bytes, length } = value.encoded();
     if (expireAt > 0 && expireAt <= ctx.keyspace.nowMs) {
       // It would be gone at once. What it replaces is gone, too.
-      if (isThere) db.keys.remove(r.buf, r.off[1], r.len[1]);
-    } else db.restore(r.buf, r.off[1], r.len[1], value.type, expireAt, bytes, 0, length, true);
+      if (isThere) {
+        db.keys.remove(r.buf, r.off[1], r.len[1]);
+        notify(ctx, EVENT_GENERIC, "del", 1);
+      }
+    } else {
+      db.restore(r.buf, r.off[1], r.len[1], value.type, expireAt, bytes, 0, length, true);
+      notifyNew(ctx, 1);
+      notify(ctx, EVENT_GENERIC, "restore", 1);
+    }
     reply.ok();
   } catch (error) {
     if (error instanceof UnsupportedValueError) reply.error(unsupportedValue(error.what));

@@ -5,6 +5,7 @@ import { lookupAt } from "../arguments/arguments.js";
 import { EXPIRE_AT_MAX_MS, startOfRelative } from "../arguments/expire-at.js";
 import type { CommandContext } from "../context.js";
 import { ERR, invalidExpire, unsupportedOption } from "../errors.js";
+import { EVENT_GENERIC, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -47,8 +48,10 @@ function setExpiry(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): vo
     reply.int(0);
     return;
   }
-  if (at <= ctx.keyspace.nowMs) db.keys.remove(r.buf, r.off[1], r.len[1]);
+  const isPast = at <= ctx.keyspace.nowMs;
+  if (isPast) db.keys.remove(r.buf, r.off[1], r.len[1]);
   else if (at !== db.keys.expireAt) db.keys.setExpire(r.buf, r.off[1], r.len[1], at);
+  notify(ctx, EVENT_GENERIC, isPast ? "del" : "expire", 1);
   reply.int(1);
 }
 
@@ -104,7 +107,10 @@ function whenArg(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): numb
 function persist(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const expires = lookupAt(ctx, 1) !== TYPE_NONE && db.keys.expireAt !== 0;
-  if (expires) db.keys.setExpire(r.buf, r.off[1], r.len[1], 0);
+  if (expires) {
+    db.keys.setExpire(r.buf, r.off[1], r.len[1], 0);
+    notify(ctx, EVENT_GENERIC, "persist", 1);
+  }
   reply.int(expires ? 1 : 0);
 }
 

@@ -4,6 +4,7 @@ import { elementsFit, intArg, lookupAt, lookupReadAt, replyFound } from "../argu
 import { Glob } from "../arguments/glob.js";
 import type { CommandContext } from "../context.js";
 import { ERR, outsideRange } from "../errors.js";
+import { EVENT_GENERIC, notify, notifyNew } from "../events.js";
 import { family } from "../table/declare.js";
 import { key, keyRange } from "../table/keys.js";
 
@@ -13,13 +14,32 @@ const INT32_MIN = -(2 ** 31);
 /** Also UNLINK: memory is given back in bounded steps either way. */
 function del(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
-  if (r.argc === 2) reply.int(db.keys.remove(r.buf, r.off[1], r.len[1]) ? 1 : 0);
-  else mdel(ctx);
+  if (r.argc > 2) {
+    mdel(ctx);
+    return;
+  }
+  const removed = db.keys.remove(r.buf, r.off[1], r.len[1]);
+  if (removed) notify(ctx, EVENT_GENERIC, "del", 1);
+  reply.int(removed ? 1 : 0);
 }
 
 function mdel(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
+  // The mutation is one; who went is told behind it.
+  const gone = ctx.events.classes === 0 ? [] : firstsThatExist(ctx);
   reply.int(db.keys.removeMany(r.buf, r.off, r.len, 1, r.argc - 1));
+  for (const i of gone) notify(ctx, EVENT_GENERIC, "del", i);
+}
+
+/** Arguments that are keys which exist, each key once. */
+function firstsThatExist(ctx: CommandContext): number[] {
+  const firsts = new Map<string, number>();
+  const { request: r } = ctx;
+  for (let i = 1; i < r.argc; i++) {
+    const name = r.str(i);
+    if (lookupAt(ctx, i) !== TYPE_NONE && !firsts.has(name)) firsts.set(name, i);
+  }
+  return [...firsts.values()];
 }
 
 /** A key named twice counts twice. Also TOUCH: no access times are kept. */
@@ -51,6 +71,9 @@ function moveKey(ctx: CommandContext, onlyIfFree: boolean): -1 | 0 | 1 {
   }
   if (sameArguments(ctx, 1, 2) || (onlyIfFree && lookupAt(ctx, 2) !== TYPE_NONE)) return 0;
   db.rename(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]);
+  notifyNew(ctx, 2);
+  notify(ctx, EVENT_GENERIC, "rename_from", 1);
+  notify(ctx, EVENT_GENERIC, "rename_to", 2);
   return 1;
 }
 
@@ -75,7 +98,11 @@ function copy(ctx: CommandContext): void {
   }
   const isFree = keyspace.db(target).keys.lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
   const copied = lookupReadAt(ctx, 1) !== TYPE_NONE && (isFree || replace);
-  if (copied) db.copyTo(r.buf, r.off[1], r.len[1], target, r.buf, r.off[2], r.len[2]);
+  if (copied) {
+    db.copyTo(r.buf, r.off[1], r.len[1], target, r.buf, r.off[2], r.len[2]);
+    notifyNew(ctx, 2, target);
+    notify(ctx, EVENT_GENERIC, "copy_to", 2, target);
+  }
   reply.int(copied ? 1 : 0);
 }
 

@@ -4,6 +4,7 @@ import { parseFloat64, type Request } from "@hearthkv/resp";
 import { intArg, lookupReadAt } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_GENERIC, EVENT_LIST, notify } from "../events.js";
 import { type CommandDeclaration, family } from "../table/declare.js";
 import { type KeyUse, key } from "../table/keys.js";
 import { ByteStrings, byWeight, upTo } from "./sort-order.js";
@@ -196,8 +197,10 @@ function store(ctx: CommandContext, chosen: Chosen, keyAt: number): void {
     count++;
   });
   list.setU32(0, count);
-  if (count === 0) db.keys.remove(r.buf, r.off[keyAt], r.len[keyAt]);
-  else db.restore(r.buf, r.off[keyAt], r.len[keyAt], TYPE_LIST, 0, list.bytes, 0, list.length);
+  if (count > 0) {
+    db.restore(r.buf, r.off[keyAt], r.len[keyAt], TYPE_LIST, 0, list.bytes, 0, list.length);
+    notify(ctx, EVENT_LIST, "sortstore", keyAt);
+  } else if (db.keys.remove(r.buf, r.off[keyAt], r.len[keyAt])) notify(ctx, EVENT_GENERIC, "del", keyAt);
   reply.int(count);
 }
 

@@ -5,6 +5,7 @@ import { timeoutArg } from "../arguments/timeout.js";
 import type { CommandContext } from "../context.js";
 import { family } from "../table/declare.js";
 import { keyRange } from "../table/keys.js";
+import { notifyPopped } from "./lists.js";
 
 function blpop(ctx: CommandContext): void {
   popOrWait(ctx, SIDE_HEAD);
@@ -46,10 +47,12 @@ function popFirst(ctx: CommandContext, lastKey: number, side: number): boolean {
   return false;
 }
 
-function popFrom({ request: r, db, reply }: CommandContext, i: number, side: number): void {
+function popFrom(ctx: CommandContext, i: number, side: number): void {
+  const { request: r, db, reply } = ctx;
   reply.array(2);
   reply.bulk(r.buf, r.off[i], r.len[i]);
   db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
+  notifyPopped(ctx, i, side);
 }
 
 export const blockingListCommands = family("list", [

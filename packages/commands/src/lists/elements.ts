@@ -3,6 +3,7 @@ import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE, WRONG_TYPE } from "@hearthk
 import { intArg, intFromArg, isOrAbsent, lookupAt, lookupReadAt, signedArg } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_LIST, notify, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -71,8 +72,10 @@ function lset(ctx: CommandContext): void {
   const index = intArg(ctx, 2);
   if (Number.isNaN(index)) return;
   const position = index < 0 ? db.found.size + index : index;
-  if (position >= 0 && db.lists.set(r.buf, r.off[1], r.len[1], position, r.buf, r.off[3], r.len[3])) reply.ok();
-  else reply.error(ERR.indexOutOfRange);
+  if (position >= 0 && db.lists.set(r.buf, r.off[1], r.len[1], position, r.buf, r.off[3], r.len[3])) {
+    notify(ctx, EVENT_LIST, "lset", 1);
+    reply.ok();
+  } else reply.error(ERR.indexOutOfRange);
 }
 
 /** LINSERT key BEFORE | AFTER pivot element */
@@ -100,6 +103,7 @@ function linsert(ctx: CommandContext): void {
     return;
   }
   db.lists.insert(r.buf, r.off[1], r.len[1], after ? pivot + 1 : pivot, r.buf, r.off[4], r.len[4]);
+  notify(ctx, EVENT_LIST, "linsert", 1);
   reply.int(size + 1);
 }
 
@@ -111,6 +115,7 @@ function lrem(ctx: CommandContext): void {
   const side = count < 0 ? SIDE_TAIL : SIDE_HEAD;
   const limit = count === 0 ? Number.POSITIVE_INFINITY : Math.abs(count);
   const removed = db.lists.remove(r.buf, r.off[1], r.len[1], side, limit, r.buf, r.off[3], r.len[3]);
+  if (removed > 0) notifyTaken(ctx, EVENT_LIST, "lrem", 1);
   if (removed === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(removed);
 }
@@ -129,6 +134,7 @@ function ltrim(ctx: CommandContext): void {
     const from = Math.max(0, first < 0 ? size + first : first);
     const to = Math.min(size, (last < 0 ? size + last : last) + 1);
     db.lists.trim(r.buf, r.off[1], r.len[1], from, to);
+    notifyTaken(ctx, EVENT_LIST, "ltrim", 1);
   }
   reply.ok();
 }

@@ -3,6 +3,7 @@ import { lengthAt, lengthBytes, SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE, WRON
 import { countArg, intArg, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_LIST, notify, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -29,8 +30,17 @@ function push(ctx: CommandContext, side: number, onlyIfExists: boolean): void {
     return;
   }
   const size = db.lists.push(r.buf, r.off[1], r.len[1], side, r.buf, r.off, r.len, 2, r.argc - 2);
-  if (size === WRONG_TYPE) reply.error(ERR.wrongType);
-  else reply.int(size);
+  if (size === WRONG_TYPE) {
+    reply.error(ERR.wrongType);
+    return;
+  }
+  notifyPushed(ctx, 1, side);
+  reply.int(size);
+}
+
+/** Tells that the list at argument `i` has got elements at this side. */
+export function notifyPushed(ctx: CommandContext, i: number, side: number): void {
+  notify(ctx, EVENT_LIST, side === SIDE_HEAD ? "lpush" : "rpush", i);
 }
 
 function lpop(ctx: CommandContext): void {
@@ -56,6 +66,7 @@ function popOne(ctx: CommandContext, side: number): void {
   const popped = db.lists.pop(r.buf, r.off[1], r.len[1], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
   if (popped === WRONG_TYPE) reply.error(ERR.wrongType);
   else if (popped === 0) reply.nil();
+  else notifyPopped(ctx, 1, side);
 }
 
 function popSeveral(ctx: CommandContext, side: number): void {
@@ -69,7 +80,14 @@ function popSeveral(ctx: CommandContext, side: number): void {
     return;
   }
   reply.array(Math.min(count, db.found.size));
+  if (count === 0) return;
   db.lists.pop(r.buf, r.off[1], r.len[1], side, count, (buf, off, len) => reply.bulk(buf, off, len));
+  notifyPopped(ctx, 1, side);
+}
+
+/** Tells that the list at argument `i` has lost elements at this side. */
+export function notifyPopped(ctx: CommandContext, i: number, side: number): void {
+  notifyTaken(ctx, EVENT_LIST, side === SIDE_HEAD ? "lpop" : "rpop", i);
 }
 
 /** Looks the key up for reading: the list's length, 0 when there is none, -1 after an error reply. */

@@ -5,6 +5,7 @@ import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
 import { countedKeys, key } from "../table/keys.js";
+import { notifyPopped, notifyPushed } from "./lists.js";
 
 /** LMOVE source destination LEFT | RIGHT LEFT | RIGHT */
 function lmove(ctx: CommandContext): void {
@@ -27,6 +28,9 @@ function move(ctx: CommandContext, from: number, to: number): void {
   else if (isOrAbsent(ctx, type, TYPE_LIST) && isOrAbsent(ctx, lookupAt(ctx, 2), TYPE_LIST)) {
     const visit = (buf: Uint8Array, off: number, len: number) => reply.bulk(buf, off, len);
     db.lists.move(r.buf, r.off[1], r.len[1], from, r.off[2], r.len[2], to, visit);
+    // The push comes first, as in Redis.
+    notifyPushed(ctx, 2, to);
+    notifyPopped(ctx, 1, from);
   }
 }
 
@@ -58,6 +62,7 @@ function lmpop(ctx: CommandContext): void {
     reply.bulk(r.buf, r.off[i], r.len[i]);
     reply.array(Math.min(count, db.found.size));
     db.lists.pop(r.buf, r.off[i], r.len[i], side, count, (buf, off, len) => reply.bulk(buf, off, len));
+    notifyPopped(ctx, i, side);
     return;
   }
   reply.nilArray();

@@ -11,6 +11,7 @@ import {
 } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_SET, notify, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -36,14 +37,18 @@ function sizeOf(ctx: CommandContext, type: number): number {
 
 function sadd(ctx: CommandContext): void {
   const { request: r, db } = ctx;
-  if (elementsFit(ctx, 2))
-    replyChanged(ctx, db.sets.add(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+  if (!elementsFit(ctx, 2)) return;
+  const added = db.sets.add(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (added > 0) notify(ctx, EVENT_SET, "sadd", 1);
+  replyChanged(ctx, added);
 }
 
 function srem(ctx: CommandContext): void {
   const { request: r, db } = ctx;
-  if (elementsFit(ctx, 2))
-    replyChanged(ctx, db.sets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2));
+  if (!elementsFit(ctx, 2)) return;
+  const gone = db.sets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (gone > 0) notifyTaken(ctx, EVENT_SET, "srem", 1);
+  replyChanged(ctx, gone);
 }
 
 function replyChanged({ reply }: CommandContext, count: number): void {
@@ -76,8 +81,10 @@ function popSeveral(ctx: CommandContext): void {
   if (spots.length > 0) popSpots(ctx, spots);
 }
 
-function popSpots({ request: r, reply, db }: CommandContext, spots: readonly number[]): void {
+function popSpots(ctx: CommandContext, spots: readonly number[]): void {
+  const { request: r, reply, db } = ctx;
   db.sets.pop(r.buf, r.off[1], r.len[1], spots, (buf, off, len) => reply.bulk(buf, off, len));
+  notifyTaken(ctx, EVENT_SET, "spop", 1);
 }
 
 function replyMember(ctx: CommandContext, spot: number): void {

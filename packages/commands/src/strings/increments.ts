@@ -4,6 +4,7 @@ import { addLongDouble, isLongDouble, parseInt64, parseSafeInt } from "@hearthkv
 import { isOrAbsent, latin1, lookupAt } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -54,6 +55,7 @@ function incrByFloat(ctx: CommandContext): void {
   if (sum === null) return;
   const bytes = Buffer.from(sum, "latin1");
   db.strings.set(r.buf, r.off[1], r.len[1], bytes, 0, bytes.length, type === TYPE_NONE ? 0 : db.keys.expireAt);
+  notify(ctx, EVENT_STRING, "incrbyfloat", 1);
   reply.bulkString(sum);
 }
 
@@ -99,8 +101,12 @@ function add(ctx: CommandContext, delta: number): void {
   const { request: r, db } = ctx;
   if (!isOrAbsent(ctx, db.keys.lookup(r.buf, r.off[1], r.len[1]), TYPE_STRING)) return;
   const value = db.strings.incrFound(r.buf, r.off[1], r.len[1], delta);
-  if (Number.isNaN(value)) addBig(ctx, BigInt(delta));
-  else ctx.reply.int(value);
+  if (Number.isNaN(value)) {
+    addBig(ctx, BigInt(delta));
+    return;
+  }
+  notify(ctx, EVENT_STRING, "incrby", 1);
+  ctx.reply.int(value);
 }
 
 /** Values beyond 2^53, and what is no integer at all. */
@@ -110,7 +116,10 @@ function addBig(ctx: CommandContext, delta: bigint): void {
   const value = db.strings.incrByBig(r.buf, r.off[1], r.len[1], delta);
   if (value === "notint") reply.error(ERR.notInteger);
   else if (value === "overflow") reply.error(ERR.overflow);
-  else reply.int(value);
+  else {
+    notify(ctx, EVENT_STRING, "incrby", 1);
+    reply.int(value);
+  }
 }
 
 /** Bytes that may be a float, as text; "" for what is too long to be one and need not be copied. */

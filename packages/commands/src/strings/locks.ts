@@ -7,6 +7,7 @@ import { TYPE_STRING } from "@hearthkv/engine";
 import { isOrAbsent, lookupAt } from "../arguments/arguments.js";
 import { expireAtArg } from "../arguments/expire-at.js";
 import type { CommandContext } from "../context.js";
+import { EVENT_GENERIC, EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -15,14 +16,21 @@ function lock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const expireAt = expireAtArg(ctx, 3, 1, true);
   if (Number.isNaN(expireAt) || !isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.strings.lock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
+  const token = db.strings.lock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
+  if (token !== 0) {
+    notify(ctx, EVENT_STRING, "set", 1);
+    notify(ctx, EVENT_GENERIC, "expire", 1);
+  }
+  reply.int(token);
 }
 
 /** UNLOCK key owner: 1, or 0 when the owner does not hold the lock. */
 function unlock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.strings.unlock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]));
+  const freed = db.strings.unlock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2]);
+  if (freed !== 0) notify(ctx, EVENT_GENERIC, "del", 1);
+  reply.int(freed);
 }
 
 /** EXTENDLOCK key owner ttl-ms: the lock ends that long from now; 1, or 0 when the owner does not hold it. */
@@ -30,7 +38,9 @@ function extendLock(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   const expireAt = expireAtArg(ctx, 3, 1, true);
   if (Number.isNaN(expireAt) || !isOrAbsent(ctx, lookupAt(ctx, 1), TYPE_STRING)) return;
-  reply.int(db.strings.extendLock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt));
+  const extended = db.strings.extendLock(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
+  if (extended !== 0) notify(ctx, EVENT_GENERIC, "expire", 1);
+  reply.int(extended);
 }
 
 export const lockCommands = family("lock", [

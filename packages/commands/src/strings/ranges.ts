@@ -4,6 +4,7 @@ import { parseInt64 } from "@hearthkv/resp";
 import { intArg, isOrAbsent, lookupAt, lookupReadAt } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
@@ -19,6 +20,7 @@ function append(ctx: CommandContext): void {
   if (!fitsString(ctx, oldLen + addedLen)) return;
   // Nothing appended is a write all the same, as in Redis: WATCH sees it.
   reply.int(db.strings.append(r.buf, r.off[1], r.len[1], r.buf, r.off[2], addedLen));
+  notify(ctx, EVENT_STRING, "append", 1);
 }
 
 function strlen(ctx: CommandContext): void {
@@ -38,8 +40,10 @@ function setRange(ctx: CommandContext): void {
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
   const writtenLen = r.len[3];
   if (writtenLen === 0) reply.int(type === TYPE_NONE ? 0 : db.keys.valueLen);
-  else if (fitsString(ctx, offset + writtenLen))
+  else if (fitsString(ctx, offset + writtenLen)) {
     reply.int(db.strings.setRange(r.buf, r.off[1], r.len[1], offset, r.buf, r.off[3], writtenLen));
+    notify(ctx, EVENT_STRING, "setrange", 1);
+  }
 }
 
 function fitsString(ctx: CommandContext, bytes: number): boolean {

@@ -4,6 +4,7 @@ import { isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "../a
 import { expireAtArg } from "../arguments/expire-at.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_GENERIC, EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { hasWord, key, keyRange } from "../table/keys.js";
 import {
@@ -30,6 +31,7 @@ function set(ctx: CommandContext): void {
   const off = r.off;
   const len = r.len;
   ctx.db.strings.set(r.buf, off[1], len[1], r.buf, off[2], len[2], 0);
+  notify(ctx, EVENT_STRING, "set", 1);
   ctx.reply.ok();
 }
 
@@ -53,7 +55,11 @@ function setWithOptions(ctx: CommandContext): void {
     if ((flags & KEEPTTL) !== 0 && type !== TYPE_NONE) expireAt = db.keys.expireAt;
   }
   if ((flags & NX) !== 0) setValue(ctx, 2, expireAt, OP_SETNX);
-  else db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
+  else {
+    db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
+    notify(ctx, EVENT_STRING, "set", 1);
+  }
+  if ((flags & ANY_TIME) !== 0) notify(ctx, EVENT_GENERIC, "expire", 1);
   if (!wantsOld) reply.ok();
 }
 
@@ -61,6 +67,7 @@ function setWithOptions(ctx: CommandContext): void {
 function setValue(ctx: CommandContext, i: number, expireAt: number, op?: number): void {
   const r = ctx.request;
   ctx.db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[i], r.len[i], expireAt, op);
+  notify(ctx, EVENT_STRING, "set", 1);
 }
 
 function setNx(ctx: CommandContext): void {
@@ -81,6 +88,7 @@ function setForDuration(ctx: CommandContext, unitMs: 1 | 1000): void {
   const expireAt = expireAtArg(ctx, 2, unitMs, true);
   if (Number.isNaN(expireAt)) return;
   setValue(ctx, 3, expireAt);
+  notify(ctx, EVENT_GENERIC, "expire", 1);
   ctx.reply.ok();
 }
 
@@ -107,7 +115,9 @@ function getSet(ctx: CommandContext): void {
 function getDel(ctx: CommandContext): void {
   const { request: r, db } = ctx;
   const type = lookupReadAt(ctx, 1);
-  if (replyString(ctx, type) && type !== TYPE_NONE) db.keys.remove(r.buf, r.off[1], r.len[1]);
+  if (!replyString(ctx, type) || type === TYPE_NONE) return;
+  db.keys.remove(r.buf, r.off[1], r.len[1]);
+  notify(ctx, EVENT_GENERIC, "del", 1);
 }
 
 /** The time is judged only when there is a string to give, as in Redis. */
@@ -127,8 +137,15 @@ function getEx(ctx: CommandContext): void {
 
 function changeExpiry(ctx: CommandContext, expireAt: number, absolute: boolean): void {
   const { request: r, db } = ctx;
-  if (absolute && expireAt <= ctx.keyspace.nowMs) db.keys.remove(r.buf, r.off[1], r.len[1]);
-  else if (expireAt !== db.keys.expireAt) db.keys.setExpire(r.buf, r.off[1], r.len[1], expireAt);
+  if (absolute && expireAt <= ctx.keyspace.nowMs) {
+    db.keys.remove(r.buf, r.off[1], r.len[1]);
+    notify(ctx, EVENT_GENERIC, "del", 1);
+    return;
+  }
+  const changes = expireAt !== db.keys.expireAt;
+  if (changes) db.keys.setExpire(r.buf, r.off[1], r.len[1], expireAt);
+  if (expireAt !== 0) notify(ctx, EVENT_GENERIC, "expire", 1);
+  else if (changes) notify(ctx, EVENT_GENERIC, "persist", 1);
 }
 
 function mset(ctx: CommandContext): void {
@@ -137,13 +154,13 @@ function mset(ctx: CommandContext): void {
     wrongArity(ctx);
     return;
   }
-  ctx.db.strings.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
+  setPairs(ctx);
   ctx.reply.ok();
 }
 
 /** A key given twice counts as absent both times; its last value stays. */
 function msetNx(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
+  const { request: r, reply } = ctx;
   if (r.argc % 2 === 0) {
     wrongArity(ctx);
     return;
@@ -154,8 +171,14 @@ function msetNx(ctx: CommandContext): void {
       return;
     }
   }
-  db.strings.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
+  setPairs(ctx);
   reply.int(1);
+}
+
+function setPairs(ctx: CommandContext): void {
+  const r = ctx.request;
+  ctx.db.strings.mset(r.buf, r.off, r.len, 1, (r.argc - 1) / 2);
+  if (ctx.events.classes !== 0) for (let i = 1; i < r.argc; i += 2) notify(ctx, EVENT_STRING, "set", i);
 }
 
 /** Keys of other types count as absent. */

@@ -11,6 +11,7 @@ import {
 } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_ZSET, notify, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 import { readZset } from "./zset-ranges.js";
@@ -61,6 +62,7 @@ function addWithOptions(ctx: CommandContext, given: number): void {
   }
   const conditions = flags & CONDITIONS;
   const added = db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, first + 1, pairs, conditions);
+  if (added !== WRONG_TYPE && db.zsets.changed > 0) notify(ctx, EVENT_ZSET, "zadd", 1);
   if (added === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int((flags & CH) !== 0 ? db.zsets.changed : added);
 }
@@ -105,6 +107,7 @@ function addOne(ctx: CommandContext, conditions: number, at: number, delta: numb
   }
   scores[0] = after;
   db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, at + 1, 1, 0);
+  if (after !== before) notify(ctx, EVENT_ZSET, "zincr", 1);
   reply.double(after);
 }
 
@@ -118,6 +121,7 @@ function zrem(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
   if (!elementsFit(ctx, 2)) return;
   const gone = db.zsets.remove(r.buf, r.off[1], r.len[1], r.buf, r.off, r.len, 2, r.argc - 2);
+  if (gone > 0) notifyTaken(ctx, EVENT_ZSET, "zrem", 1);
   if (gone === WRONG_TYPE) reply.error(ERR.wrongType);
   else reply.int(gone);
 }
@@ -203,6 +207,7 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   const from = fromTop ? size - popped : 0;
   if (popped === 1 && !nested) {
     popOne(ctx, from);
+    notifyTaken(ctx, EVENT_ZSET, fromTop ? "zpopmax" : "zpopmin", 1);
     return;
   }
   db.zsets.popRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
@@ -210,6 +215,7 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
     reply.bulk(buf, off, len);
     reply.double(score);
   });
+  notifyTaken(ctx, EVENT_ZSET, fromTop ? "zpopmax" : "zpopmin", 1);
 }
 
 /** The everyday pop; the header of the reply is written. */

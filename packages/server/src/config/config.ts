@@ -2,13 +2,14 @@
  * CONFIG GET and CONFIG SET: the parameters under their names, first those that do something, then those of Redis that are accepted and remembered so that
  * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, keyspace events) refuses other values.
  */
-import { type ConfigHost, Glob, lowerAscii } from "@hearthkv/commands";
+import { type ConfigHost, formatEventClasses, Glob, lowerAscii, parseEventClasses } from "@hearthkv/commands";
 import { PackedLimits } from "@hearthkv/engine";
 import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "../options.js";
 import type { SavePoint } from "../persistence/index.js";
 import { rememberedParameters } from "./config-remembered.js";
 import {
   alias,
+  type Cell,
   type Change,
   changeAtStart,
   choice,
@@ -48,6 +49,8 @@ export interface ConfigParts {
   readonly port: () => number;
   readonly databases: number;
   readonly packedLimits: PackedLimits;
+  /** Classes and channels of keyspace notifications. */
+  readonly keyEvents: { asked: number };
   /** Most clients that the limit of open files allows. */
   readonly maxclientsLimit: number;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -93,7 +96,6 @@ const ONLY: readonly (readonly [name: string, value: string, problem: string])[]
   ["maxmemory", "0", "this version has no memory limit, only 0 is supported"],
   ["maxmemory-clients", "0", "this version has no memory limit, only 0 is supported"],
   ["maxmemory-policy", "noeviction", "this version evicts nothing, only noeviction is supported"],
-  ["notify-keyspace-events", "", "this version has no keyspace notifications"],
   ["replicaof", "", "this version has no replication"],
   ["slaveof", "", "this version has no replication"],
   ["tls-port", "0", "this version has no TLS"],
@@ -200,6 +202,7 @@ export function configProblem(name: string, words: readonly string[]): string | 
     ...{ settings: new Settings(), options: defaultOptions, port: () => defaultOptions.port, databases: DATABASES },
     persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0, snapshotWalBytes: 0 },
     packedLimits: new PackedLimits(),
+    keyEvents: { asked: 0 },
     maxclientsLimit: Number.MAX_SAFE_INTEGER,
     setLogLevel: () => {},
   }).problem(name, words);
@@ -242,6 +245,7 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     memory("client-query-buffer-limit", MB, QUERY_BYTES_MAX, field(limits, "maxQueryBytes")),
     outputLimits(settings),
     ...packedLimits(parts.packedLimits),
+    keyEvents(field(parts.keyEvents, "asked")),
     choice("loglevel", LOG_LEVELS, {
       get: logLevel.get,
       set: (level) => {
@@ -254,6 +258,18 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     save(persistence),
     ...ONLY.map(([name, value, problem]) => only(name, value, problem)),
   ];
+}
+
+function keyEvents(cell: Cell<number>): Parameter {
+  return {
+    name: "notify-keyspace-events",
+    get: () => formatEventClasses(cell.get()),
+    read: (text) => {
+      const classes = parseEventClasses(text);
+      if (classes === null) return { error: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." };
+      return { apply: () => cell.set(classes) };
+    },
+  };
 }
 
 /** Up to where collections are packed (engine/src/types/packed.ts), under their present names and those of older versions. */

@@ -14,6 +14,7 @@ import {
   type CommandContext,
   type CommandTable,
   ERR,
+  EVENT_NEW,
   flagBit,
   type ServerHost,
   type TableRow,
@@ -27,6 +28,7 @@ import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody 
 import type { Clock } from "../clock.js";
 import type { ServerStats } from "../info/stats.js";
 import type { Persistence } from "../persistence/index.js";
+import type { PublishedEvents } from "../pubsub/key-events.js";
 import type { QueueRunner, Transactions } from "../transactions/transactions.js";
 import type { Ticker } from "../turn/tick.js";
 import type { WriteMarks } from "../turn/write-marks.js";
@@ -67,6 +69,7 @@ export interface DispatcherParts {
   readonly ticker: Ticker;
   readonly heap: HeapWatch;
   readonly admission: Admission;
+  readonly events: PublishedEvents;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
@@ -83,6 +86,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   readonly #ticker: Ticker;
   readonly #heap: HeapWatch;
   readonly #admission: Admission;
+  readonly #events: PublishedEvents;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -112,6 +116,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     this.#ticker = parts.ticker;
     this.#heap = parts.heap;
     this.#admission = parts.admission;
+    this.#events = parts.events;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#clock = parts.clock;
@@ -124,6 +129,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
       db: parts.keyspace.db(0),
       session: new Nobody(parts.keyspace.db(0)),
       host,
+      events: parts.events,
       row: parts.commands.rows()[0] as TableRow,
       denyBlocking: false,
     };
@@ -355,6 +361,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     const timed = timedCalls(++counters.calls, counters.usec);
     const startMs = timed === 0 ? 0 : this.#clock.monotonicMs();
     this.#keyspace.values.settle();
+    if ((this.#events.classes & EVENT_NEW) !== 0 && (row.bits & WRITE) !== 0) this.#events.before(ctx, row);
     let value: unknown;
     try {
       value = run(ctx);

@@ -1,4 +1,4 @@
-import { type CommandContext, makeCommandTable, type ServerHost, type Session } from "@hearthkv/commands";
+import { type CommandContext, makeCommandTable, NO_EVENTS, type ServerHost, type Session } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter, Request } from "@hearthkv/resp";
 import { sizeProblem } from "../admission/rules.js";
@@ -28,6 +28,7 @@ export class CommandReplay {
       // Commands that write ask nothing else of their server; no other ones are run.
       host: host as ServerHost,
       row: this.#table.resolve(request)!,
+      events: NO_EVENTS,
       denyBlocking: true,
       relativeToMs: nowMs,
     };
