@@ -111,6 +111,9 @@ export class Core {
         get loading() {
           return persistence.loading !== null;
         },
+        get congested() {
+          return ticker.congested;
+        },
       }),
     );
     ticker.onRestricted = () => admission.changed();

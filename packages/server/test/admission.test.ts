@@ -17,7 +17,7 @@ class Authenticated extends Nobody {
 }
 
 describe("admission", () => {
-  const now = { memoryFull: false, writeError: null as string | null, loading: false };
+  const now = { memoryFull: false, writeError: null as string | null, loading: false, congested: false };
   const admission = new Admission(admissionRules(now));
 
   function ask(client: ClientState, ...args: string[]): string | null {
@@ -59,6 +59,20 @@ describe("admission", () => {
     expect(ask(client, ...args)).toBeNull();
     expect(admission.isPlain(client)).toBe(true);
   });
+});
+
+// Negative control: without the rule "congestion" the client was plain after the read, and its next write did not wait for the log.
+it("makes nobody plain while the log is behind", () => {
+  const now = { memoryFull: false, writeError: null, loading: false, congested: true };
+  const admission = new Admission(admissionRules(now));
+  const client = new Authenticated(keyspace.db(0));
+  const request = Request.of("get", "k");
+  const row = commands.resolve(request) as TableRow;
+  expect(admission.objection(client, row, request)).toBeNull();
+  expect(admission.isPlain(client)).toBe(false);
+  now.congested = false;
+  admission.objection(client, row, request);
+  expect(admission.isPlain(client)).toBe(true);
 });
 
 describe("a server", () => {

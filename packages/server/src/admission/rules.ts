@@ -48,6 +48,8 @@ export interface Conditions {
   /** Why writes are refused; null = they are not. */
   readonly writeError: string | null;
   readonly loading: boolean;
+  /** The log is behind. */
+  readonly congested: boolean;
 }
 
 /** The rules of a server. */
@@ -89,6 +91,12 @@ export function admissionRules(now: Conditions): readonly Rule[] {
       name: "loading",
       restricts: () => now.loading,
       objection: ({ row }) => (now.loading && (row.bits & LOADING) === 0 ? ERR.loading : null),
+    },
+    {
+      name: "congestion",
+      // Nothing is refused: who wants to write waits (Dispatcher), so nobody may pass for plain.
+      restricts: () => now.congested,
+      objection: () => null,
     },
   ];
 }
