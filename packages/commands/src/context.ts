@@ -2,22 +2,24 @@
 import type { Database, Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter, Request } from "@hearthkv/resp";
 import type { KeyEvents } from "./events.js";
-import type { CommandTable } from "./table/command-table.js";
-import type { CommandRow } from "./table/declare.js";
+import type { CommandTable, TableRow } from "./table/command-table.js";
 
-/** Everything a command needs; one reused object, valid only while the command runs. */
-export interface CommandContext {
+/**
+ * Everything a command needs; one reused object, valid only while the command runs. `S` is what its owner makes a session of: commands see a Session, the
+ * server's parts that they call see its own.
+ */
+export interface CommandContext<S extends Session = Session> {
   request: Request;
   reply: ReplyWriter;
   keyspace: Keyspace;
   /** The database that the session has selected. */
   db: Database;
-  session: Session;
+  session: S;
   host: ServerHost;
   /** Who wants to know what happens to keys (events.ts). */
   events: KeyEvents;
   /** The row being run: for error texts that name the command. */
-  row: CommandRow;
+  row: TableRow;
   /** Inside EXEC: a blocking command answers at once as if its time were up. */
   denyBlocking: boolean;
   /** What relative times count from; absent: the keyspace's clock. Import has it, whose keyspace's clock stands still so that nothing expires. */

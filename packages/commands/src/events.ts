@@ -6,7 +6,6 @@
  *
  * It costs two loads and a branch while nobody has asked (notify-keyspace-events). Who expires or misses a key need not tell: the engine does.
  */
-
 import { TYPE_NONE } from "@hearthkv/engine";
 import { lookupAt } from "./arguments/arguments.js";
 import type { CommandContext } from "./context.js";
@@ -49,16 +48,18 @@ export interface KeyEvents {
 export const NO_EVENTS: KeyEvents = { classes: 0, tell: () => {} };
 
 /** Tells that `event` has happened to the key at argument `i`, in the current database or in `db`. */
-export function notify(ctx: CommandContext, eventClass: number, event: string, i: number, db = ctx.db.index): void {
-  const { events, request: r } = ctx;
-  if ((events.classes & (eventClass | EVENT_NEW)) !== 0) events.tell(eventClass, event, db, r.buf, r.off[i], r.len[i]);
+export function notify(ctx: CommandContext, eventClass: number, event: string, i: number, db = -1): void {
+  const { events } = ctx;
+  if ((events.classes & (eventClass | EVENT_NEW)) === 0) return;
+  const r = ctx.request;
+  events.tell(eventClass, event, db < 0 ? ctx.db.index : db, r.buf, r.off[i], r.len[i]);
 }
 
 /**
  * Tells that the key at argument `i` was made where another one may have been: what RENAME, COPY or RESTORE replaces is deleted first, so the key is new. All other keys
  * that a command makes in the current database need not be told: they are those it names that were not there before.
  */
-export function notifyNew(ctx: CommandContext, i: number, db = ctx.db.index): void {
+export function notifyNew(ctx: CommandContext, i: number, db = -1): void {
   notify(ctx, EVENT_NEW, "new", i, db);
 }
 

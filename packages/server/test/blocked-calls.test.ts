@@ -1,5 +1,5 @@
 /** Calls that wait for keys, without a server: when they try again, and what they keep from when they began to wait. */
-import type { BlockingCall, CommandRow } from "@hearthkv/commands";
+import type { BlockingCall, TableRow } from "@hearthkv/commands";
 import { Keyspace, TYPE_HASH, TYPE_LIST } from "@hearthkv/engine";
 import { Request } from "@hearthkv/resp";
 import { expect, it } from "vitest";
@@ -35,7 +35,7 @@ class Waiting {
       },
     };
     const request = Request.of("x", name);
-    this.blocking.add(client, {} as CommandRow, request, call);
+    this.blocking.add(client, {} as TableRow, request, call);
     // The bytes of a request are the decoder's, who uses them again.
     request.buf.fill(0);
     return client;

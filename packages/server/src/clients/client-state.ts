@@ -1,5 +1,5 @@
 /** One client as the commands, transactions, subscriptions and blocking calls know it: no socket in sight. */
-import type { CommandRow, Session } from "@hearthkv/commands";
+import type { CommandContext, CommandRow, Session } from "@hearthkv/commands";
 import type { Database } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
 import { CommandQueue } from "./command-queue.js";
@@ -18,6 +18,9 @@ export const HALT_CLOSING = 16;
 export const HALT_STOPPED = 32;
 /** It has had its share of this turn; the next is soon. */
 export const HALT_RESTING = 64;
+
+/** What the parts of the server see of a running command: whoever runs commands gives them a ClientState for a session. */
+export type ClientContext = CommandContext<ClientState>;
 
 /** State of one client; what carries it (a socket) implements the abstract part. */
 export abstract class ClientState implements Session {

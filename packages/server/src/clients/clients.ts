@@ -36,8 +36,8 @@ export class Clients implements ClientsHost {
     return this.#matching(filter, nowMs).map((client) => describeClient(client, nowMs));
   }
 
-  describeOne(session: Session): string {
-    return describeClient(session as ClientState, this.#clock.monotonicMs());
+  describeOne(session: ClientState): string {
+    return describeClient(session, this.#clock.monotonicMs());
   }
 
   kill(filter: ClientFilter, caller: Session): number {

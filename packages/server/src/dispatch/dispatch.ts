@@ -11,7 +11,6 @@ import {
   arityError,
   arityHolds,
   type BlockingCall,
-  type CommandContext,
   type CommandTable,
   ERR,
   EVENT_NEW,
@@ -24,7 +23,14 @@ import { ReplyWriter, Request } from "@hearthkv/resp";
 import type { Logger } from "pino";
 import { type Admission, allBits } from "../admission/admission.js";
 import { isLarge } from "../admission/rules.js";
-import { type ClientState, HALT_CLOSING, HALT_CONGESTED, HALT_SUSPENDED, Nobody } from "../clients/client-state.js";
+import {
+  type ClientContext,
+  type ClientState,
+  HALT_CLOSING,
+  HALT_CONGESTED,
+  HALT_SUSPENDED,
+  Nobody,
+} from "../clients/client-state.js";
 import type { Clock } from "../clock.js";
 import type { ServerStats } from "../info/stats.js";
 import type { Persistence } from "../persistence/index.js";
@@ -90,9 +96,9 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #context: CommandContext;
+  readonly #context: ClientContext;
   /** For calls that waited: they run behind another client's command. */
-  readonly #retryContext: CommandContext;
+  readonly #retryContext: ClientContext;
   readonly #blocking: Blocking;
   readonly #transactions: Transactions;
   /** Replies to others than the client between begin() and end(). */
@@ -212,10 +218,10 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     const row = this.#commands.resolve(request) as TableRow;
     const ctx = this.#context;
     const outer = { row: ctx.row, request: ctx.request };
-    if (((row as TableRow).bits & WRITE) !== 0) this.#queueWrites = true;
+    if ((row.bits & WRITE) !== 0) this.#queueWrites = true;
     ctx.row = row;
     ctx.request = request;
-    ctx.db = (ctx.session as ClientState).db;
+    ctx.db = ctx.session.db;
     ctx.denyBlocking = true;
     this.#invoke(ctx, row, row.run);
     ctx.denyBlocking = false;
@@ -260,9 +266,9 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   }
 
   /** ServerHost.block. */
-  block(ctx: CommandContext, call: BlockingCall): void {
+  block(ctx: ClientContext, call: BlockingCall): void {
     if (ctx.denyBlocking) call.over(ctx.reply);
-    else this.#blocking.add(ctx.session as ClientState, ctx.row, ctx.request, call);
+    else this.#blocking.add(ctx.session, ctx.row, ctx.request, call);
   }
 
   retry({ client, row, request, asked }: BlockedCall): boolean {
@@ -274,7 +280,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     ctx.db = client.db;
     ctx.row = row;
     ctx.request = request;
-    const waitsOn = this.#invoke(ctx, row as TableRow, asked.retry) === false;
+    const waitsOn = this.#invoke(ctx, row, asked.retry) === false;
     const sequence = this.#commit(client);
     if (waitsOn) return false;
     this.#send(client, reply, sequence);
@@ -354,7 +360,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   }
 
   /** Runs a command, or what it left to be tried again, whose value it returns; undefined where that failed. */
-  #invoke(ctx: CommandContext, row: TableRow, run: (ctx: CommandContext) => unknown): unknown {
+  #invoke(ctx: ClientContext, row: TableRow, run: (ctx: ClientContext) => unknown): unknown {
     const { reply } = ctx;
     const mark = reply.length;
     const { counters } = row;

@@ -1,18 +1,16 @@
 /** What commands may ask of the server (ServerHost), put together from its parts. */
 import {
   type BlockingCall,
-  type CommandContext,
   type CommandTable,
   type ConfigHost,
   ERR,
   type PersistenceHost,
   type ServerHost,
-  type Session,
   type TransactionsHost,
 } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import type { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "../clients/client-state.js";
+import type { ClientContext, ClientState } from "../clients/client-state.js";
 import type { Clients } from "../clients/clients.js";
 import type { Settings } from "../config/settings.js";
 import type { Persistence } from "../persistence/index.js";
@@ -81,15 +79,15 @@ export class Host implements ServerHost {
     return user === "default" && matches;
   }
 
-  select(session: Session, index: number): void {
-    const client = session as ClientState;
+  select(session: ClientState, index: number): void {
+    const client = session;
     client.dbIndex = index;
     client.db = this.#parts.keyspace.db(index);
     this.#parts.dispatcher().selected(client);
   }
 
-  resetSession(session: Session): void {
-    const client = session as ClientState;
+  resetSession(session: ClientState): void {
+    const client = session;
     this.#parts.transactions.discardQueue(client);
     this.#parts.pubsub.drop(client);
     this.select(client, 0);
@@ -106,7 +104,7 @@ export class Host implements ServerHost {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   }
 
-  reload(ctx: CommandContext): void {
+  reload(ctx: ClientContext): void {
     const { keyspace, persistence, persistenceEnabled } = this.#parts;
     if (persistence.loading !== null) {
       ctx.reply.error(ERR.loading);
@@ -132,11 +130,11 @@ export class Host implements ServerHost {
     );
   }
 
-  block(ctx: CommandContext, call: BlockingCall): void {
+  block(ctx: ClientContext, call: BlockingCall): void {
     this.#parts.dispatcher().block(ctx, call);
   }
 
-  suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void {
-    return this.#parts.dispatcher().suspend(ctx.session as ClientState);
+  suspend(ctx: ClientContext): (reply: (writer: ReplyWriter) => void) => void {
+    return this.#parts.dispatcher().suspend(ctx.session);
   }
 }

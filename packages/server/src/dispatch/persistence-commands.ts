@@ -1,7 +1,7 @@
 /** SAVE, BGSAVE, LASTSAVE and WAITAOF. */
-import { type CommandContext, ERR, type PersistenceHost } from "@hearthkv/commands";
+import { ERR, type PersistenceHost } from "@hearthkv/commands";
 import type { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "../clients/client-state.js";
+import type { ClientContext } from "../clients/client-state.js";
 import type { Persistence } from "../persistence/index.js";
 import type { Dispatcher } from "./dispatch.js";
 
@@ -25,12 +25,12 @@ export class PersistenceCommands implements PersistenceHost {
     return this.#persistence.lastSaveSeconds;
   }
 
-  save(ctx: CommandContext): void {
+  save(ctx: ClientContext): void {
     if (this.#persistence.snapshotRunning) {
       ctx.reply.error(ERR.saveInProgress);
       return;
     }
-    const answer = this.#dispatcher().suspend(ctx.session as ClientState);
+    const answer = this.#dispatcher().suspend(ctx.session);
     this.#persistence.snapshotNow().then(
       () => answer((reply) => reply.ok()),
       (error: Error) => answer((reply) => reply.error(`ERR ${error.message}`)),
@@ -46,8 +46,8 @@ export class PersistenceCommands implements PersistenceHost {
     return { status: running ? "Background saving scheduled" : "Background saving started" };
   }
 
-  waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number, numReplicas: number): void {
-    const client = ctx.session as ClientState;
+  waitAof(ctx: ClientContext, numLocal: number, timeoutMs: number, numReplicas: number): void {
+    const client = ctx.session;
     const persistence = this.#persistence;
     if (numLocal > 0 && !this.#enabled) {
       ctx.reply.error(ERR.waitAofDisabled);

@@ -6,9 +6,9 @@
  *
  * A message is encoded once for each protocol version and shared by all who receive it.
  */
-import { type CommandContext, Glob, type PubSubHost } from "@hearthkv/commands";
+import { Glob, type PubSubHost } from "@hearthkv/commands";
 import { ReplyWriter } from "@hearthkv/resp";
-import type { ClientState } from "../clients/client-state.js";
+import type { ClientContext, ClientState } from "../clients/client-state.js";
 
 /** Most channels have one listener, which then needs no set of its own. */
 type Listeners = ClientState | Set<ClientState>;
@@ -75,25 +75,25 @@ export class PubSub implements PubSubHost {
     this.#deliver = deliver;
   }
 
-  subscribe(ctx: CommandContext, channels: readonly string[]): void {
-    const client = ctx.session as ClientState;
+  subscribe(ctx: ClientContext, channels: readonly string[]): void {
+    const client = ctx.session;
     client.channels ??= new Set();
     for (const channel of channels) this.#join(ctx, "subscribe", channel, client.channels, this.#channels);
   }
 
-  psubscribe(ctx: CommandContext, patterns: readonly string[]): void {
-    const client = ctx.session as ClientState;
+  psubscribe(ctx: ClientContext, patterns: readonly string[]): void {
+    const client = ctx.session;
     client.patterns ??= new Set();
     for (const pattern of patterns) this.#join(ctx, "psubscribe", pattern, client.patterns, this.#patterns);
   }
 
-  unsubscribe(ctx: CommandContext, channels: readonly string[]): void {
-    const client = ctx.session as ClientState;
+  unsubscribe(ctx: ClientContext, channels: readonly string[]): void {
+    const client = ctx.session;
     this.#leave(ctx, "unsubscribe", channels, client.channels, this.#channels);
   }
 
-  punsubscribe(ctx: CommandContext, patterns: readonly string[]): void {
-    const client = ctx.session as ClientState;
+  punsubscribe(ctx: ClientContext, patterns: readonly string[]): void {
+    const client = ctx.session;
     this.#leave(ctx, "punsubscribe", patterns, client.patterns, this.#patterns);
   }
 
@@ -142,8 +142,8 @@ export class PubSub implements PubSubHost {
     client.subscriptions = 0;
   }
 
-  #join(ctx: CommandContext, kind: string, name: string, own: Set<string>, all: Audience): void {
-    const client = ctx.session as ClientState;
+  #join(ctx: ClientContext, kind: string, name: string, own: Set<string>, all: Audience): void {
+    const client = ctx.session;
     if (!own.has(name)) {
       own.add(name);
       all.add(name, client);
@@ -152,8 +152,8 @@ export class PubSub implements PubSubHost {
     confirm(ctx, kind, name);
   }
 
-  #leave(ctx: CommandContext, kind: string, names: readonly string[], own: Set<string> | null, all: Audience): void {
-    const client = ctx.session as ClientState;
+  #leave(ctx: ClientContext, kind: string, names: readonly string[], own: Set<string> | null, all: Audience): void {
+    const client = ctx.session;
     const leaving = names.length > 0 ? names : [...(own ?? [])];
     if (leaving.length === 0) confirm(ctx, kind, null);
     for (const name of leaving) {
@@ -212,7 +212,7 @@ export class PubSub implements PubSubHost {
   }
 }
 
-function confirm(ctx: CommandContext, kind: string, name: string | null): void {
+function confirm(ctx: ClientContext, kind: string, name: string | null): void {
   ctx.reply.push(3);
   ctx.reply.bulkString(kind);
   if (name === null) ctx.reply.nil();

@@ -1,7 +1,7 @@
 /** MULTI, EXEC, DISCARD, WATCH, UNWATCH. */
-import { type CommandContext, ERR, type TransactionsHost } from "@hearthkv/commands";
+import { ERR, type TransactionsHost } from "@hearthkv/commands";
 import { Request } from "@hearthkv/resp";
-import type { ClientState } from "../clients/client-state.js";
+import type { ClientContext, ClientState } from "../clients/client-state.js";
 import type { CommandQueue } from "../clients/command-queue.js";
 import type { Watches } from "./watches.js";
 
@@ -23,7 +23,7 @@ export class Transactions implements TransactionsHost {
     this.#dispatcher = dispatcher;
   }
 
-  multi(ctx: CommandContext): void {
+  multi(ctx: ClientContext): void {
     if (ctx.session.inMulti) {
       ctx.reply.error(ERR.nestedMulti);
       return;
@@ -33,8 +33,8 @@ export class Transactions implements TransactionsHost {
   }
 
   /** Runs what was queued without anybody in between; all its changes are one log entry. */
-  exec(ctx: CommandContext): void {
-    const client = ctx.session as ClientState;
+  exec(ctx: ClientContext): void {
+    const client = ctx.session;
     if (!client.inMulti) {
       ctx.reply.error(ERR.execWithoutMulti);
       return;
@@ -50,17 +50,17 @@ export class Transactions implements TransactionsHost {
     }
   }
 
-  discard(ctx: CommandContext): void {
+  discard(ctx: ClientContext): void {
     if (!ctx.session.inMulti) {
       ctx.reply.error(ERR.discardWithoutMulti);
       return;
     }
-    this.discardQueue(ctx.session as ClientState);
+    this.discardQueue(ctx.session);
     ctx.reply.ok();
   }
 
-  watch(ctx: CommandContext): void {
-    const client = ctx.session as ClientState;
+  watch(ctx: ClientContext): void {
+    const client = ctx.session;
     if (client.inMulti) {
       ctx.reply.error(ERR.watchInsideMulti);
       return;
@@ -74,8 +74,8 @@ export class Transactions implements TransactionsHost {
     ctx.reply.ok();
   }
 
-  unwatch(ctx: CommandContext): void {
-    this.#watches.clear(ctx.session as ClientState);
+  unwatch(ctx: ClientContext): void {
+    this.#watches.clear(ctx.session);
     ctx.reply.ok();
   }
 
@@ -95,7 +95,7 @@ export class Transactions implements TransactionsHost {
   }
 
   /** A watched key whose time is up counts as changed: the lookup deletes it, which the watch hears. */
-  #watchedChanged(ctx: CommandContext, client: ClientState): boolean {
+  #watchedChanged(ctx: ClientContext, client: ClientState): boolean {
     for (const { db, key } of this.#watches.of(client)) {
       const bytes = Buffer.from(key, "latin1");
       ctx.keyspace.db(db).keys.lookup(bytes, 0, bytes.length);
@@ -103,7 +103,7 @@ export class Transactions implements TransactionsHost {
     return client.watchFailed;
   }
 
-  #runAll(ctx: CommandContext, queue: CommandQueue): void {
+  #runAll(ctx: ClientContext, queue: CommandQueue): void {
     const dispatcher = this.#dispatcher();
     ctx.reply.array(queue.count);
     queue.each(this.#request, (request) => dispatcher.runQueued(request));

@@ -6,7 +6,7 @@
  *
  * A call that finds nothing simply goes on waiting. Serving happens before the next command, so nobody can come between.
  */
-import type { BlockingCall, CommandRow } from "@hearthkv/commands";
+import type { BlockingCall, TableRow } from "@hearthkv/commands";
 import { type Keyspace, TYPE_NONE } from "@hearthkv/engine";
 import type { Request } from "@hearthkv/resp";
 import { type ClientState, HALT_BLOCKED } from "../clients/client-state.js";
@@ -19,7 +19,7 @@ const TIMER_MS_MAX = 0x7fff_ffff;
 /** A call that waits. */
 export interface BlockedCall {
   readonly client: ClientState;
-  readonly row: CommandRow;
+  readonly row: TableRow;
   /** With bytes of its own. */
   readonly request: Request;
   /** What the command asked for. */
@@ -55,6 +55,7 @@ export class Blocking implements KeyListener {
   readonly #waiting = new Map<string, Set<BlockedCall>>();
   #ready: ReadyKey[] = [];
   #readyIds = new Set<string>();
+
   constructor(keyspace: Keyspace, clock: Clock, runner: () => BlockingRunner, interestChanged: () => void) {
     this.#keyspace = keyspace;
     this.#clock = clock;
@@ -77,7 +78,7 @@ export class Blocking implements KeyListener {
   }
 
   /** Lets the client wait. The request is copied. */
-  add(client: ClientState, row: CommandRow, request: Request, asked: BlockingCall): void {
+  add(client: ClientState, row: TableRow, request: Request, asked: BlockingCall): void {
     const { timeoutMs } = asked;
     const deadlineMs = timeoutMs > 0 ? this.#clock.monotonicMs() + timeoutMs : 0;
     const ids = asked.keys.map((key) => watchKey(client.dbIndex, key));
