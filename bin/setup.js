@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bindImports } from "./bind-imports.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stampFile = join(root, "node_modules", ".hearthkv-setup");
@@ -64,6 +65,7 @@ function build() {
     fail("node_modules is incomplete: run it once more");
   }
   step(process.execPath, [tsc, "-b"], "the build failed (the lines above say where)");
+  for (const name of readdirSync(join(root, "packages"))) bindImports(join(root, "packages", name, "dist"));
 }
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

@@ -77,7 +77,10 @@ export function checkSource(file: SourceFile): string[] {
   return [
     ...checkImports(file, packageName),
     ...checkWords(file, code, bannedWords[packageName] ?? []),
-    ...checkWords(file, code, [[/\bany\b/, "`any` switches the type checker off"]]),
+    ...checkWords(file, code, [
+      [/\bany\b/, "`any` switches the type checker off"],
+      [/^export (let|var)\b/, "who imports it keeps the value it had at first (bin/bind-imports.js)"],
+    ]),
     ...checkAnywhere(file),
   ];
 }
@@ -132,6 +135,33 @@ function checkWords(file: SourceFile, text: string, rules: readonly (readonly [R
       return found === null ? [] : [`${file.path}:${index + 1}: ${found[0].trim()}: ${reason}`];
     });
   });
+}
+
+/**
+ * Modules that import values of each other in a circle, which those of one package could: bin/bind-imports.js wants each to have run before who imports it.
+ * A finding names the circle once.
+ */
+export function checkCircles(files: readonly SourceFile[]): string[] {
+  const imports = new Map(files.map((file) => [file.path, valueImportsOf(file)]));
+  const findings: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const from = way.indexOf(path);
+    if (from >= 0) findings.push(`${path}:1: imports itself: ${[...way.slice(from), path].join(" -> ")}`);
+    if (from >= 0 || done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return findings;
+}
+
+/** The files of the same package of which a file imports, or hands on, more than types. */
+function valueImportsOf(file: SourceFile): string[] {
+  const statement = /^(?:import|export) (?!type\b)([^;"']*?)from "(\.[^"]*)\.js";/gm;
+  const found = [...blankComments(file.text).matchAll(statement)];
+  const hasValue = (names: string) => !/^\{(\s*type [^,}]*,?)*\s*\}\s*$/.test(names);
+  return found.filter((match) => hasValue(match[1]!)).map((match) => `${resolveFrom(file.path, match[2]!)}.ts`);
 }
 
 /** No file of a package's src is huge, and nine in ten are of a comfortable size. */

@@ -8,6 +8,7 @@ import {
   allowedImports,
   blankCommentsAndStrings,
   checkAnywhere,
+  checkCircles,
   checkSizes,
   checkSource,
   importsOf,
@@ -37,6 +38,10 @@ describe("the project", () => {
     const others = listFiles("packages/*/test/**.ts", "test/**.ts", "bench/**", "bin/**", ".ci/**");
     const rulesThemselves = /^test\/tidy/;
     expect(others.filter(({ path }) => !rulesThemselves.test(path)).flatMap(checkAnywhere)).toEqual([]);
+  });
+
+  test("modules import each other in no circle", () => {
+    expect(checkCircles(sources)).toEqual([]);
   });
 
   test("files are of a readable size", () => {
@@ -187,6 +192,17 @@ describe("each rule finds its bad sample", () => {
     expect(checkSizes([sized(401)])[0]).toContain(
       "one file in ten is longer than 400 lines: packages/x/src/401.ts:401",
     );
+  });
+
+  test("circles", () => {
+    const file = (name: string, ...lines: string[]) => ({ path: `packages/x/src/${name}.ts`, text: lines.join("\n") });
+    const b = file("b", 'export { c } from "./in/c.js";');
+    const c = file("in/c", "import {", "  type A,", "  a,", '} from "../a.js";');
+    expect(checkCircles([file("a", 'import { b } from "./b.js";'), b, c])).toEqual([
+      "packages/x/src/a.ts:1: imports itself: packages/x/src/a.ts -> packages/x/src/b.ts -> packages/x/src/in/c.ts -> packages/x/src/a.ts",
+    ]);
+    const types = file("a", 'import type { b } from "./b.js";', 'import { type B, type C } from "./b.js";');
+    expect(checkCircles([types, b, c])).toEqual([]);
   });
 
   test("comments and strings are blanked, code and lines are kept", () => {
