@@ -51,7 +51,7 @@ export class HashStore {
     try {
       for (let i = first; i < end; i += 2) {
         more -= elementBytes(len[i]) + elementBytes(len[i + 1]);
-        if (this.#put(kbuf, koff, klen, buf, off[i], len[i], buf, off[i + 1], len[i + 1], more)) added++;
+        if (this.#put(kbuf, koff, klen, buf, off[i], len[i], buf, off[i + 1], len[i + 1], more, pairs)) added++;
         if (!effects.enabled) continue;
         effects.blob(buf, off[i], len[i]);
         effects.blob(buf, off[i + 1], len[i + 1]);
@@ -78,7 +78,7 @@ export class HashStore {
     if (effects.enabled) effects.beginKey(OP_HASH_SET, this.#keys.index, kbuf, koff, klen, 8 + flen + vlen);
     this.#found.beginChange();
     try {
-      this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0);
+      this.#put(kbuf, koff, klen, fbuf, foff, flen, vbuf, voff, vlen, 0, 1);
       if (effects.enabled) {
         effects.blob(fbuf, foff, flen);
         effects.blob(vbuf, voff, vlen);
@@ -142,7 +142,7 @@ export class HashStore {
     }
   }
 
-  /** Sets a field of the hash that was looked up last; true when it is new. `more`: bytes of elements that the command will add besides. */
+  /** Sets a field of the hash that was looked up last; true when it is new. `more`: bytes of elements that the command will add besides; `coming`: fields it brings. */
   #put(
     kbuf: Uint8Array,
     koff: number,
@@ -154,13 +154,14 @@ export class HashStore {
     voff: number,
     vlen: number,
     more: number,
+    coming: number,
   ): boolean {
     const found = this.#found;
     if (found.isLarge) return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     const place = found.placeOf(2, fbuf, foff, flen);
-    const form = this.#formWith(place, flen, vlen, more);
+    const form = this.#formWith(place, flen, vlen, more, coming);
     if (form < 0) {
-      this.#makeLarge(kbuf, koff, klen);
+      this.#makeLarge(kbuf, koff, klen, coming);
       return (this.#keys.value as HashValue).set(fbuf, foff, flen, vbuf, voff, vlen);
     }
     const valueBytes = elementBytes(vlen);
@@ -184,21 +185,22 @@ export class HashStore {
   }
 
   /** How the hash (packed, or at a free key) is kept with this field, which it has at `place` (0 = not yet); see packedForm. */
-  #formWith(place: number, flen: number, vlen: number, more: number): number {
+  #formWith(place: number, flen: number, vlen: number, more: number, coming: number): number {
     const found = this.#found;
     const { limits } = this.#keys.keyspace;
     const { hashEntries, hashValueBytes } = limits;
     const isSmall = flen <= hashValueBytes && vlen <= hashValueBytes && found.isSmall;
     const bytes = found.packedBytes + elementBytes(flen) + elementBytes(vlen);
     const { size } = found;
-    if (place === 0) return packedForm(limits, isSmall, size + 1, hashEntries, bytes, size === 0 ? more : 0);
+    if (place === 0) return packedForm(limits, isSmall, size + 1, hashEntries, bytes, size === 0 ? more : 0, coming);
     const { chunk } = found;
     const before = nextElement(chunk, nextElement(chunk, place)) - place;
-    return packedForm(limits, isSmall, size, hashEntries, bytes - before, 0);
+    return packedForm(limits, isSmall, size, hashEntries, bytes - before, 0, coming);
   }
 
-  #makeLarge(kbuf: Uint8Array, koff: number, klen: number): void {
+  #makeLarge(kbuf: Uint8Array, koff: number, klen: number, coming: number): void {
     const hash = this.#found.filled(new HashValue(this.#keys.keyspace), (made) => {
+      made.reserve(this.#found.size + coming);
       if (this.#keys.ref === 0) return;
       this.#packedPairs((buf, foff, flen, voff, vlen) => made.set(buf, foff, flen, buf, voff, vlen));
     });

@@ -55,7 +55,7 @@ export class SetStore {
         more -= elementBytes(len[i]);
         if (this.has(buf, off[i], len[i])) continue;
         if (added === 0) this.#found.beginElements(OP_SET_ADD, kbuf, koff, klen, len, i, end);
-        this.#insert(kbuf, koff, klen, buf, off[i], len[i], more);
+        this.#insert(kbuf, koff, klen, buf, off[i], len[i], more, count);
         if (effects.enabled) effects.blob(buf, off[i], len[i]);
         added++;
       }
@@ -181,11 +181,22 @@ export class SetStore {
     return 0;
   }
 
-  /** Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides. */
-  #insert(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number, more: number): void {
-    const kind = this.#kindWith(buf, off, len, more);
+  /**
+   * Adds a member that is known to be absent. `more`: bytes of elements that the command may add besides; `coming`: members it brings.
+   */
+  #insert(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    more: number,
+    coming: number,
+  ): void {
+    const kind = this.#kindWith(buf, off, len, more, coming);
     if (kind < 0) {
-      this.#insertLarge(kbuf, koff, klen, buf, off, len);
+      this.#insertLarge(kbuf, koff, klen, buf, off, len, coming);
       return;
     }
     const found = this.#found;
@@ -199,7 +210,7 @@ export class SetStore {
   }
 
   /** How the set is packed with one more member, -1 when it will not fit; the key may be free. */
-  #kindWith(buf: Uint8Array, off: number, len: number, more: number): number {
+  #kindWith(buf: Uint8Array, off: number, len: number, more: number, coming: number): number {
     const { limits } = this.#keys.keyspace;
     const kind = this.#keys.ref === 0 ? PACKED_INTEGERS : this.#found.packedKind;
     if (kind < 0) return -1;
@@ -208,20 +219,31 @@ export class SetStore {
     let isSmall = this.#found.isSmall && len <= limits.setValueBytes;
     if (kind === PACKED_INTEGERS) {
       const integer = isInteger(buf, off, len);
-      if (integer && packedForm(limits, true, entries, limits.setIntegers, bytes, 0) === 0) return PACKED_INTEGERS;
+      if (integer && packedForm(limits, true, entries, limits.setIntegers, bytes, 0, coming) === 0)
+        return PACKED_INTEGERS;
       // Integers that are there become plain members when another one comes; too many of them never do.
       if (entries > 1 && (integer || limits.setValueBytes < INTEGER_BYTES_MAX)) isSmall = false;
     }
-    // What the set is from now on: plain (PACKED_PLAIN, which is 0).
-    return packedForm(limits, isSmall, entries, limits.setEntries, bytes, entries === 1 ? more : 0);
+    // What the set is from now on: plain (PACKED_PLAIN, which is 0). For one of integers Redis has compared what comes with their own limit.
+    const many = kind === PACKED_INTEGERS && entries > 1 ? 0 : coming;
+    return packedForm(limits, isSmall, entries, limits.setEntries, bytes, entries === 1 ? more : 0, many);
   }
 
-  #insertLarge(kbuf: Uint8Array, koff: number, klen: number, buf: Uint8Array, off: number, len: number): void {
+  #insertLarge(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    coming: number,
+  ): void {
     if (this.#found.isLarge) {
       (this.#keys.value as SetValue).add(buf, off, len);
       return;
     }
     const set = this.#found.filled(new SetValue(this.#keys.keyspace), (made) => {
+      made.reserve(this.#found.size + coming);
       if (this.#keys.ref !== 0) this.#found.packedEach((b, o, n) => made.add(b, o, n));
       made.add(buf, off, len);
     });

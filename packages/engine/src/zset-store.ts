@@ -92,7 +92,7 @@ export class ZsetStore {
         if (score === before || !zaddAllows(conditions, before, score)) continue;
         if (this.changed === 0) this.#begin(kbuf, koff, klen, len, m, first + 2 * count);
         if (place === 0) {
-          this.#insert(kbuf, koff, klen, buf, off[m], len[m], score, more);
+          this.#insert(kbuf, koff, klen, buf, off[m], len[m], score, more, count);
           added++;
         } else this.#move(place, buf, off[m], len[m], score);
         this.changed++;
@@ -289,7 +289,7 @@ export class ZsetStore {
     this.#found.beginChange();
   }
 
-  /** Adds a member that is absent, as #find has just told where there is a sorted set already. `more`: bytes that the command may add besides. */
+  /** Adds a member that is absent, as #find has just told where there is a sorted set already. `more`: bytes that the command may add besides; `coming`: members it brings. */
   #insert(
     kbuf: Uint8Array,
     koff: number,
@@ -299,10 +299,11 @@ export class ZsetStore {
     len: number,
     score: number,
     more: number,
+    coming: number,
   ): void {
     if (!this.#found.isLarge) {
       const bytes = elementBytes(len) + scoreBytes(score);
-      const form = this.#formWithOneMore(len, bytes, more);
+      const form = this.#formWithOneMore(len, bytes, more, coming);
       if (form >= 0) {
         if (this.#keys.ref === 0) this.#found.createPacked(TYPE_ZSET, kbuf, koff, klen, bytes, more);
         this.#insertPacked(buf, off, len, score, more);
@@ -311,18 +312,26 @@ export class ZsetStore {
         addEntries(to, this.#found.packedAt, 1);
         return;
       }
-      this.#enlarge(kbuf, koff, klen, buf, off, len, score);
+      this.#enlarge(kbuf, koff, klen, buf, off, len, score, coming);
       return;
     }
     this.#zset.add(this.#hash, buf, off, len, score);
   }
 
   /** How the packed sorted set found last, or a new one, is kept with one more member; see packedForm. */
-  #formWithOneMore(len: number, bytes: number, more: number): number {
+  #formWithOneMore(len: number, bytes: number, more: number, coming: number): number {
     const { limits } = this.#keys.keyspace;
     const isSmall = len <= limits.zsetValueBytes && this.#found.isSmall;
     const { size, packedBytes } = this.#found;
-    return packedForm(limits, isSmall, size + 1, limits.zsetEntries, packedBytes + bytes, size === 0 ? more : 0);
+    return packedForm(
+      limits,
+      isSmall,
+      size + 1,
+      limits.zsetEntries,
+      packedBytes + bytes,
+      size === 0 ? more : 0,
+      coming,
+    );
   }
 
   /** Writes a member with its score where the order wants it; the number of entries is the caller's. Returns its offset from the beginning. */
@@ -361,8 +370,10 @@ export class ZsetStore {
     off: number,
     len: number,
     score: number,
+    coming: number,
   ): void {
     const zset = this.#found.filled(new ZsetValue(this.#keys.keyspace), (made) => {
+      made.reserve(this.#found.size + coming);
       const add: ScoreVisitor = (b, o, n, s) => made.add(made.hashOf(b, o, n), b, o, n, s);
       if (this.#keys.ref !== 0) this.each(0, this.#found.size, false, add);
       add(buf, off, len, score);

@@ -99,3 +99,40 @@ test("what has one element of a megabyte is not copied to look whether it may be
   TYPES.hash.take(key, 200);
   expect([found.size, keys.valueBytes > large.length, encoded]).toEqual([1, true, 0]);
 });
+
+/** `count` times the element x, each with a number behind it where `pairs`. */
+function repeated(count: number, pairs: boolean): [Buffer, Int32Array, Int32Array] {
+  const each = pairs ? 2 : 1;
+  return [
+    Buffer.from("x1"),
+    Int32Array.from({ length: count * each }, (_, i) => i % each),
+    new Int32Array(count * each).fill(1),
+  ];
+}
+
+// As Redis 7.2 and Valkey do it. Control, seen red: without the rule all are packed.
+test.each([
+  ["hash", 512, 513],
+  ["set", 128, 129],
+  ["zset", 128, 129],
+] as const)("a %s is packed first where the command brings %i elements, not %i", (type, few, many) => {
+  const { keys, found, hashes, sets, zsets } = keyspace.db(0);
+  for (const count of [few, many]) {
+    const key = keyOf(count);
+    const args = repeated(count, type !== "set");
+    if (type === "hash") hashes.set(key, 0, key.length, ...args, 0, count);
+    else if (type === "set") sets.add(key, 0, key.length, ...args, 0, count);
+    else zsets.add(key, 0, key.length, new Float64Array(count), ...args, 0, count, 0);
+    keys.lookup(key, 0, key.length);
+    expect([found.size, found.isPacked]).toEqual([1, count === few]);
+  }
+});
+
+test("a set of integers to which too many others come is packed as long as it has few", () => {
+  const { keys, found, sets } = keyspace.db(0);
+  const key = keyOf(0);
+  sets.add(key, 0, key.length, Buffer.from("1"), new Int32Array(1), Int32Array.of(1), 0, 1);
+  sets.add(key, 0, key.length, ...repeated(200, false), 0, 200);
+  keys.lookup(key, 0, key.length);
+  expect([found.size, found.isPacked]).toEqual([2, true]);
+});

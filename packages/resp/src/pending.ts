@@ -44,12 +44,17 @@ const LF = 10;
 const STAR = 42;
 const DOLLAR = 36;
 
-/** A buffer up to this size stays with the connection; a larger one is given back when its request is done. */
+/** A buffer up to this size stays with the connection; a larger one is given up when its request is done. */
 const KEEP_BYTES = 16_384;
+/** One that was given up waits for the next request of any connection, if it is no larger: a new one for each would keep the garbage collector busy. */
+const SPARE_BYTES = 1_048_576;
+/** And for one that needs a part of it at least: so what has arrived holds no more than so many times its bytes. */
+const SPARE_TIMES = 8;
 const FIRST_BYTES = 256;
 /** Below this a loop beats Buffer.copy. */
 const LOOP_COPY_BYTES = 64;
 const NO_BYTES = Buffer.alloc(0);
+let spare: Buffer = NO_BYTES;
 
 /** The request of one connection that has not arrived completely, or that is not plain enough for the fast path. */
 export class PendingRequest {
@@ -89,7 +94,10 @@ export class PendingRequest {
     this.active = false;
     this.length = 0;
     this.#state = START;
-    if (this.#buf.length > KEEP_BYTES) this.#buf = NO_BYTES;
+    if (this.#buf.length > KEEP_BYTES) {
+      if (this.#buf.length <= SPARE_BYTES && this.#buf.length > spare.length) spare = this.#buf;
+      this.#buf = NO_BYTES;
+    }
     this.#request.clear();
   }
 
@@ -227,12 +235,14 @@ export class PendingRequest {
     this.copiedBytes += count;
   }
 
-  /** Doubles, so never more than twice of what has arrived; the last argument gets no more than it announced. */
+  /** Doubles, so never more than twice of what has arrived, or is the spare one; the last argument gets no more than it announced. */
   #ensure(needed: number): void {
     if (needed <= this.#buf.length) return;
     let capacity = Math.max(needed, 2 * this.#buf.length, FIRST_BYTES);
     if (this.#state === BODY && this.#argsLeft === 1) capacity = Math.max(needed, Math.min(capacity, this.#bodyEnd));
-    const larger = Buffer.allocUnsafeSlow(capacity);
+    let larger = spare;
+    if (capacity > KEEP_BYTES && capacity <= spare.length && spare.length <= SPARE_TIMES * capacity) spare = NO_BYTES;
+    else larger = Buffer.allocUnsafeSlow(capacity);
     this.#buf.copy(larger, 0, 0, this.length);
     this.copiedBytes += this.length;
     this.#buf = larger;

@@ -221,3 +221,37 @@ test("nothing is found ahead behind the last whole plain request, nor a browser'
   expect([decoder.next(), decoder.lookAhead(), decoder.lookAhead()]).toEqual([REQUEST, 1, -1]);
   expect([decoder.next(), decoder.lookAhead(), decoder.next()]).toEqual([REQUEST, -1, SECURITY]);
 });
+
+/** Gives a decoder a SET of so many bytes in chunks of 16 KB; false while it is not complete. */
+function feedSet(decoder: RequestDecoder, bytes: Buffer): boolean {
+  let status = MORE;
+  for (let at = 0; at < bytes.length; at += 16_384) {
+    const chunk = bytes.subarray(at, at + 16_384);
+    decoder.feed(chunk, chunk.length);
+    status = decoder.next();
+  }
+  return status === REQUEST;
+}
+
+// Controls, each seen red: a buffer that is spare and still in use, one that is given to whoever has little.
+test("the buffer of a large request serves the next one, of any connection, and one at a time", () => {
+  const set = (letter: string, size: number) => encode("SET", "k", letter.repeat(size));
+  const first = newDecoder();
+  expect(feedSet(first, set("a", 200_000))).toBe(true);
+  const { bufferCapacity } = first;
+  expect(first.next()).toBe(MORE);
+  const [second, third] = [newDecoder(), newDecoder()];
+  const [b, c] = [set("b", 200_000), set("c", 200_000)];
+  expect(feedSet(second, b.subarray(0, 40_000))).toBe(false);
+  expect(second.bufferCapacity).toBe(bufferCapacity);
+  expect(feedSet(third, c)).toBe(true);
+  expect(feedSet(second, b.subarray(40_000))).toBe(true);
+  expect([argsOf(second)[2], argsOf(third)[2]].map((arg) => new Set(arg))).toEqual([new Set("b"), new Set("c")]);
+  // The one that took it over has copied less: nothing was doubled in it.
+  expect(second.copiedBytes).toBeLessThan(third.copiedBytes);
+  expect([second.next(), third.next()]).toEqual([MORE, MORE]);
+  const fourth = newDecoder();
+  expect([feedSet(fourth, set("d", 1_000_000)), fourth.next()]).toEqual([true, MORE]);
+  expect(feedSet(first, set("e", 200_000).subarray(0, 20_000))).toBe(false);
+  expect(first.bufferCapacity).toBeLessThan(40_000);
+});

@@ -27,6 +27,11 @@ export class HashValue implements Collection, Resting {
     return this.#table.size;
   }
 
+  /** Makes an empty one ready for so many fields. */
+  reserve(fields: number): void {
+    this.#table.reserve(fields);
+  }
+
   get bytes(): number {
     return this.#table.bytes;
   }

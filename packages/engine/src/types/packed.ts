@@ -218,6 +218,8 @@ export function elementAt(bytes: Uint8Array, at: number, index: number): number 
  * @param isSmall whether Redis had it in its small form so far, and each of its elements is short enough for that
  * @param entriesMax the parameter of CONFIG
  * @param more bytes that the same command is going to add to a new collection: what will not fit is not packed first
+ * @param coming entries that the command brings, all of them and this one: too many are not packed first, either. As in Redis they count though some
+ *   may be there already
  */
 export function packedForm(
   limits: PackedLimits,
@@ -226,14 +228,17 @@ export function packedForm(
   entriesMax: number,
   bytes: number,
   more: number,
+  coming: number,
 ): number {
+  // Found one by one in what is packed so far, so many would cost their square.
+  if (coming > limits.entries && (!isSmall || coming > entriesMax)) return -1;
   if (isSmall && entries <= entriesMax && entries <= ENTRIES_MAX && bytes <= PACKED_BYTES_MAX) return 0;
   return entries <= limits.entries && bytes + more <= limits.bytes ? PACKED_LARGE : -1;
 }
 
 /** As packedForm, for a list. */
 export function packedListForm(limits: PackedLimits, isSmall: boolean, entries: number, bytes: number): number {
-  return packedForm(limits, isSmall && isSmallList(limits, entries, bytes, 0), entries, ENTRIES_MAX, bytes, 0);
+  return packedForm(limits, isSmall && isSmallList(limits, entries, bytes, 0), entries, ENTRIES_MAX, bytes, 0, entries);
 }
 
 /**
@@ -331,7 +336,7 @@ export function packElements(
 ): number {
   // Lengths take no more room than in the slice, and a byte at least.
   const least = PACKED_HEADER_BYTES + slice.remaining - 3 * perEntry * entries;
-  if (packedForm(limits, true, entries, entriesMax, least, 0) < 0) return -1;
+  if (packedForm(limits, true, entries, entriesMax, least, 0, entries) < 0) return -1;
   let p = at + PACKED_HEADER_BYTES;
   let isSmall = true;
   for (let i = entries * perEntry; i > 0; i--) {
@@ -339,7 +344,7 @@ export function packElements(
     if (len > longest) isSmall = false;
     p = putElement(to, p, slice.bytes, slice.blobAt, len);
   }
-  return packed(to, at, p, kind, entries, packedForm(limits, isSmall, entries, entriesMax, p - at, 0));
+  return packed(to, at, p, kind, entries, packedForm(limits, isSmall, entries, entriesMax, p - at, 0, entries));
 }
 
 /** As packElements, for a list's slice. */
@@ -364,7 +369,7 @@ export function packScores(
 ): number {
   // A score of 8 bytes may be one of 2 here, with its length.
   const least = PACKED_HEADER_BYTES + slice.remaining - 9 * entries;
-  if (packedForm(limits, true, entries, limits.zsetEntries, least, 0) < 0) return -1;
+  if (packedForm(limits, true, entries, limits.zsetEntries, least, 0, entries) < 0) return -1;
   let p = at + PACKED_HEADER_BYTES;
   let last = -1;
   let isSmall = true;
@@ -377,7 +382,14 @@ export function packScores(
     last = p;
     p = putScore(to, putElement(to, p, slice.bytes, slice.blobAt, len), score);
   }
-  return packed(to, at, p, PACKED_SCORES, entries, packedForm(limits, isSmall, entries, limits.zsetEntries, p - at, 0));
+  return packed(
+    to,
+    at,
+    p,
+    PACKED_SCORES,
+    entries,
+    packedForm(limits, isSmall, entries, limits.zsetEntries, p - at, 0, entries),
+  );
 }
 
 /** Writes the header of what was packed at `at` and ends at `end`; returns its length, or -1 where its form (see packedForm) is none. */

@@ -24,6 +24,11 @@ export class SetValue implements Collection, Resting {
     return this.#table.size;
   }
 
+  /** Makes an empty one ready for so many members. */
+  reserve(members: number): void {
+    this.#table.reserve(members);
+  }
+
   get bytes(): number {
     return this.#table.bytes;
   }

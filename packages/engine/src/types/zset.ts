@@ -35,6 +35,11 @@ export class ZsetValue implements Collection, Resting {
     return this.#table.size;
   }
 
+  /** Makes an empty one ready for so many members. */
+  reserve(members: number): void {
+    this.#table.reserve(members);
+  }
+
   get bytes(): number {
     return this.#table.bytes + this.#tree.bytes;
   }
