@@ -11,13 +11,16 @@ export interface Fault {
   readonly effect: string;
   /** Only calls on these files, open or named; by default all. A file may come into being later. */
   readonly files?: readonly string[];
+  /** Calls of the serving thread alone; by default those of every thread. */
+  readonly servingThread?: boolean;
 }
 
 /** The arguments of strace that make the fault. */
 export function faultArguments(fault: Fault, log = "/dev/null"): string[] {
-  const { calls, effect, files = [] } = fault;
+  const { calls, effect, files = [], servingThread = false } = fault;
   return [
-    ...["-f", "-o", log, "-e", `trace=${calls}`, "-e", `inject=${calls}:${effect}`],
+    ...(servingThread ? [] : ["-f"]),
+    ...["-o", log, "-e", `trace=${calls}`, "-e", `inject=${calls}:${effect}`],
     ...files.flatMap((file) => ["-P", file]),
   ];
 }
@@ -42,7 +45,7 @@ export class DiskFault {
 
   /** Calls that were tampered with so far. */
   get injected(): number {
-    return readFileSync(this.#log, "utf8").split("(INJECTED)").length - 1;
+    return readFileSync(this.#log, "utf8").split(/\((?:INJECTED|DELAYED)\)/).length - 1;
   }
 
   /** The fault is over; the server runs on. */

@@ -4,8 +4,8 @@ import { encodeProof } from "./proof.js";
 import { encodeSegmentHeader, type SegmentHeader } from "./wal-format.js";
 
 /**
- * A file of sealed entries that is being appended to. Not thread-safe by itself; another thread may append to `fd` as long as it tells
- * this one by `noteExternalBytes`.
+ * A file of sealed entries that is being appended to. Not thread-safe by itself; another thread may append to `fd`, and sync it, as long as it tells
+ * this one by `noteExternalBytes` and `poison`.
  */
 export class SegmentFile {
   /** Opened for appending. */
@@ -104,7 +104,7 @@ export class SegmentFile {
     try {
       this.dir.fdatasync(this.fd);
     } catch (error) {
-      throw this.#poison(error);
+      throw this.poison(error);
     }
   }
 
@@ -116,10 +116,16 @@ export class SegmentFile {
     try {
       await this.dir.fdatasyncAsync(this.fd);
     } catch (error) {
-      throw this.#poison(error);
+      throw this.poison(error);
     } finally {
       this.#syncing = false;
     }
+  }
+
+  /** An fdatasync of `fd` failed with this error, also one in another thread: what else is told of it. */
+  poison(error: unknown): StorageError {
+    this.poisoned = true;
+    return ioError("fdatasync failed", this.#name, error);
   }
 
   /** Closes the descriptor; does not sync. */
@@ -134,11 +140,6 @@ export class SegmentFile {
       file: this.#name,
       hint: "A new segment and a fresh snapshot are needed",
     });
-  }
-
-  #poison(error: unknown): StorageError {
-    this.poisoned = true;
-    return ioError("fdatasync failed", this.#name, error);
   }
 }
 

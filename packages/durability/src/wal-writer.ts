@@ -33,8 +33,8 @@ export interface WalWriterOptions {
 }
 
 /**
- * The log's current segment. Not thread-safe by itself; another thread may append to `fd` as long as it tells this one by
- * `noteExternalBytes` and rotation is agreed between them. Once it is `poisoned` only `truncate`, `rotate` and `close` may follow.
+ * The log's current segment. Not thread-safe by itself; another thread may append to `fd`, and sync it, as long as it tells this one by
+ * `noteExternalBytes` and `poison`, and rotation is agreed between them. Once it is `poisoned` only `truncate`, `rotate` and `close` may follow.
  */
 export class WalWriter extends SegmentFile {
   segmentNumber: number;

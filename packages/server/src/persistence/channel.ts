@@ -12,6 +12,7 @@ import { writeSync } from "node:fs";
 import { ENTRY_HEADER_BYTES, ENTRY_TRAILER_BYTES, MAX_PAYLOAD_BYTES, sealEntry } from "@hearthkv/durability";
 import type { EffectLog } from "@hearthkv/engine";
 import { AsideQueue } from "./aside-queue.js";
+import { QuickSync } from "./quick-sync.js";
 import { DrainRange, nextRange } from "./ring.js";
 import * as slot from "./slots.js";
 
@@ -56,6 +57,7 @@ export class LogChannel {
   readonly #rewindAbove: number;
   readonly #range = new DrainRange();
   readonly #aside = new AsideQueue();
+  readonly #quickSync: QuickSync;
   #level = slot.ACK_WRITTEN;
   /** Sequence of the last committed entry, of the last one in the ring (or in flight beside it), of the last published one. */
   #last = 0;
@@ -78,6 +80,7 @@ export class LogChannel {
     const ringBytes = options.ring.byteLength;
     this.#options = options;
     this.#control = options.control;
+    this.#quickSync = new QuickSync(options.control);
     this.#ring = new Uint8Array(options.ring);
     this.#effects = options.effects;
     // What would not fit one entry is refused before it changes anything.
@@ -167,25 +170,36 @@ export class LogChannel {
   }
 
   /**
-   * The end of a turn. With level "synced", what is written during an fdatasync would only wait for the next one: it stays in the ring, and
-   * the word of the fdatasync's end writes it all at once. So there are fewer and larger groups.
+   * The end of a turn. With level "synced" a quick fdatasync is made at once. What is written during one of the worker's would only wait for the next: it
+   * stays in the ring, and the word of the fdatasync's end writes it all at once. So there are fewer and larger groups.
    */
   endTurn(): void {
-    if (this.#level === slot.ACK_SYNCED && !this.#congested && !this.#failed && this.#aside.length === 0) {
-      // The wish first, then the look: the worker does it the other way round, so one of the two sees the other.
-      this.#synced = this.syncedSequence();
-      if (this.#synced < this.#last) this.#want(slot.PROGRESS_SYNCED);
-      if (Atomics.load(this.#control, slot.FSYNC_IN_FLIGHT) === 1) return;
-    }
-    this.turn();
+    const synced = this.#level === slot.ACK_SYNCED;
+    if (synced && !this.#congested && !this.#failed && this.#aside.length === 0 && this.#waitsForFsync()) return;
+    this.#write(synced);
   }
 
   /** Writes or hands over what was committed, and asks for word of what still waits. */
   turn(): void {
+    this.#write(false);
+  }
+
+  /** Whether an fdatasync of the worker's is under way, of whose end there will be word. */
+  #waitsForFsync(): boolean {
+    const control = this.#control;
+    if (Atomics.load(control, slot.FSYNC_IN_FLIGHT) === 0) return false;
+    // The wish first, then the look: the worker does it the other way round, so one of the two sees the other.
+    this.#synced = this.syncedSequence();
+    if (this.#synced < this.#last) this.#want(slot.PROGRESS_SYNCED);
+    return Atomics.load(control, slot.FSYNC_IN_FLIGHT) === 1;
+  }
+
+  /** For turn(). `syncs`: an fdatasync may follow, if it is quick. */
+  #write(syncs: boolean): void {
     if (this.#aside.length > 0) this.#placeAside();
     if (this.#head !== this.#publishedHead || this.#placed !== this.#published) {
-      if (this.#level !== slot.ACK_MEMORY && this.#drain()) {
-        this.wake(false);
+      if (this.#level !== slot.ACK_MEMORY && this.#drain(syncs)) {
+        this.wake(this.#level === slot.ACK_SYNCED && this.syncedSequence() < this.#last);
       } else {
         this.#publish();
         this.wake(this.#level !== slot.ACK_MEMORY);
@@ -280,20 +294,23 @@ export class LogChannel {
     Atomics.store(control, slot.HEAD_SEQUENCE_AFTER, sequence);
   }
 
-  /** Publishes and writes everything, if that needs no waiting. False: it is the worker's. */
-  #drain(): boolean {
+  /** Publishes and writes everything, if that needs no waiting. False: it is the worker's. `syncs`: as with #write. */
+  #drain(syncs: boolean): boolean {
     const control = this.#control;
     if (Atomics.compareExchange(control, slot.DRAIN_LOCK, 0, 1) !== 0) return false;
     let done = false;
     const free =
       !this.#fsyncIsLong() &&
       Atomics.load(control, slot.FAILED) === 0 &&
+      Atomics.load(control, slot.SYNC_ERRNO) === 0 &&
       Atomics.load(control, slot.OVERSIZE_PENDING) === 0 &&
       Atomics.load(control, slot.TAIL_PARTIAL) === 0 &&
       Atomics.load(control, slot.PAUSED) === 0;
     if (free) {
       this.#publish();
+      const bytes = this.#used();
       done = this.#writeOut();
+      if (done && syncs) this.#quickSync.run(this.#placed, bytes);
     }
     Atomics.store(control, slot.DRAIN_LOCK, 0);
     return done;

@@ -197,7 +197,7 @@ export class LogPersistence implements Persistence {
 
   endTick(): void {
     this.#channel.endTurn();
-    // After the write: whoever stood still before it, and was succeeded, must not acknowledge it.
+    // After the write and the sync: whoever stood still before their end, and was succeeded, must not acknowledge them.
     this.#ownsDirectory();
     this.#checkDrained();
   }
@@ -378,7 +378,7 @@ export class LogPersistence implements Persistence {
 
   /** The worker got somewhere, or the level changed: go on with what waits, tell whom it concerns. */
   #progress(): void {
-    this.#channel.turn();
+    this.#channel.endTurn();
     if (!this.#ownsDirectory()) return;
     this.#waiters.settle(this.syncedSequence());
     if (this.#waiters.waiting) this.#channel.requestSync();

@@ -54,19 +54,24 @@ export const SEGMENT_BYTES = 20;
 export const SEGMENT_FD = 21;
 /** 1 = the file may not be written by main: a write failed, or an fsync did. (worker with lock) */
 export const FAILED = 22;
-/** 1 = an fdatasync of the segment is under way: main leaves the file alone when it takes long, with ack level synced always. (worker with lock) */
+/** 1 = an fdatasync of the worker's is under way: main leaves the file alone when it takes long, with ack level synced always. (worker with lock) */
 export const FSYNC_IN_FLIGHT = 23;
+/** Errno (below 0) of an fdatasync of main's that failed: neither writes the file before the worker has taken that over; 0 = none did. (lock) */
+export const SYNC_ERRNO = 24;
 
 // --- the worker tells
-/** Last sequence covered by an fdatasync of a file that never failed one. (worker) */
+/**
+ * Last sequence covered by an fdatasync of a file that never failed one. Only grows, for each stores it where the other cannot: the worker while
+ * FSYNC_IN_FLIGHT or MENDS is 1, or with the lock; main with the lock while both are 0 (quick-sync.ts).
+ */
 export const SYNCED_SEQUENCE = 32;
 /** Counts turns of the worker's loop; main takes one that stands still for a dead one. (worker) */
 export const HEARTBEAT = 33;
 /** Above 0 = the worker is inside something that may take its time: a system call, a large piece of a snapshot. (worker) */
 export const IN_LONG_CALL = 34;
-/** fdatasyncs of the log so far. (worker) */
+/** fdatasyncs of the log so far. (who made one) */
 export const FSYNCS = 35;
-/** Duration of the last one. (worker) */
+/** Duration of the last one. (who made it) */
 export const LAST_FSYNC_US = 36;
 /** Low 32 bits of the time in ms since which something is unsynced; 0 = nothing is. (worker) */
 export const UNSYNCED_SINCE_MS = 37;
@@ -74,6 +79,10 @@ export const UNSYNCED_SINCE_MS = 37;
 export const ROTATIONS = 38;
 /** Failed writes, fdatasyncs and segment openings since the start. (worker) */
 export const ERRORS = 39;
+/** 1 = SYNCED_SEQUENCE stays where it is until a snapshot mends a failed fdatasync, also one of the run before. (worker) */
+export const MENDS = 40;
+/** Duration of the usual fdatasync (fsync-time.ts); 0 = there was none yet. (who made one) */
+export const USUAL_FSYNC_US = 41;
 
 // --- waking
 /** Counts wake-ups: what a sleeping worker waits on. (main) */

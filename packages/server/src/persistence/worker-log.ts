@@ -7,39 +7,37 @@
  *   2. A new segment is begun, whose header says how far the log was durable. What waits in the ring goes there.
  *   3. Main makes a snapshot from memory: it contains all that only the bad segment holds.
  *   4. When the new segment is synced up to its highest stamp and it is published, SYNCED_SEQUENCE goes on and FAILED ends.
+ * Main makes quick fdatasyncs itself (quick-sync.ts). One of those that fails is found in SYNC_ERRNO by whoever next takes the lock here, before anything
+ * else is done to the file, and goes the same way.
  *
  * When the log goes quiet it writes a proof of what is synced (durability's proof.ts) behind the last entry, where main and the drain have
  * left the file at the edge of one; and twice a second, as long as more becomes durable, the file `synced` says how much (synced-claim.ts). The proof is synced like an entry, but nobody is told of it, and no sequence is used: INFO shows only the bytes and the fdatasync.
  */
+import { getSystemErrorName } from "node:util";
 import {
   ClaimKeeper,
   type Directory,
-  fileNames,
   isNoRoom,
   ProofSchedule,
   SEGMENT_HEADER_BYTES,
   StorageError,
   WalWriter,
 } from "@hearthkv/durability";
-import { freeBytesAt } from "./disk-room.js";
+import { RoomTeller } from "./disk-room.js";
 import { errnoText } from "./errno-text.js";
+import { fsyncsAreQuick, noteFsync } from "./fsync-time.js";
 import { OwedManifest } from "./owed-manifest.js";
 import { type DrainTarget, entryBytes, RingDrain, wholeEntries } from "./ring-drain.js";
 import * as slot from "./slots.js";
 import { SyncWaiters } from "./sync-waiters.js";
+import { SyncedMark } from "./synced-mark.js";
 
 const RETRY_MS = 100;
 const LOCK_WAIT_MS = 0.05;
-/**
- * While clients wait for it, an fdatasync that last took less is made in this thread: two changes of thread would cost as much. A longer one
- * gets a thread of its own, so that this one can write meanwhile.
- */
-const SYNC_HERE_US_MAX = 1000;
+/** So often is looked for fdatasyncs that main made, as long as they owe a proof: it is late by no more than this. */
+const SYNC_LOOK_MS = 50;
 /** How far past its size a segment may grow while it is being synced for its rotation, as a share of that size. */
 const OVERSHOOT_SHARE = 1 / 4;
-
-/** While the log grows, so often is looked how much room there is. */
-const ROOM_LOOK_MS = 100;
 /** A segment with less is not ended for a snapshot's sake: its own fsyncs would cost more than its bytes. */
 const ENDED_BYTES_MIN = 1024 * 1024;
 
@@ -61,10 +59,9 @@ export class WorkerLog implements DrainTarget {
   #proofUnsynced = false;
   #closing = false;
   readonly #waiters = new SyncWaiters();
-  /** Highest sequence up to which the present segment (and each before it, unless a sync failed) is synced. */
-  #fileSynced: number;
-  /** What main was told of it: behind #fileSynced only from a failed fdatasync until the snapshot that mends it. */
-  #durable: number;
+  readonly #mark: SyncedMark;
+  /** What is durable as far as its proofs and whoever waits for it were told. */
+  #durableTold: number;
   /** Time since which something is unsynced; -1 = nothing is. */
   #dirtySinceMs = -1;
   #syncing = false;
@@ -75,14 +72,11 @@ export class WorkerLog implements DrainTarget {
   /** Resolves what endSegment() promised; null = nobody waits for it. */
   #segmentEnded: (() => void) | null = null;
   readonly #owedManifest: OwedManifest;
+  readonly #room: RoomTeller;
   #writeFailure: string | null = null;
   #syncFailure: string | null = null;
-  /** A snapshot that contains everything up to here ends the sync failure, also one of the run before; -1 = none is needed. */
-  #snapshotNeeded = -1;
   #told: string | null = null;
   #retryAtMs = 0;
-  /** When main was last told of the room on the disk. */
-  #roomToldMs = Number.NEGATIVE_INFINITY;
 
   /** Begins a segment, or, where the disk is full, will do so once there is room. `now`: milliseconds of a monotonic clock. Throws StorageError. */
   constructor(
@@ -100,16 +94,16 @@ export class WorkerLog implements DrainTarget {
     this.#dir = dir;
     this.#post = post;
     this.#owedManifest = new OwedManifest(dir, start.owedManifest);
-    this.#fileSynced = start.lastSequence;
-    this.#durable = start.syncedSequence;
+    this.#room = new RoomTeller(start.directory, dir, this.#control, post);
+    this.#mark = new SyncedMark(this.#control, start.lastSequence, start.syncedSequence);
+    this.#durableTold = start.syncedSequence;
     this.#writer = this.#firstSegment();
     this.#tellSegment();
-    if (start.syncedSequence < start.lastSequence) this.#snapshotNeeded = start.lastSequence;
   }
 
   /** Tells main how things stand; once, when main listens. */
   begin(): void {
-    if (this.#snapshotNeeded >= 0) this.#post({ type: "snapshotNeeded", sequence: this.#snapshotNeeded });
+    if (this.#mark.mends) this.#post({ type: "snapshotNeeded", sequence: this.#mark.mendedFrom });
     this.tellSegments();
   }
 
@@ -135,6 +129,7 @@ export class WorkerLog implements DrainTarget {
       if (this.#writer.poisoned) this.#replacePoisoned();
       if (!this.#writer.poisoned && (!this.#drain.drained || this.#writer.endsInProof)) this.#writeOut();
     }
+    if (this.#mark.durable > this.#durableTold) this.#tellSynced();
     if (this.#segmentEnded !== null && this.#endSegment()) {
       this.#segmentEnded();
       this.#segmentEnded = null;
@@ -182,8 +177,9 @@ export class WorkerLog implements DrainTarget {
     const waits = (this.#syncing && this.#isFull) || this.#drain.waitsForOversize;
     if (!waits && (!this.#drain.drained || (this.#segmentEnded !== null && !this.#syncing))) return 0;
     // Main wrote after step() had looked: what is unsynced must be noted before a sleep.
-    if (!this.#syncing && this.#dirtySinceMs < 0 && this.#drain.written > this.#fileSynced) return 0;
-    return this.#syncing ? Number.POSITIVE_INFINITY : this.#msUntilSync();
+    const unnoted = this.#dirtySinceMs < 0 && this.#drain.written > this.#mark.synced;
+    if (!this.#syncing && unnoted && !this.#isMainsTurn()) return 0;
+    return this.#syncing ? Number.POSITIVE_INFINITY : Math.min(this.#msUntilSync(), this.#msUntilLook());
   }
 
   /** Resolves when the present segment is synced up to `sequence`. Rejects when it cannot be written or synced, now or before that. */
@@ -191,7 +187,7 @@ export class WorkerLog implements DrainTarget {
     // On a full disk the snapshot that waits for the log holds the room that the log needs.
     if (this.#writer.poisoned || this.#writeFailure !== null)
       return Promise.reject(new Error(this.failure ?? "an fdatasync failed"));
-    if (this.#fileSynced >= sequence) return Promise.resolve();
+    if (this.#mark.synced >= sequence) return Promise.resolve();
     Atomics.store(this.#control, slot.SYNC_WANTED, 1);
     return this.#waiters.wait(sequence);
   }
@@ -209,40 +205,21 @@ export class WorkerLog implements DrainTarget {
 
   /** Whether a snapshot of everything up to `walPos` may be published: not one that needs entries of a bad segment. */
   mayPublish(walPos: number): boolean {
-    return !this.#writer.poisoned && walPos >= this.#snapshotNeeded;
+    return !this.#writer.poisoned && walPos >= this.#mark.mendedFrom;
   }
 
   /** A snapshot was published that contains everything up to `walPos`. */
   snapshotPublished(walPos: number): void {
-    if (this.#snapshotNeeded < 0 || !this.mayPublish(walPos)) return;
-    this.#snapshotNeeded = -1;
+    if (!this.#mark.mends || !this.mayPublish(walPos)) return;
     this.#syncFailure = null;
+    this.#mark.mended();
     this.#tellSynced();
     this.#tellFailure();
   }
 
   /** Tells main how many segments there are. */
   tellSegments(): void {
-    let finishedBytes = 0;
-    // Where others keep a hundred thousand files in the directory, listing it takes longer than a worker may stand still.
-    Atomics.add(this.#control, slot.IN_LONG_CALL, 1);
-    try {
-      const names = fileNames.segmentNames(this.#dir.list());
-      for (const name of names) if (name !== fileNames.WAL_CURRENT) finishedBytes += this.#dir.size(name);
-      this.#post({ type: "segments", count: names.length, finishedBytes });
-      this.#tellRoom();
-    } catch {
-      // Only figures for INFO: the next time will do.
-    } finally {
-      Atomics.sub(this.#control, slot.IN_LONG_CALL, 1);
-    }
-  }
-
-  #tellRoom(): void {
-    this.#roomToldMs = this.#now();
-    const freeBytes = freeBytesAt(this.#start.directory);
-    // Where nothing is told the last figure stands: at first that is none.
-    if (freeBytes !== Number.POSITIVE_INFINITY) this.#post({ type: "room", freeBytes });
+    this.#room.tellSegments(this.#now());
   }
 
   /** Whoever waits in synced() waits no longer: the log is not going to be written. */
@@ -252,7 +229,7 @@ export class WorkerLog implements DrainTarget {
 
   /** Everything published is durable. */
   get settled(): boolean {
-    return this.#drain.drained && this.#durable >= this.#drain.published;
+    return this.#drain.drained && this.#mark.durable >= this.#drain.published;
   }
 
   /** Nobody writes any more, main neither. */
@@ -274,6 +251,7 @@ export class WorkerLog implements DrainTarget {
     Atomics.add(control, slot.IN_LONG_CALL, 1);
     try {
       this.#writer.noteExternalBytes((Atomics.load(control, slot.SEGMENT_BYTES) >>> 0) - this.#writer.bytes);
+      this.#noteFailureOfMain();
       return work();
     } finally {
       this.#tellSegment();
@@ -284,7 +262,7 @@ export class WorkerLog implements DrainTarget {
 
   #writeOut(): void {
     this.#locked(() => {
-      for (;;) {
+      while (!this.#writer.poisoned) {
         try {
           this.#writer.cutProof();
           if (this.#drain.drainInto(this)) this.#writeFailure = null;
@@ -301,12 +279,12 @@ export class WorkerLog implements DrainTarget {
 
   /** For the drain: how much of it the present segment takes; rotates when it is full. */
   room(bytes: Uint8Array, offset: number, length: number): number {
-    const room = this.#room(bytes, offset, length);
+    const room = this.#roomIn(bytes, offset, length);
     this.#isFull = room === 0;
     return room;
   }
 
-  #room(bytes: Uint8Array, offset: number, length: number): number {
+  #roomIn(bytes: Uint8Array, offset: number, length: number): number {
     const { walMaxBytes } = this.#start;
     const fit = wholeEntries(bytes, offset, length, walMaxBytes - this.#writer.bytes);
     if (fit > 0) return fit;
@@ -337,11 +315,11 @@ export class WorkerLog implements DrainTarget {
     }
     if (this.#syncing) return false;
     // Until a snapshot mends a failed fdatasync, no header may claim that what it left behind was synced.
-    this.#writer.rotate(nextSequence, this.#snapshotNeeded < 0 ? undefined : this.#durable);
+    this.#writer.rotate(nextSequence, this.#mark.mends ? this.#mark.durable : undefined);
     this.#endsSegment = false;
-    this.#fileSynced = nextSequence - 1;
+    this.#mark.raise(nextSequence - 1);
     this.#proofUnsynced = false;
-    if (this.#snapshotNeeded < 0) this.#proofs.proven(this.#fileSynced);
+    if (!this.#mark.mends) this.#proofs.proven(nextSequence - 1);
     Atomics.add(this.#control, slot.ROTATIONS, 1);
     this.#tellSynced();
     this.tellSegments();
@@ -368,7 +346,7 @@ export class WorkerLog implements DrainTarget {
   #endSegment(): boolean {
     if (this.failure !== null || this.#writer.poisoned) return true;
     return this.#locked(() => {
-      if (this.#writer.bytes < ENDED_BYTES_MIN) return true;
+      if (this.#writer.poisoned || this.#writer.bytes < ENDED_BYTES_MIN) return true;
       const nextSequence = this.#drain.nextSequence();
       if (nextSequence === null || this.#drain.tornBytes > 0) return false;
       try {
@@ -389,7 +367,7 @@ export class WorkerLog implements DrainTarget {
   // --- syncing
 
   #noteDirty(sinceMs: number): void {
-    const unsynced = this.#drain.written > this.#fileSynced;
+    const unsynced = this.#drain.written > this.#mark.synced;
     if (!unsynced && !this.#proofUnsynced) this.#dirtySinceMs = -1;
     else if (this.#dirtySinceMs < 0) this.#dirtySinceMs = sinceMs;
     const since = unsynced ? (performance.timeOrigin + this.#dirtySinceMs) | 0 || 1 : 0;
@@ -398,18 +376,37 @@ export class WorkerLog implements DrainTarget {
 
   #msUntilSync(): number {
     const control = this.#control;
-    if (this.#dirtySinceMs < 0 || this.#writer.poisoned) return Number.POSITIVE_INFINITY;
-    if (Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_SYNCED) return 0;
-    if (Atomics.load(control, slot.SYNC_WANTED) === 1) return 0;
+    if (this.#dirtySinceMs < 0 || this.#writer.poisoned || this.#isMainsTurn()) return Number.POSITIVE_INFINITY;
+    if (this.#waitsForSync() || Atomics.load(control, slot.SYNC_WANTED) === 1) return 0;
     return Math.max(0, this.#dirtySinceMs + Atomics.load(control, slot.FSYNC_INTERVAL_MS) - this.#now());
   }
 
+  /** Main writes, and perhaps syncs, just now: with ack level "synced" it wakes this thread where it leaves anything unsynced. */
+  #isMainsTurn(): boolean {
+    return this.#waitsForSync() && Atomics.load(this.#control, slot.DRAIN_LOCK) === 1;
+  }
+
+  /** Whether replies wait for fdatasyncs. */
+  #waitsForSync(): boolean {
+    return Atomics.load(this.#control, slot.ACK_LEVEL) === slot.ACK_SYNCED;
+  }
+
+  /** As long as main makes fdatasyncs. */
+  #msUntilLook(): number {
+    return this.#waitsForSync() && this.#proofs.owed && this.#mayProve() ? SYNC_LOOK_MS : Number.POSITIVE_INFINITY;
+  }
+
   #sync(): void {
-    const covered = this.#locked(() => this.#beginSync());
-    const control = this.#control;
-    const isQuick = Atomics.load(control, slot.LAST_FSYNC_US) < SYNC_HERE_US_MAX;
-    if (isQuick && Atomics.load(control, slot.ACK_LEVEL) === slot.ACK_SYNCED) this.#syncHere(covered);
+    const covered = this.#locked(() => (this.#isUnsynced() ? this.#beginSync() : null));
+    if (covered === null) return;
+    // While clients wait for it, a quick one is made in this thread. A longer one gets a thread of its own, so that this one can write meanwhile.
+    if (this.#waitsForSync() && fsyncsAreQuick(this.#control, true)) this.#syncHere(covered);
     else this.#syncInBackground(covered);
+  }
+
+  /** Main may have synced it meanwhile, or tried to. With the lock. */
+  #isUnsynced(): boolean {
+    return !this.#writer.poisoned && (this.#proofUnsynced || this.#drain.written > this.#mark.synced);
   }
 
   /** Returns the sequence that the fdatasync will cover. With the lock: no write of main's may be under way. */
@@ -447,16 +444,14 @@ export class WorkerLog implements DrainTarget {
 
   #syncEnded(covered: number, beganMs: number): void {
     const control = this.#control;
-    this.#fileSynced = Math.max(this.#fileSynced, covered);
-    const unsynced = this.#drain.written > this.#fileSynced;
+    this.#mark.raise(covered);
+    const unsynced = this.#drain.written > this.#mark.synced;
     this.#dirtySinceMs = unsynced || this.#proofUnsynced ? beganMs : -1;
     if (!unsynced) Atomics.store(control, slot.UNSYNCED_SINCE_MS, 0);
-    Atomics.add(control, slot.FSYNCS, 1);
-    Atomics.store(control, slot.LAST_FSYNC_US, Math.round((this.#now() - beganMs) * 1000));
+    noteFsync(control, this.#now() - beganMs);
     this.#syncing = false;
     Atomics.store(control, slot.FSYNC_IN_FLIGHT, 0);
     this.#tellSynced();
-    if (this.#now() - this.#roomToldMs >= ROOM_LOOK_MS) this.#tellRoom();
     this.onSynced();
   }
 
@@ -472,18 +467,27 @@ export class WorkerLog implements DrainTarget {
     this.onSynced();
   }
 
-  /** Tells main, and who waits in this thread, how far everything is durable. */
+  /** Tells main, who waits in this thread, and what proves it, how far everything is durable. */
   #tellSynced(): void {
-    if (this.#snapshotNeeded < 0) {
-      this.#durable = this.#fileSynced;
-      Atomics.store(this.#control, slot.SYNCED_SEQUENCE, this.#durable | 0);
-      const fileBytes = Atomics.load(this.#control, slot.SEGMENT_BYTES) >>> 0;
-      this.#proofs.synced(this.#durable, fileBytes, this.#now());
-      this.#claim.synced(this.#durable, this.#now());
+    const { durable } = this.#mark;
+    if (durable > this.#durableTold) {
+      this.#durableTold = durable;
+      this.#proofs.synced(durable, Atomics.load(this.#control, slot.SEGMENT_BYTES) >>> 0, this.#now());
+      this.#claim.synced(durable, this.#now());
     }
     this.#tellProgress(slot.PROGRESS_SYNCED);
-    this.#waiters.settle(this.#fileSynced);
+    this.#waiters.settle(this.#mark.synced);
     if (this.#waiters.waiting) Atomics.store(this.#control, slot.SYNC_WANTED, 1);
+    this.#room.grown(this.#now());
+  }
+
+  /** An fdatasync of main's failed: the file is as bad as after one of this thread's. SYNC_ERRNO goes last, when FAILED is 1. With the lock. */
+  #noteFailureOfMain(): void {
+    const errno = Atomics.load(this.#control, slot.SYNC_ERRNO);
+    if (errno === 0) return;
+    const code = getSystemErrorName(errno);
+    this.#syncFailed(this.#writer.poison(Object.assign(new Error(code), { code })));
+    Atomics.store(this.#control, slot.SYNC_ERRNO, 0);
   }
 
   /** Nothing of it is told: when the disk does not take it, whoever writes next will see. */
@@ -493,10 +497,10 @@ export class WorkerLog implements DrainTarget {
       const proven =
         this.#drain.drained &&
         this.#drain.tornBytes === 0 &&
-        this.#writer.prove(this.#drain.written, this.#durable, Date.now(), this.#start.generation);
+        this.#writer.prove(this.#drain.written, this.#mark.durable, Date.now(), this.#start.generation);
       if (proven) {
         this.#proofUnsynced = true;
-        this.#proofs.proven(this.#durable);
+        this.#proofs.proven(this.#mark.durable);
         return;
       }
       this.#proofs.failed(this.#now());
@@ -538,13 +542,13 @@ export class WorkerLog implements DrainTarget {
         return;
       }
       this.#writeFailure = null;
-      this.#fileSynced = nextSequence - 1;
-      this.#proofUnsynced = false;
-      this.#proofs.proven(this.#durable);
       if (this.#syncFailure !== null) {
-        this.#snapshotNeeded = nextSequence - 1;
+        this.#mark.needSnapshot(nextSequence - 1);
         this.#post({ type: "snapshotNeeded", sequence: nextSequence - 1 });
       }
+      this.#mark.raise(nextSequence - 1);
+      this.#proofUnsynced = false;
+      this.#proofs.proven(this.#mark.durable);
       this.tellSegments();
     } catch (error) {
       if (isNoRoom(error)) this.onNoRoom();
@@ -565,7 +569,7 @@ export class WorkerLog implements DrainTarget {
       this.#drain.forgetTorn();
     }
     this.#owedManifest.write();
-    this.#writer.rotate(nextSequence, this.#durable);
+    this.#writer.rotate(nextSequence, this.#mark.durable);
     return nextSequence;
   }
 
@@ -575,7 +579,7 @@ export class WorkerLog implements DrainTarget {
     if (failure === this.#told) return;
     this.#told = failure;
     // Before: what main does at once, it does knowing how much room there is.
-    if (failure === null) this.#tellRoom();
+    if (failure === null) this.#room.tellRoom(this.#now());
     this.#post({ type: "failure", text: failure });
   }
 

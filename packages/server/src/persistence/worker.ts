@@ -5,6 +5,7 @@
  * How it sleeps decides what everything costs: waking a thread takes longer than writing a small entry.
  *   nothing to do           Atomics.wait; whoever publishes wakes it
  *   an fdatasync is due     Atomics.wait until then; in ack level "memory", where main never writes, it looks every 2 ms instead
+ *   main makes them         the same, 50 ms at most, as long as one owes a proof (ack level "synced")
  *   something asynchronous  in the event loop, with a timer
  * A sleeper says how it sleeps in SLEEPING and then looks once more; main publishes first and looks at SLEEPING then. So one of the two
  * always sees the other.

@@ -357,7 +357,7 @@ describe("with ack level synced", () => {
     expect(log.syncing).toBe(false);
     expect(channel.ackedSequence()).toBe(1);
     expect(control[slot.UNSYNCED_SINCE_MS]).toBe(0);
-    control[slot.LAST_FSYNC_US] = 5000;
+    control[slot.USUAL_FSYNC_US] = 5000;
     write(1);
     log.step();
     expect(log.syncing).toBe(true);
@@ -367,7 +367,7 @@ describe("with ack level synced", () => {
   });
 
   test("what comes during an fdatasync is written at its end, of which main is told", async () => {
-    control[slot.LAST_FSYNC_US] = 5000;
+    control[slot.USUAL_FSYNC_US] = 5000;
     write(1);
     log.step();
     expect(log.syncing).toBe(true);
@@ -387,7 +387,7 @@ describe("with ack level synced", () => {
   test("main is told of the end of an fdatasync although a snapshot has yet to mend an earlier one", async () => {
     await failOnce();
     await steps(1);
-    control[slot.LAST_FSYNC_US] = 5000;
+    control[slot.USUAL_FSYNC_US] = 5000;
     write(1);
     log.step();
     messages.length = 0;
@@ -401,7 +401,7 @@ describe("with ack level synced", () => {
   test("an fdatasync that fails in the worker itself is as bad as any other", async () => {
     write(2);
     await steps(1);
-    control[slot.LAST_FSYNC_US] = 100;
+    control[slot.USUAL_FSYNC_US] = 100;
     failsToSync = true;
     write(2);
     log.step();
