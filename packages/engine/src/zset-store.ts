@@ -43,6 +43,9 @@ export function zaddAllows(conditions: number, before: number, after: number): b
 /** Bytes of a score in the log. */
 const SCORE_BYTES = 8;
 
+/** So many members are loaded into the processor's cache before they are removed. */
+const TOUCHED_RANKS = 64;
+
 export class ZsetStore {
   readonly #keys: KeyStore;
   readonly #found: FoundCollection;
@@ -156,10 +159,15 @@ export class ZsetStore {
     }
     let logged = effects.at;
     try {
-      for (let left = to - from; left > 0; left--) {
-        this.read(from);
-        if (effects.enabled) effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
-        this.#zset.deleteAt(from);
+      const zset = this.#zset;
+      // From the highest on: what goes is the last of its node then, and nothing in the node has to move.
+      for (let rank = to - 1; rank >= from; rank--) {
+        if ((to - 1 - rank) % TOUCHED_RANKS === 0) zset.touch(Math.max(from, rank + 1 - TOUCHED_RANKS), rank + 1);
+        if (effects.enabled) {
+          this.read(rank);
+          effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
+        }
+        zset.deleteAt(rank);
         logged = effects.at;
       }
     } finally {

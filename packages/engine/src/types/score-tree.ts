@@ -183,6 +183,11 @@ export class ScoreTree {
     return count + this.#place(node, 0, orEqual);
   }
 
+  /** Loads the members with ranks in [from, to): see MemberTable.touch. */
+  touch(from: number, to: number): void {
+    if (from < to) this.#touch(this.#root, from, to);
+  }
+
   /** Visits the entries with ranks in [from, to), lowest first. */
   iterate(from: number, to: number, visit: EntryVisitor): void {
     if (from < to) this.#visitUp(this.#root, from, to, visit);
@@ -367,11 +372,31 @@ export class ScoreTree {
     nodes.refreshChild(node, at + 1, both - leftCount);
   }
 
+  #touchMembers(leaf: number, from: number, to: number): void {
+    const { words } = this.#nodes.memory;
+    this.#table.touch(words[leaf >>> SLAB_SHIFT], ((leaf & UNIT_MASK) << 1) + LEAF_REFS + from, to - from);
+  }
+
+  #touch(node: number, from: number, to: number): void {
+    const nodes = this.#nodes;
+    const length = nodes.length(node);
+    if (nodes.isLeaf(node)) {
+      this.#touchMembers(node, Math.max(0, from), Math.min(to, length));
+      return;
+    }
+    for (let i = 0, base = 0; i < length && base < to; i++) {
+      const next = base + nodes.count(node, i);
+      if (next > from) this.#touch(nodes.child(node, i), from - base, to - base);
+      base = next;
+    }
+  }
+
   #visitUp(node: number, from: number, to: number, visit: EntryVisitor): void {
     const nodes = this.#nodes;
     const length = nodes.length(node);
     if (nodes.isLeaf(node)) {
       const end = Math.min(to, length);
+      this.#touchMembers(node, Math.max(0, from), end);
       for (let i = Math.max(0, from); i < end; i++) visit(nodes.ref(node, i), nodes.score(node, i));
       return;
     }
@@ -387,6 +412,7 @@ export class ScoreTree {
     const length = nodes.length(node);
     if (nodes.isLeaf(node)) {
       const start = Math.max(0, from);
+      this.#touchMembers(node, start, Math.min(to, length));
       for (let i = Math.min(to, length) - 1; i >= start; i--) visit(nodes.ref(node, i), nodes.score(node, i));
       return;
     }

@@ -111,6 +111,11 @@ export class ZsetValue implements Collection, Resting {
     this.#table.remove(this.#tree.outRef);
   }
 
+  /** Makes deleteAt() of the members with ranks [from, to) quicker, if that comes next. Some dozens are enough. */
+  touch(from: number, to: number): void {
+    this.#tree.touch(from, to);
+  }
+
   /** Place of the member at a rank, 0 .. size-1. */
   at(rank: number): number {
     return this.#tree.at(rank) ? this.#tree.outRef : 0;
