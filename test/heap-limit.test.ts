@@ -3,22 +3,18 @@
  * end with V8's "Reached heap limit" or "Ineffective mark-compacts"; where it collects only when it passes the mark, SET is refused for ever.
  */
 import { expect, it } from "vitest";
-import { type RespClient, startHearth, temporaryFolder, waitUntil } from "./support/index.js";
+import { startHearth, temporaryFolder, waitUntil } from "./support/index.js";
 
 const nodeFlags = ["--max-old-space-size=64"];
 const OOM = "OOM command not allowed when used memory > 'maxmemory'.";
-
-async function figure(client: RespClient, name: string): Promise<number> {
-  return Number(new RegExp(`^${name}:(.*)\r$`, "m").exec(String(await client.ok("INFO", "memory")))?.[1]);
-}
 
 const message = (reply: unknown) => (reply instanceof Error ? reply.message : reply);
 
 it("what may add data is refused while the heap is full, and taken when there is room again", async () => {
   const server = await startHearth({ nodeFlags });
   const client = await server.connect();
-  expect(await figure(client, "used_memory_heap_limit")).toBe(64 * 1024 * 1024);
-  expect(await figure(client, "used_memory_heap")).toBeLessThan(48 * 1024 * 1024);
+  expect(await client.infoNumber("used_memory_heap_limit")).toBe(64 * 1024 * 1024);
+  expect(await client.infoNumber("used_memory_heap")).toBeLessThan(48 * 1024 * 1024);
   await client.ok("SET", "kept", "v");
   const writer = await server.connect();
   expect(await writer.pipeline([["MULTI"], ["SET", "kept", "other"], ["GET", "kept"]])).toContain("QUEUED");

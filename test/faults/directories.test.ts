@@ -7,7 +7,7 @@ import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, writeFileSync } 
 import { join } from "node:path";
 import { crc32, SEGMENT_HEADER_BYTES } from "@hearthkv/durability";
 import { expect, type TestContext, test } from "vitest";
-import { launcher, runProcess, startHearth, temporaryFolder } from "../support/index.js";
+import { launcher, runProcess, skipOrFail, startHearth, temporaryFolder } from "../support/index.js";
 import { contentOf, FINISHED, makeDirectory, namesIn, SNAPSHOTS } from "../tools/directories.js";
 import { SmallDisk } from "./small-disk.js";
 
@@ -28,8 +28,7 @@ async function refusal(dataDir: string, wrapper: readonly string[] = []): Promis
 function requireRoot(context: Pick<TestContext, "skip">): void {
   if (process.getuid?.() === 0 && spawnSync(UNPRIVILEGED[0] as string, [...UNPRIVILEGED.slice(1), "true"]).status === 0)
     return;
-  console.log("skipped: run as root, with setpriv");
-  context.skip("skipped: run as root, with setpriv");
+  skipOrFail(context, "run as root, with setpriv", "nothing can be run as another user");
 }
 
 test("a directory, or a file in it, that belongs to someone else", async (context) => {

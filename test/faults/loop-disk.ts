@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, type TestContext } from "vitest";
-import { debianPython, temporaryFolder } from "../support/index.js";
+import { debianPython, skipUnmounted, temporaryFolder } from "../support/index.js";
 
 const IMAGE_BYTES = 256 * 1024 * 1024;
 /** EXT4_IOC_SHUTDOWN, _IOR('X', 125, u32), with EXT4_GOING_FLAGS_NOLOGFLUSH: all of the file system stops at once, its journal too. */
@@ -35,7 +35,7 @@ export class LoopDisk {
     closeSync(fd);
   }
 
-  /** Skips the test, loudly, where there are no loop devices, or nothing may be mounted. */
+  /** Where that cannot be, see skipUnmounted. */
   static mount(context: Pick<TestContext, "skip">): LoopDisk {
     const disk = new LoopDisk();
     try {
@@ -44,9 +44,8 @@ export class LoopDisk {
       disk.#mount();
       mounted.push(disk.path);
     } catch (error) {
-      const reason = `skipped: no ext4 can be mounted on a loop device here (${(error as Error).message.trim()}); run as root`;
-      console.log(reason);
-      context.skip(reason);
+      const why = (error as Error).message.trim();
+      skipUnmounted(context, `no ext4 can be mounted on a loop device (${why})`, "/dev/loop-control");
     }
     return disk;
   }

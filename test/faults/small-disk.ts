@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, type TestContext } from "vitest";
-import { temporaryFolder } from "../support/index.js";
+import { skipUnmounted, temporaryFolder } from "../support/index.js";
 
 const PIECE = Buffer.alloc(256 * 1024, 1);
 const mounted: string[] = [];
@@ -17,15 +17,11 @@ function unmountAll(): void {
 export class SmallDisk {
   readonly path = temporaryFolder("disk");
 
-  /** Skips the test, loudly, where nothing may be mounted. */
+  /** Where that cannot be, see skipUnmounted. */
   static mount(context: Pick<TestContext, "skip">, bytes: number): SmallDisk {
     const disk = new SmallDisk();
     const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", disk.path]);
-    if (status !== 0) {
-      const reason = `skipped: no tmpfs can be mounted here (${String(stderr).trim()}); run as root`;
-      console.log(reason);
-      context.skip(reason);
-    }
+    if (status !== 0) skipUnmounted(context, `no tmpfs can be mounted (${String(stderr).trim()})`, "/proc/mounts");
     mounted.push(disk.path);
     return disk;
   }

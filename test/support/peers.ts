@@ -1,6 +1,6 @@
 /** Programs of others that some tests need: redis-server, redis-cli, redis-benchmark, Debian's celery, strace, prlimit, faketime, script. */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 
@@ -34,6 +34,24 @@ export function skipOrFail(context: Pick<TestContext, "skip">, remedy: string, w
   if (process.env.HEARTHKV_REQUIRE_PEERS === "1") throw new Error(`${what}: ${remedy}`);
   console.log(`skipped: ${remedy}`);
   context.skip(`skipped: ${remedy}`);
+}
+
+/**
+ * The same for a disk that could not be mounted; where this machine mounts none, whoever asks (a container without CAP_SYS_ADMIN, no loop devices), the
+ * test is skipped even then.
+ * @param needs a file without which the system has no such disks
+ */
+export function skipUnmounted(context: Pick<TestContext, "skip">, what: string, needs: string): void {
+  if (mayMount() && existsSync(needs)) skipOrFail(context, "see why mount(8) refuses", what);
+  const reason = `skipped: nothing can be mounted on this machine: ${what}; run as root, with CAP_SYS_ADMIN and ${needs}`;
+  console.log(reason);
+  context.skip(reason);
+}
+
+/** Whether this process has CAP_SYS_ADMIN, which is bit 21 of its capabilities. */
+function mayMount(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n;
 }
 
 /** Call it first in a test (or in beforeAll / beforeEach). Where the program is missing the test is skipped with "skipped: install X", or fails. */

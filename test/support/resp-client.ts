@@ -81,6 +81,11 @@ export class RespClient {
     return Promise.all(waiting);
   }
 
+  /** A field of INFO that is a number; NaN where there is none. */
+  async infoNumber(field: string): Promise<number> {
+    return Number(new RegExp(`^${field}:(\\S+)\r$`, "m").exec(String(await this.ok("INFO")))?.[1]);
+  }
+
   close(): void {
     this.socket.destroy();
   }

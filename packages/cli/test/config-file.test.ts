@@ -99,6 +99,9 @@ test("files include others, where they stand; one that is not there, or includes
     problems: [],
   });
   expect(read(`include ${more}\nport 1\n`).values).toEqual({ port: "1" });
+  // As redis-server has it.
+  for (const words of ["", ` ${more} ${more}`])
+    expect(read(`include${words}`).problems).toEqual(["f:1: include needs the name of one file"]);
   expect(read("\ninclude /none/x").problems).toEqual([expect.stringContaining("f:2: include cannot be read: ENOENT")]);
   // In the order of their names; hidden ones and folders are none. None at all is no error, as for redis-server 7.0.15.
   const confD = join(folder, "conf.d");

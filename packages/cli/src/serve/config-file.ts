@@ -116,9 +116,9 @@ class Reader {
 
   #takeLine(name: string, words: readonly string[], place: string, depth: number): void {
     if (name !== "include") this.#place(name, words, place);
-    else if (words.length === 0) this.content.problems.push(`${place} needs the name of a file`);
+    else if (words.length !== 1) this.content.problems.push(`${place} needs the name of one file`);
     else if (depth === INCLUDE_DEPTH_MAX) this.content.problems.push(`${place} is more than ${depth} files deep`);
-    else for (const path of words) this.#include(path, place, depth + 1);
+    else this.#include(words[0] as string, place, depth + 1);
   }
 
   #include(pattern: string, place: string, depth: number): void {

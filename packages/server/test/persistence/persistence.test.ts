@@ -1,9 +1,20 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadOrCreateManifest, realDisk } from "@hearthkv/durability";
+import { Keyspace } from "@hearthkv/engine";
 import { Request } from "@hearthkv/resp";
 import { afterAll, describe, expect, test } from "vitest";
-import { freshDirectory, nextTurn, openAt, readLog, removeDirectories, seededRandom, set, until } from "./open.js";
+import {
+  freshDirectory,
+  nextTurn,
+  type Opened,
+  openAt,
+  readLog,
+  removeDirectories,
+  seededRandom,
+  set,
+  until,
+} from "./open.js";
 
 afterAll(removeDirectories);
 
@@ -31,6 +42,26 @@ test("a lost lock is no write error: nothing that is held may leave", async () =
   expect(persistence.writeError).toBeNull();
   expect(persistence.ackedSequence()).toBeLessThan(0);
   await persistence.close({ snapshot: false }).catch(() => {});
+});
+
+// Control, seen red: without the look at the lock behind the loading, both serve.
+test("a lock lost while the data is loaded is no start", async () => {
+  const path = freshDirectory();
+  const { keyspace, persistence } = await openAt(path);
+  set(keyspace, "a", "1");
+  persistence.commit(Date.now());
+  await persistence.close({ snapshot: false });
+  const { replay } = Keyspace.prototype;
+  Keyspace.prototype.replay = function (...entry) {
+    writeFileSync(join(path, "other"), "{}");
+    renameSync(join(path, "other"), join(path, "LOCK"));
+    replay.apply(this, entry);
+  };
+  const opened = await openAt(path).catch((error: unknown) => error);
+  Keyspace.prototype.replay = replay;
+  if (opened instanceof Error) expect(opened).toMatchObject({ code: "lock-lost" });
+  else await (opened as Opened).persistence.close({ snapshot: false });
+  expect(opened).toBeInstanceOf(Error);
 });
 
 // Control: asked for the write error alone, close() never ends.

@@ -417,6 +417,69 @@ describe("with ack level synced", () => {
 });
 
 // Control: without IN_LONG_CALL in tellSegments() a start beside 200,000 foreign files refused writes for a while: "the worker does not answer".
+// The control, seen red: the pause counted from the begin of the step.
+test("what failed slowly is tried again a while after its end, not at once", async () => {
+  write(2);
+  const { open } = dir;
+  let tries = 0;
+  dir.open = () => {
+    tries++;
+    nowMs += 150;
+    throw Object.assign(new Error("EIO"), { code: "EIO" });
+  };
+  failsToSync = true;
+  await steps(3);
+  expect(tries).toBeGreaterThan(0);
+  const before = tries;
+  nowMs += 50;
+  log.step();
+  expect(tries).toBe(before);
+  expect(log.msUntilStep()).toBeGreaterThan(0);
+  nowMs += 60;
+  log.step();
+  expect(tries).toBe(before + 1);
+  dir.open = open;
+  failsToSync = false;
+  await steps(2);
+  expect(messages).toContainEqual({ type: "snapshotNeeded", sequence: 2 });
+});
+
+// The control, seen red: that nothing can be begun before the message came counts as an error.
+test("a segment that waits for the message with a large entry is no error, and no client is told of one", async () => {
+  write(2);
+  effects.begin(1, 70_000);
+  effects.raw(new Uint8Array(70_000), 0, 70_000);
+  effects.end();
+  channel.commit(nowMs);
+  channel.turn();
+  failsToSync = true;
+  await steps(2);
+  const errors = Atomics.load(control, slot.ERRORS);
+  const { failure } = log;
+  expect(failure).toBe("Input/output error");
+  failsToSync = false;
+  await steps(5);
+  expect([Atomics.load(control, slot.ERRORS), log.failure]).toEqual([errors, failure]);
+});
+
+// The control, seen red: without a look at how many have ended, the second is taken for the first.
+test("an fdatasync that has only begun is not taken for the one before it, which was long", async () => {
+  write(1);
+  await steps(2);
+  const written = () => Atomics.load(control, slot.TAIL) === Atomics.load(control, slot.HEAD);
+  Atomics.store(control, slot.FSYNC_IN_FLIGHT, 1);
+  write(1);
+  expect(written()).toBe(true);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  write(1);
+  expect(written()).toBe(false);
+  // It ended, and another one began, between two turns.
+  Atomics.add(control, slot.FSYNCS, 1);
+  write(1);
+  expect(written()).toBe(true);
+  Atomics.store(control, slot.FSYNC_IN_FLIGHT, 0);
+});
+
 test("listing the directory, which others may have filled, does not count as standing still", () => {
   const { list } = dir;
   let inLongCall = 0;
