@@ -16,7 +16,7 @@ import type { Request } from "./request.js";
  *   COUNT   LENGTH  BODY     LENGTH  BODY                        INLINE
  *
  * The resumable half of the decoder: it takes exactly the bytes of one request out of as many chunks as it needs and keeps the
- * arguments only (length lines and line ends are dropped once read). Every byte is looked at once and copied once, plus the
+ * arguments only (length lines and line ends are dropped once read). Every byte is looked at once and copied once at most, plus the
  * doublings of the buffer, so a request costs time linear in its size however it is cut.
  *
  * As in Redis: the byte after a CR is skipped unseen, and a NUL hides the rest of a line, which then never ends.
@@ -43,6 +43,9 @@ const CR = 13;
 const LF = 10;
 const STAR = 42;
 const DOLLAR = 36;
+const ZERO = 48;
+/** A length of so many digits has not come whole in a chunk. */
+const DIGITS_MAX = 10;
 
 /** A buffer up to this size stays with the connection; a larger one is given up when its request is done. */
 const KEEP_BYTES = 16_384;
@@ -106,6 +109,7 @@ export class PendingRequest {
     this.taken = from;
     let outcome = TAKE_MORE;
     do {
+      if (this.#state === LENGTH && this.length === this.#lineStart) this.#takeWholeBulks(chunk, to, authenticated);
       outcome = this.#step(chunk, to, authenticated);
     } while (outcome === TAKE_MORE && this.taken < to);
     if (outcome === TAKE_MORE && this.length > queryBytesMax(this.#limits, authenticated)) {
@@ -129,6 +133,29 @@ export class PendingRequest {
       default:
         return this.#takeLine(chunk, to, LF) ? this.#readInline() : this.#lineOutcome();
     }
+  }
+
+  /** Takes the bulks that are plain and lie whole in the chunk, but for the request's last one; what is left is for the steps. */
+  #takeWholeBulks(chunk: Buffer, to: number, authenticated: boolean): void {
+    const max = authenticated ? this.#limits.maxBulkBytes : MAX_BULK_BYTES_UNAUTHENTICATED;
+    let at = this.taken;
+    while (this.#argsLeft > 1 && at < to && chunk[at] === DOLLAR) {
+      let p = at + 1;
+      let length = 0;
+      for (let digit = chunk[p] - ZERO; p < to && digit >= 0 && digit <= 9; digit = chunk[++p] - ZERO) {
+        length = length * 10 + digit;
+      }
+      const digits = p - at - 1;
+      const end = p + 2 + length + 2;
+      const isPlain = digits > 0 && digits < DIGITS_MAX && (digits === 1 || chunk[at + 1] !== ZERO);
+      if (!isPlain || end > to || chunk[p] !== CR || length > max) break;
+      this.#append(chunk, p + 2, p + 2 + length);
+      this.#request.push(this.length - length, length);
+      this.#argsLeft--;
+      at = end;
+    }
+    this.taken = at;
+    this.#beginLine(LENGTH);
   }
 
   #start(firstByte: number): void {

@@ -64,6 +64,12 @@ const cases: Case[] = [
   { input: "*11\r\n", end: `${PROTOCOL}unauthenticated multibulk length`, limits: noAuth },
   { input: "*10\r\n", end: waits, limits: noAuth },
   { input: "*1\r\n$16385\r\n", end: `${PROTOCOL}unauthenticated bulk length`, limits: noAuth },
+  // The same length with its bytes, and an argument behind it that has not come.
+  {
+    input: `*2\r\n$16385\r\n${"x".repeat(16_385)}\r\n`,
+    end: `${PROTOCOL}unauthenticated bulk length`,
+    limits: noAuth,
+  },
   { input: "*1\r\n$16384\r\n", end: waits, limits: noAuth },
   { input: "*1\r\n$536870913\r\n", end: `${PROTOCOL}invalid bulk length`, limits: noAuth },
 ];

@@ -134,7 +134,7 @@ test("after a cut request the rest of the chunk is decoded in place", () => {
   decoder.feed(rest, rest.length);
   expect([decoder.next(), decoder.request.buf === rest]).toEqual([REQUEST, false]);
   expect([decoder.next(), decoder.request.buf === rest]).toEqual([REQUEST, true]);
-  expect(decoder.copiedBytes).toBe(one.length);
+  expect(decoder.copiedBytes).toBeLessThanOrEqual(one.length);
 });
 
 test("a million arguments in 64 KB chunks cost linear work", () => {

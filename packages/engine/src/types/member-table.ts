@@ -206,8 +206,10 @@ export class MemberTable extends MemberRecords {
   randomRefs(count: number, random: () => number): number[] {
     if (count * ONE_BY_ONE_PART < this.size) {
       const chosen = new Set<number>();
-      while (chosen.size < count) chosen.add(this.randomRef(random));
-      return [...chosen];
+      for (let tries = RANDOM_TRIES * count; tries > 0 && chosen.size < count; tries--)
+        chosen.add(this.randomRef(random));
+      // Else the source of randomness is a poor one.
+      if (chosen.size === count) return [...chosen];
     }
     const all: number[] = [];
     for (let ref = this.after(0); ref !== 0; ref = this.after(ref)) all.push(ref);

@@ -103,6 +103,8 @@ test("a poor source of randomness gives elements all the same", () => {
         table.randomRef(() => x),
       ),
     ).toBe("a");
+  for (let i = 0; i < 20; i++) add(table, String(i));
+  for (const x of [0, 0.5, 0.999999999]) expect(new Set(table.randomRefs(4, () => x)).size).toBe(4);
 });
 
 test.each([0, 1, 5, 40, 99, 100])("%i random elements of a hundred are different ones", (count) => {
