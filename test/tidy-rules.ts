@@ -48,6 +48,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     waiting: ["clients"],
     transactions: ["clients", "waiting"],
     turn: ["info", "persistence"],
+    migration: ["clients", "dispatch", "waiting"],
     dispatch: [
       "admission",
       "clients",

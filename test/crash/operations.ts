@@ -43,6 +43,7 @@ export class OperationSource {
     if (kind < 88) return this.#rename(mark);
     if (kind < 89) return this.#publish(mark);
     if (kind < 90) return this.#copy();
+    if (kind < 92) return this.#swap(mark);
     return this.#transaction(mark);
   }
 
@@ -203,6 +204,24 @@ export class OperationSource {
       const list = state.get(from) as string[] | undefined;
       if (list !== undefined) state.set(to, [...list]);
     });
+  }
+
+  /** Through two other databases, which are empty before and after and have exchanged their places then: for the other writers, too. */
+  #swap(mark: string): Operation {
+    const key = this.#key("s");
+    return {
+      ...transaction([
+        ["SET", key, mark],
+        ["MOVE", key, 2],
+        ["SWAPDB", 2, 3],
+        ["SELECT", 3],
+        ["MOVE", key, 0],
+        ["SELECT", 0],
+      ]),
+      keys: [key],
+      orderAt: -1,
+      apply: (state) => state.set(key, mark),
+    };
   }
 
   /** Several types and several shards: half of it is no state of any prefix. */

@@ -241,7 +241,7 @@ function unknown(a: Arguments): Step[] {
 
 /** Commands that templates never bend with fewer arguments than they need. */
 function tooFew(a: Arguments): Step[] {
-  const names = ["subscribe", "psubscribe", "client", "config", "object", "pubsub", "debug"];
+  const names = ["subscribe", "psubscribe", "client", "config", "memory", "object", "pubsub", "debug"];
   if (a.random.chance(0.6)) return [step([a.casing(a.random.pick(names))])];
   return [
     step(a.random.pick([["zrank"], ["zrevrank", a.key()], ["command", "getkeys"], ["command", "getkeysandflags"]])),
@@ -249,7 +249,7 @@ function tooFew(a: Arguments): Step[] {
 }
 
 function help(a: Arguments): Step[] {
-  const container = a.random.pick(["client", "config", "command", "object", "pubsub"]);
+  const container = a.random.pick(["client", "config", "command", "memory", "object", "pubsub"]);
   const extra = a.random.chance(0.1) ? ["x"] : [];
   return [step([a.casing(container), a.casing("help"), ...extra], kinds)];
 }
@@ -306,6 +306,6 @@ export const groups: Readonly<Record<string, Group>> = {
   sort: group(4, ["sort", "sort_ro"], sort),
   fill: group(0.4, [], fill),
   unknown: group(2, [], unknown),
-  tooFew: group(0.5, ["client", "config", "object", "pubsub"], tooFew),
-  help: group(0.5, ["client|help", "config|help", "command|help", "object|help", "pubsub|help"], help),
+  tooFew: group(0.5, ["client", "config", "memory", "object", "pubsub"], tooFew),
+  help: group(0.5, ["client|help", "config|help", "command|help", "memory|help", "object|help", "pubsub|help"], help),
 };

@@ -1,6 +1,6 @@
 /** Commands as templates: each part draws some arguments. */
 import type { Arguments, Family } from "./arguments.js";
-import { edgeIntegers, edgeTimes } from "./arguments.js";
+import { ABSENT_KEY, edgeIntegers, edgeTimes } from "./arguments.js";
 import { payloads } from "./payloads.js";
 import { exact, kinds, memberScores, near, type Rule, scanStep, score, unordered, unorderedPairs } from "./rules.js";
 
@@ -122,6 +122,27 @@ export const templates: Readonly<Record<string, Template>> = {
   // keys
   copy: of(3, key(), key(), options([word("db"), database], [word("replace")])),
   keys: judged(unordered, of(2, pattern)),
+  move: of(3, key(), database),
+  // Of keys that are not there: nothing is sent anywhere.
+  migrate: fixed(
+    0.5,
+    text("127.0.0.1", ""),
+    text("1", "x"),
+    text(ABSENT_KEY),
+    text("0", "x", ""),
+    text("1", "0", "-1", "x"),
+    options(
+      [word("copy")],
+      [word("replace")],
+      [word("auth"), text("x")],
+      [word("auth2"), text("x"), text("y")],
+      [text("nope")],
+    ),
+    maybe(0.3, text("auth", "auth2 ", "keys", "KEYS")),
+    maybe(0.3, text(ABSENT_KEY)),
+  ),
+  // With a replica it would wait for ever but for the timeout.
+  wait: fixed(0.3, text("0", "-1", "x", "", "1"), text("1", "-1", "x", "", "1e3")),
   // A payload that Redis takes with what is around it, or a stream, is not drawn.
   restore: of(
     5,
@@ -232,6 +253,12 @@ export const templates: Readonly<Record<string, Template>> = {
   flushdb: of(0.15, options([word("async")], [word("sync")], [text("now")])),
   flushall: of(0.05, options([word("async")], [word("sync")], [text("now")])),
   info: whatever(of(0.2, maybe(0.8, text("server", "KEYSPACE", "commandstats", "nope", "everything")))),
+  swapdb: of(1, database, database),
+  "memory|usage": whatever(of(1, key(), options([word("samples"), integer], [text("nope")]))),
+  "memory|doctor": whatever(of(0.1)),
+  "memory|malloc-stats": whatever(of(0.1)),
+  "memory|purge": of(0.05),
+  "memory|stats": judged((h, r) => h.kind === r.kind, of(0.1)),
   lastsave: whatever(of(0.2)),
   time: whatever(of(0.3)),
   save: of(0.02),

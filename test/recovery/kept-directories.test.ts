@@ -10,7 +10,7 @@ import { type Arg, projectRoot, type Reply, temporaryFolder } from "../support/i
 import { type OwnServer, startOwn } from "./in-process.js";
 
 const FIXTURES = join(projectRoot, "test/fixtures");
-const NEWEST = "v2";
+const NEWEST = "v3";
 const YEAR_3000 = 32_503_680_000_000;
 const DATABASES = [0, 1, 15];
 
@@ -97,7 +97,7 @@ async function writeFixture(path: string): Promise<Contents> {
     }
     // A pause: the log proves what is synced.
     await new Promise((resolve) => setTimeout(resolve, 600));
-    if (half === "snapshot") await own.client.ok("SAVE");
+    if (half === "snapshot") await all(["SWAPDB", 0, 15], ["SAVE"]);
     else
       await all(
         ["SELECT", 1],
@@ -112,6 +112,12 @@ async function writeFixture(path: string): Promise<Contents> {
         ["EXEC"],
         ["RPOP", "snapshot:list:1"],
         ["HSET", "snapshot:hash:1", "field", "new"],
+        ["MOVE", "snapshot:set:1", 0],
+        ["MULTI"],
+        ["MOVE", "snapshot:large set:1", 15],
+        ["SWAPDB", 0, 1],
+        ["SET", "behind the swap", 1],
+        ["EXEC"],
       );
   }
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -129,7 +135,7 @@ if (process.env.HEARTHKV_WRITE_FIXTURES === "1") {
 }
 
 /** Control: a byte changed in v1.json, or a segment left out of the copy, turns it red. */
-test.each(["v1", NEWEST])("%s: every key is as it was", async (version) => {
+test.each(["v1", "v2", NEWEST])("%s: every key is as it was", async (version) => {
   const dataDir = join(temporaryFolder("fixture"), "copy");
   cpSync(join(FIXTURES, version), dataDir, { recursive: true });
   const expected = JSON.parse(readFileSync(join(FIXTURES, `${version}.json`), "utf8")) as Contents;

@@ -54,6 +54,7 @@ export interface ServerHost {
   /** Text of INFO for the named sections (lower case; empty = default ones; "all", "everything" allowed). */
   info(sections: readonly string[]): string;
   resetStats(): void;
+  memory(): MemoryFigures;
   /** Password of the default user, "" when none is required. Compared in constant time. */
   checkPassword(user: string, password: Buffer): boolean;
   readonly requiresPassword: boolean;
@@ -79,6 +80,8 @@ export interface ServerHost {
    * whose bytes go to that session.
    */
   suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void;
+  /** Suspends the session until the keys have been sent, or that failed, and answers then. */
+  migrate(ctx: CommandContext, order: MigrationOrder): void;
 }
 
 /** What a command waits for, and how it goes on. */
@@ -96,6 +99,43 @@ export interface BlockingCall {
   readonly retry: (ctx: CommandContext) => boolean;
   /** The reply when the time is up. */
   readonly over: (reply: ReplyWriter) => void;
+}
+
+/** What takes how much memory, in bytes. */
+export interface MemoryFigures {
+  /** What was used before there was any data. */
+  readonly startup: number;
+  /** Keys, values and indexes. */
+  readonly dataset: number;
+  /** Blocks of memory that the data has, filled or not. */
+  readonly arenas: number;
+  /** What waits for clients, or comes from them. */
+  readonly clients: number;
+  /** The most that was used at a time. */
+  readonly peak: number;
+  /** Resident memory of the process. */
+  readonly rss: number;
+}
+
+/** What MIGRATE is to do. */
+export interface MigrationOrder {
+  readonly host: string;
+  readonly port: number;
+  /** At the target. */
+  readonly targetDb: number;
+  /** Of silence, or until there is a connection. */
+  readonly timeoutMs: number;
+  /** Arguments of AUTH; none: it is not sent. */
+  readonly credentials: readonly Buffer[];
+  /** The keys stay here. */
+  readonly isCopy: boolean;
+  /** In place of what the target has. */
+  readonly replaces: boolean;
+  readonly db: Database;
+  /** They are there. */
+  readonly keys: readonly Buffer[];
+  /** A key's value as DUMP gives it, and how long it lives (0 = for ever); null where there is none any more. It may find the key's time to be up. */
+  dump(key: Buffer): { readonly payload: Uint8Array; readonly ttlMs: number } | null;
 }
 
 /** CONFIG GET/SET. Names are Redis's; values are strings. */
@@ -161,4 +201,6 @@ export interface PersistenceHost {
    * @param timeoutMs 0 = for ever
    */
   waitAof(ctx: CommandContext, numLocal: number, timeoutMs: number, numReplicas: number): void;
+  /** WAIT: suspends the session until so many replicas have its writes, or the time is up; replies how many have. There are none. 0 ms = for ever. */
+  waitReplicas(ctx: CommandContext, count: number, timeoutMs: number): void;
 }

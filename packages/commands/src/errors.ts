@@ -20,6 +20,8 @@ export const ERR = {
   noSuchKey: "ERR no such key",
   sameObject: "ERR source and destination objects are the same",
   dbOutOfRange: "ERR DB index is out of range",
+  firstDbIndex: "ERR invalid first DB index",
+  secondDbIndex: "ERR invalid second DB index",
   invalidCursor: "ERR invalid cursor",
   indexOutOfRange: "ERR index out of range",
   noKeyArguments: "ERR The command has no key arguments",
@@ -36,6 +38,7 @@ export const ERR = {
   wrongPayload: "ERR DUMP payload version or checksum are wrong",
   invalidTtl: "ERR Invalid TTL value, must be >= 0",
   invalidIdleTime: "ERR Invalid IDLETIME value, must be >= 0",
+  migrateKeyAndKeys: "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
   invalidFreq: "ERR Invalid FREQ value, must be >= 0 and <= 255",
   sortNotDouble: "ERR One or more scores can't be converted into double",
   // strings
@@ -45,6 +48,9 @@ export const ERR = {
   valueNanOrInfinity: "ERR value is NaN or Infinity",
   hashNotInteger: "ERR hash value is not an integer",
   hashNotFloat: "ERR hash value is not a float",
+  lcsNotStrings: "ERR The specified keys must contain string values",
+  lcsLengthAndRanges: "ERR If you want both the length and indexes, please just use IDX.",
+  lcsTooLarge: "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
   stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
   offsetOutOfRange: "ERR offset is out of range",
   lfuNotSelected:

@@ -5,6 +5,7 @@ import { hashCommands } from "./hashes/hashes.js";
 import { dumpCommands } from "./keys/dump.js";
 import { expiryCommands } from "./keys/expiry.js";
 import { keyCommands } from "./keys/keys.js";
+import { migrateCommands } from "./keys/migrate.js";
 import { objectCommands } from "./keys/object.js";
 import { scanCommands } from "./keys/scan.js";
 import { sortCommands } from "./keys/sort.js";
@@ -16,9 +17,12 @@ import { pubsubCommands } from "./pubsub/pubsub.js";
 import { commandCommands } from "./server/command.js";
 import { configCommands } from "./server/config.js";
 import { debugCommands } from "./server/debug.js";
+import { memoryCommands } from "./server/memory.js";
 import { serverCommands } from "./server/server.js";
+import { waitCommands } from "./server/wait.js";
 import { setCommands } from "./sets/sets.js";
 import { incrementCommands } from "./strings/increments.js";
+import { lcsCommands } from "./strings/lcs.js";
 import { lockCommands } from "./strings/locks.js";
 import { stringRangeCommands } from "./strings/ranges.js";
 import { stringCommands } from "./strings/strings.js";
@@ -33,18 +37,22 @@ export function makeCommandTable(): CommandTable {
     ...connectionCommands,
     ...clientCommands,
     ...serverCommands,
+    ...memoryCommands,
+    ...waitCommands,
     ...configCommands,
     ...commandCommands,
     ...debugCommands,
     ...keyCommands,
     ...expiryCommands,
     ...dumpCommands,
+    ...migrateCommands,
     ...scanCommands,
     ...objectCommands,
     ...sortCommands,
     ...stringCommands,
     ...stringRangeCommands,
     ...incrementCommands,
+    ...lcsCommands,
     ...lockCommands,
     ...hashCommands,
     ...listCommands,

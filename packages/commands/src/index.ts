@@ -7,6 +7,8 @@ export type {
   ClientsHost,
   CommandContext,
   ConfigHost,
+  MemoryFigures,
+  MigrationOrder,
   PersistenceHost,
   PubSubHost,
   ServerHost,

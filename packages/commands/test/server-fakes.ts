@@ -135,7 +135,9 @@ function fakeHost(server: FakeServer): ServerHost {
       },
       lastSaveSeconds: 1_700_000_000,
       waitAof: okTo("waitaof"),
+      waitReplicas: okTo("wait"),
     },
+    memory: () => ({ startup: 5e6, dataset: 100e6, arenas: 300e6, clients: 300e6, peak: 900e6, rss: 500e6 }),
     info: (sections) => `# ${sections.join(",")}`,
     resetStats: () => calls.push(["resetstats"]),
     checkPassword: (user, password) => user === "default" && password.toString("latin1") === state.password,
@@ -161,5 +163,6 @@ function fakeHost(server: FakeServer): ServerHost {
     reload: okTo("reload"),
     block: () => {},
     suspend: () => () => {},
+    migrate: okTo("migrate"),
   };
 }

@@ -96,7 +96,7 @@ describe("lookup", () => {
 describe("rows", () => {
   it("have sound arities, keys and summaries", () => {
     for (const row of commandTable.allRows()) {
-      expect(row.name).toMatch(/^[a-z_]+(\|[a-z]+)?$/);
+      expect(row.name).toMatch(/^[a-z_]+(\|[a-z-]+)?$/);
       expect(row.arity).not.toBe(0);
       expect(row.summary).toMatch(/\.$/);
       expect(row.firstKey === 0).toBe(row.keyStep === 0);

@@ -21,7 +21,7 @@ import { getU32, getU64, putU32, putU64 } from "./bytes.js";
  */
 export const SNAPSHOT_MAGIC = "HEARTHSN";
 /** Its history: FORMAT.md, at its end. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 export const SNAPSHOT_HEADER_BYTES = 72;
 export const SNAPSHOT_HASHED_HEADER_BYTES = 40;
 export const SHA256_BYTES = 32;

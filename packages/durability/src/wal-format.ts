@@ -23,7 +23,7 @@ import { crc32, crc32Bits } from "./crc.js";
  */
 export const WAL_MAGIC = "HEARTHWL";
 /** Its history: FORMAT.md, at its end. */
-export const WAL_VERSION = 2;
+export const WAL_VERSION = 3;
 export const SEGMENT_HEADER_BYTES = 56;
 const HEADER_CRC_AT = 52;
 

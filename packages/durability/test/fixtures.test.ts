@@ -86,7 +86,7 @@ function copyOf(version: string): { path: string; dir: Directory } {
   return { path, dir: realDisk(path) };
 }
 
-test.each([1, 2])("version %i: every reader reads it", async (version) => {
+test.each([1, 2, 3])("version %i: every reader reads it", async (version) => {
   const { path, dir } = copyOf(`v${version}`);
   const names = dir.list();
   expect(snapshotNames(names)).toHaveLength(2);

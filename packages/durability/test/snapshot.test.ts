@@ -13,7 +13,7 @@ test("the file is laid out as FORMAT.md says", async () => {
   expect(name).toBe("snapshot-1700000000000.snap");
   const bytes = Buffer.from(readFile(dir, name));
   expect(bytes.toString("latin1", 0, 8)).toBe("HEARTHSN");
-  expect(bytes.readUInt32LE(8)).toBe(2);
+  expect(bytes.readUInt32LE(8)).toBe(3);
   expect(bytes.readBigUInt64LE(12)).toBe(1_700_000_000_000n);
   expect(bytes.readUInt32LE(20)).toBe(2);
   expect(bytes.readBigUInt64LE(24)).toBe(4n);

@@ -42,7 +42,7 @@ test("a segment header survives the round trip, and is refused when short, forei
   };
   const bytes = encodeSegmentHeader(header);
   expect(bytes.length).toBe(SEGMENT_HEADER_BYTES);
-  expect(decodeSegmentHeader(bytes)).toEqual({ state: "ok", header: { version: 2, ...header } });
+  expect(decodeSegmentHeader(bytes)).toEqual({ state: "ok", header: { version: 3, ...header } });
   expect(decodeSegmentHeader(bytes.subarray(0, 40)).state).toBe("bad");
   for (let at = 0; at < bytes.length; at++) {
     const changed = Uint8Array.from(bytes);

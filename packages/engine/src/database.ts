@@ -10,7 +10,7 @@ import { hashKey } from "./hash.js";
 import { HashStore } from "./hash-store.js";
 import { KeyStore, SHARDS } from "./key-store.js";
 import { ListStore } from "./list-store.js";
-import { OP_COPY, OP_RENAME, OP_RESTORE } from "./ops.js";
+import { OP_COPY, OP_MOVE, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
 import { SetStore } from "./set-store.js";
 import { mayNameKeys, type SnapshotFront } from "./snapshot-front.js";
@@ -38,11 +38,10 @@ export class RepeatedElementError extends RangeError {
 export interface DatabaseHome extends StoreHome {
   /** The snapshot that is being made, until all shards are copied. */
   readonly front: SnapshotFront | null;
-  /** The database with this number. Throws RangeError where there is none. */
-  db(index: number): Database;
 }
 
 export class Database {
+  /** Number by which clients know it. */
   readonly index: number;
   readonly keyspace: DatabaseHome;
   readonly keys: KeyStore;
@@ -53,10 +52,11 @@ export class Database {
   readonly sets: SetStore;
   readonly zsets: ZsetStore;
 
-  constructor(keyspace: DatabaseHome, index: number) {
+  /** @param logIndex number under which its data is logged; see KeyStore.index */
+  constructor(keyspace: DatabaseHome, index: number, logIndex: number) {
     this.index = index;
     this.keyspace = keyspace;
-    this.keys = new KeyStore(keyspace, index);
+    this.keys = new KeyStore(keyspace, index, logIndex);
     this.strings = new StringStore(this.keys);
     this.found = new FoundCollection(this.keys);
     this.hashes = new HashStore(this.keys, this.found);
@@ -76,17 +76,36 @@ export class Database {
    * collection changes hands as it is; what lies in its record is copied. Logged by the two names, where snapshot-front.ts allows it.
    */
   rename(sbuf: Uint8Array, soff: number, slen: number, dbuf: Uint8Array, doff: number, dlen: number): boolean {
+    return this.#moveKey(OP_RENAME, sbuf, soff, slen, this, dbuf, doff, dlen);
+  }
+
+  /** Moves a key to another database, replacing what it holds there, as rename() does. */
+  moveTo(target: Database, buf: Uint8Array, off: number, len: number): boolean {
+    return this.#moveKey(OP_MOVE, buf, off, len, target, buf, off, len);
+  }
+
+  #moveKey(
+    op: number,
+    sbuf: Uint8Array,
+    soff: number,
+    slen: number,
+    target: Database,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+  ): boolean {
     if (this.keys.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
     const { shard: from, ref: source } = this.keys;
-    if (!this.#logKeys(OP_RENAME, sbuf, soff, slen, this.index, dbuf, doff, dlen)) {
-      this.#copyLogged(this, dbuf, doff, dlen, KEYED_BYTES + slen);
+    if (!this.#logKeys(op, sbuf, soff, slen, target, dbuf, doff, dlen)) {
+      this.#copyLogged(target, dbuf, doff, dlen, KEYED_BYTES + slen);
       return this.keys.remove(sbuf, soff, slen);
     }
-    const old = this.keys.locate(dbuf, doff, dlen);
-    this.keys.shard.adopt(this.keys.hash, dbuf, doff, dlen, old, from, source, true);
+    const old = target.keys.locate(dbuf, doff, dlen);
+    target.keys.shard.adopt(target.keys.hash, dbuf, doff, dlen, old, from, source, true);
+    this.keys.ref = 0;
     const { effects } = this.keyspace;
     if (effects.enabled) effects.end();
-    this.keys.modified(dbuf, doff, dlen);
+    target.keys.modified(dbuf, doff, dlen);
     this.keys.modified(sbuf, soff, slen);
     return true;
   }
@@ -96,14 +115,13 @@ export class Database {
     sbuf: Uint8Array,
     soff: number,
     slen: number,
-    targetIndex: number,
+    target: Database,
     dbuf: Uint8Array,
     doff: number,
     dlen: number,
   ): boolean {
     if (this.keys.lookup(sbuf, soff, slen) === TYPE_NONE) return false;
-    const target = this.keyspace.db(targetIndex);
-    if (!this.#logKeys(OP_COPY, sbuf, soff, slen, targetIndex, dbuf, doff, dlen)) {
+    if (!this.#logKeys(OP_COPY, sbuf, soff, slen, target, dbuf, doff, dlen)) {
       this.#copyLogged(target, dbuf, doff, dlen, 0);
       return true;
     }
@@ -121,19 +139,19 @@ export class Database {
     sbuf: Uint8Array,
     soff: number,
     slen: number,
-    targetIndex: number,
+    target: Database,
     dbuf: Uint8Array,
     doff: number,
     dlen: number,
   ): boolean {
     const { effects, front, seed } = this.keyspace;
     if (!effects.enabled) return true;
-    const to = targetIndex * SHARDS + (hashKey(seed, dbuf, doff, dlen) & (SHARDS - 1));
-    const from = this.index * SHARDS + (this.keys.hash & (SHARDS - 1));
-    if (!mayNameKeys(front, from, to, op === OP_RENAME, this.keys.valueBytes)) return false;
-    effects.beginKey(op, this.index, sbuf, soff, slen, 5 + dlen);
-    if (op === OP_COPY) effects.u8(targetIndex);
-    effects.blob(dbuf, doff, dlen);
+    const to = target.keys.index * SHARDS + (hashKey(seed, dbuf, doff, dlen) & (SHARDS - 1));
+    const from = this.keys.index * SHARDS + (this.keys.hash & (SHARDS - 1));
+    if (!mayNameKeys(front, from, to, op !== OP_COPY, this.keys.valueBytes)) return false;
+    effects.beginKey(op, this.keys.index, sbuf, soff, slen, 5 + dlen);
+    if (op !== OP_RENAME) effects.u8(target.keys.index);
+    if (op !== OP_MOVE) effects.blob(dbuf, doff, dlen);
     return true;
   }
 
@@ -185,7 +203,7 @@ export class Database {
   ): void {
     const { effects } = this.keyspace;
     if (effects.enabled) {
-      effects.beginKey(OP_RESTORE, this.index, kbuf, koff, klen, RESTORE_BYTES + len);
+      effects.beginKey(OP_RESTORE, this.keys.index, kbuf, koff, klen, RESTORE_BYTES + len);
       effects.u8(type);
       effects.i64(expireAt);
       effects.raw(bytes, off, len);

@@ -2,7 +2,7 @@
 
 import { putU32 } from "./effects.js";
 import { OP_DELETE, OP_EXPIRE, OP_MDEL } from "./ops.js";
-import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
+import { META_EXPIRES, META_INLINE, metaType, recordBytes } from "./record.js";
 import { nextReversed } from "./scan-cursor.js";
 import { Shard } from "./shard.js";
 import type { StoreHome } from "./store-home.js";
@@ -14,6 +14,8 @@ export const SHARDS = 256;
 /** SCAN looks at no more than so many buckets for each key asked for: sparse shards must not make one call long. */
 const SCAN_BUCKETS_PER_KEY = 10;
 const RANDOM_TRIES = 100;
+/** Of a bucket in an index, of which there is one for each key. */
+const INDEX_BYTES = 4;
 
 /** What a visitor of keys is given: a byte range that is valid during the call, the type code, and the expiry (ms, 0 = none). */
 export type KeyVisitor = (buf: Uint8Array, off: number, len: number, type: number, expireAt: number) => void;
@@ -31,9 +33,12 @@ const NO_BYTES = new Uint8Array(0);
  *   - Readers of one element (HashStore.get, SetStore.read, ZsetStore.read) and randomKey leave it in `valueBuf`, `valueOff` and `valueLen`.
  */
 export class KeyStore {
-  readonly index: number;
+  /** Number of the database as the log and snapshots have it: it goes with the shards when two databases are swapped. */
+  index: number;
+  /** Number by which clients know it. */
+  readonly database: number;
   readonly keyspace: StoreHome;
-  readonly shards: readonly Shard[];
+  shards: readonly Shard[];
   /** Shard of the last key looked up. */
   shard: Shard;
   /** Record of the last key looked up, 0 = none. */
@@ -44,8 +49,9 @@ export class KeyStore {
   valueOff = 0;
   valueLen = 0;
 
-  constructor(keyspace: StoreHome, index: number) {
+  constructor(keyspace: StoreHome, database: number, index: number) {
     this.keyspace = keyspace;
+    this.database = database;
     this.index = index;
     const { memories } = keyspace;
     this.shards = Array.from({ length: SHARDS }, (_, s) => new Shard(keyspace, memories[s % memories.length]));
@@ -75,6 +81,20 @@ export class KeyStore {
   get valueBytes(): number {
     if (this.ref === 0) return 0;
     return this.shard.isInline(this.ref) ? this.shard.size(this.ref) : this.value.bytes;
+  }
+
+  /** Bytes of memory that the key found last takes with its value and its place in the index. */
+  get foundBytes(): number {
+    const { shard, ref } = this;
+    const own = recordBytes(shard.meta(ref), shard.size(ref)) + INDEX_BYTES;
+    return shard.isInline(ref) ? own : own + shard.value(ref).bytes;
+  }
+
+  /** Bytes of all indexes. */
+  get indexBytes(): number {
+    let bytes = 0;
+    for (const shard of this.shards) bytes += shard.bucketCount * INDEX_BYTES;
+    return bytes;
   }
 
   /** The collection found last. Only after a lookup that returned one of the collection types, when it is not packed. */
@@ -246,6 +266,16 @@ export class KeyStore {
     return false;
   }
 
+  /** Exchanges all keys with another database, and the number under which they are logged. */
+  swap(other: KeyStore): void {
+    [this.shards, other.shards] = [other.shards, this.shards];
+    [this.index, other.index] = [other.index, this.index];
+    for (const keys of [this, other]) {
+      keys.shard = keys.shards[0];
+      keys.ref = 0;
+    }
+  }
+
   /** Forgets one shard. */
   clearShard(index: number): void {
     this.shards[index].clear();
@@ -264,7 +294,7 @@ export class KeyStore {
   /** Tells who watches or waits for the key. */
   modified(buf: Uint8Array, off: number, len: number): void {
     const { observer } = this.keyspace;
-    if (observer !== null) observer.modified(this.index, buf, off, len);
+    if (observer !== null) observer.modified(this.database, buf, off, len);
   }
 
   /** Removes a record and logs it as a deletion. */

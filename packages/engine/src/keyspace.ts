@@ -9,7 +9,7 @@ import { Memory, type ReleaseBuffer } from "./memory.js";
 import { ALL_DATABASES, KEY_AT, MutationReader } from "./mutations.js";
 import { OPEN_VALUES, OpenValues } from "./open-values.js";
 import { applyMutation, isKeyed, type ReplayTarget } from "./operations.js";
-import { OP_FLUSH } from "./ops.js";
+import { OP_FLUSH, OP_SWAP } from "./ops.js";
 import { KEY_BYTES_MAX } from "./record.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import type { SnapshotFront } from "./snapshot-front.js";
@@ -73,6 +73,8 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   readonly databaseCount: number;
 
   readonly #databases: (Database | undefined)[] = [];
+  /** For each number that clients know, the one under which that database's data is logged: others since they were swapped. */
+  readonly #logged: number[];
   readonly #stamps: Float64Array;
   /** Of sections that contain only some mutations of the entry that is their stamp: how many, the first ones. */
   readonly #partial = new Map<number, number>();
@@ -97,6 +99,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
       options.openValues ?? OPEN_VALUES,
     );
     this.databaseCount = options.databases ?? DATABASES;
+    this.#logged = Array.from({ length: this.databaseCount }, (_, index) => index);
     this.#stamps = new Float64Array(this.databaseCount * SHARDS);
   }
 
@@ -105,9 +108,54 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     const found = this.#databases[index];
     if (found !== undefined) return found;
     if (!(index >= 0 && index < this.databaseCount)) throw new RangeError(`no database ${index}`);
-    const made = new Database(this, index);
+    const made = new Database(this, index, this.#logged[index]);
     this.#databases[index] = made;
     return made;
+  }
+
+  /** The database whose data is logged, and stands in snapshots, under this number. */
+  loggedDb(index: number): Database {
+    // Mostly they are the same.
+    return this.db(this.#logged[index] === index ? index : this.#logged.indexOf(index));
+  }
+
+  /**
+   * Lets two databases exchange what they hold, in a step, however much that is. Data stays where it is and is logged under the number that it has:
+   * only which of them clients mean by a number changes. So no entry of the log, and no shard of a snapshot, depends on it.
+   */
+  swap(one: number, other: number): void {
+    const a = this.db(one);
+    const b = this.db(other);
+    const { effects } = this;
+    if (effects.enabled) {
+      effects.begin(OP_SWAP, 2);
+      effects.u8(one);
+      effects.u8(other);
+    }
+    a.keys.swap(b.keys);
+    this.#logged[one] = a.keys.index;
+    this.#logged[other] = b.keys.index;
+    if (effects.enabled) effects.end();
+    if (this.observer !== null) this.observer.swapped(one, other);
+  }
+
+  /** Pairs of a number that clients know and the one under which that database's data is logged, where the two are not the same. */
+  swappedDatabases(): number[] {
+    return this.#logged.flatMap((logged, index) => (logged === index ? [] : [index, logged]));
+  }
+
+  /** What swappedDatabases() told, or nothing. Only while there are no keys. Throws RangeError where it cannot have. */
+  setSwapped(pairs: readonly number[]): void {
+    const logged = Array.from({ length: this.databaseCount }, (_, index) => index);
+    for (let i = 0; i + 1 < pairs.length; i += 2) logged[pairs[i]] = pairs[i + 1];
+    const isOrder = logged.length === this.databaseCount && new Set(logged).size === this.databaseCount;
+    if (!isOrder || logged.some((number) => !(number >= 0 && number < this.databaseCount)))
+      throw new RangeError("databases cannot have been swapped like that");
+    for (const [index, number] of logged.entries()) {
+      this.#logged[index] = number;
+      const db = this.#databases[index];
+      if (db !== undefined) db.keys.index = number;
+    }
   }
 
   /** Another seed, for a data directory that became known later. Only while there are no keys. */
@@ -155,7 +203,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     const { effects } = this;
     if (effects.enabled) {
       effects.begin(OP_FLUSH, 1);
-      effects.u8(index < 0 ? ALL_DATABASES : index);
+      effects.u8(index < 0 ? ALL_DATABASES : this.#logged[index]);
     }
     for (const db of this.databases()) {
       if (index >= 0 && db.index !== index) continue;
@@ -222,13 +270,13 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   /** Section numbers (database * 256 + shard) of everything that a snapshot must hold. */
   shardSections(): number[] {
     const sections: number[] = [];
-    for (const db of this.databases()) for (let s = 0; s < SHARDS; s++) sections.push(db.index * SHARDS + s);
+    for (const db of this.databases()) for (let s = 0; s < SHARDS; s++) sections.push(db.keys.index * SHARDS + s);
     return sections;
   }
 
-  /** Copies a shard for a snapshot. It must be stepped to its end, or closed, before the next one is made. */
+  /** Copies a shard for a snapshot, by its section's number. It must be stepped to its end, or closed, before the next one is made. */
   captureShard(dbIndex: number, shardIndex: number): ShardCapture {
-    return new ShardCapture(this.db(dbIndex).keys.shards[shardIndex], ++this.#captureEpoch);
+    return new ShardCapture(this.loggedDb(dbIndex).keys.shards[shardIndex], ++this.#captureEpoch);
   }
 
   /**
@@ -237,7 +285,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
    * @param expected about how many there will be: room is made for them at once
    */
   loadEntries(sectionId: number, bytes: Uint8Array, off: number, len: number, expected = 0): number {
-    const db = this.db(Math.floor(sectionId / SHARDS));
+    const db = this.loggedDb(Math.floor(sectionId / SHARDS));
     const shard = db.keys.shards[sectionId % SHARDS];
     shard.reserve(shard.count + Math.min(expected, Math.floor(len / ENTRY_HEADER_BYTES)));
     // Whoever reads values reads a Buffer: one is made here, and not for each of them.
@@ -293,7 +341,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
       hashes.add(off + KEY_AT, klen);
     }
     if (hashes.count === 0 || index >= this.databaseCount) return;
-    const { shards } = this.db(index).keys;
+    const { shards } = this.loggedDb(index).keys;
     hashes.touch(shards);
     hashes.touchNext(shards);
   }
@@ -318,9 +366,10 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
   /** A logged flush of one database, or of all (255): of the shards that do not have it yet. */
   replayFlush(db: number, sequence: number, mutation: number): void {
     for (const each of this.databases()) {
-      if (db !== ALL_DATABASES && each.index !== db) continue;
+      const { index } = each.keys;
+      if (db !== ALL_DATABASES && index !== db) continue;
       for (let s = 0; s < SHARDS; s++) {
-        if (!this.#contains(sequence, mutation, each.index * SHARDS + s)) each.keys.clearShard(s);
+        if (!this.#contains(sequence, mutation, index * SHARDS + s)) each.keys.clearShard(s);
       }
     }
   }

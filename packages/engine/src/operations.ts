@@ -20,11 +20,14 @@ export interface ReplayTarget {
   lostSources: number;
   /** No shard has more than up to this sequence. */
   readonly highestStamp: number;
-  db(index: number): Database;
+  /** The database whose data is logged under this number. */
+  loggedDb(index: number): Database;
   /** Whether the loaded state of a key's shard has this mutation (counted from 0) of the entry already. */
   contains(sequence: number, mutation: number, db: number, buf: Uint8Array, off: number, len: number): boolean;
   /** Empties a database (or all, 255) as far as its shards stand before this mutation of the entry. */
   replayFlush(db: number, sequence: number, mutation: number): void;
+  /** Lets two databases, by the numbers that clients know, exchange what they hold. */
+  swap(one: number, other: number): void;
 }
 
 /** A mutation as plain data. Buffers are copies. */
@@ -277,7 +280,7 @@ const OPERATIONS: readonly Operation[] = [
       const token = m.i64();
       keyspace.lastFence = Math.max(keyspace.lastFence, token);
       if (isContained(m, keyspace, m.db, m.koff, m.klen)) return;
-      keyspace.db(m.db).strings.putLock(m.bytes, m.koff, m.klen, m.bytes, m.at, m.rest, expireAt, token);
+      keyspace.loggedDb(m.db).strings.putLock(m.bytes, m.koff, m.klen, m.bytes, m.at, m.rest, expireAt, token);
     },
     describe(m) {
       const key = m.copyText();
@@ -296,7 +299,8 @@ const OPERATIONS: readonly Operation[] = [
         m.text(0);
         m.text(1);
         const { off, len } = m;
-        if (!isContained(m, keyspace, m.db, off[0], len[0])) keyspace.db(m.db).strings.mset(m.bytes, off, len, 0, 1);
+        if (!isContained(m, keyspace, m.db, off[0], len[0]))
+          keyspace.loggedDb(m.db).strings.mset(m.bytes, off, len, 0, 1);
       }
     },
     describe(m) {
@@ -314,7 +318,7 @@ const OPERATIONS: readonly Operation[] = [
       for (let left = m.u32(); left > 0; left--) {
         m.key();
         if (isContained(m, keyspace, m.db, m.koff, m.klen)) continue;
-        keyspace.db(m.db).keys.remove(m.bytes, m.koff, m.klen);
+        keyspace.loggedDb(m.db).keys.remove(m.bytes, m.koff, m.klen);
       }
     },
     describe(m) {
@@ -341,7 +345,7 @@ const OPERATIONS: readonly Operation[] = [
       const { bytes, off, len } = m;
       const contained = isContained(m, keyspace, m.db, off[0], len[0]);
       if (contained !== isContained(m, keyspace, m.db, off[1], len[1])) throw new RangeError("half of a rename");
-      const db = keyspace.db(m.db);
+      const db = keyspace.loggedDb(m.db);
       if (contained || db.rename(bytes, off[0], len[0], bytes, off[1], len[1])) return;
       loseSource(keyspace, db, bytes, off[1], len[1]);
     },
@@ -359,14 +363,39 @@ const OPERATIONS: readonly Operation[] = [
       const { bytes, koff, klen, off, len } = m;
       if (isContained(m, keyspace, toDb, off[0], len[0])) return;
       if (isContained(m, keyspace, m.db, koff, klen)) throw new RangeError("a copy of what has changed since");
-      if (keyspace.db(m.db).copyTo(bytes, koff, klen, toDb, bytes, off[0], len[0])) return;
-      loseSource(keyspace, keyspace.db(toDb), bytes, off[0], len[0]);
+      if (keyspace.loggedDb(m.db).copyTo(bytes, koff, klen, keyspace.loggedDb(toDb), bytes, off[0], len[0])) return;
+      loseSource(keyspace, keyspace.loggedDb(toDb), bytes, off[0], len[0]);
     },
     describe(m) {
       const key = m.copyText();
       const toDb = m.u8();
       return { keys: [key, m.copyText()], details: { toDb } };
     },
+  },
+  {
+    isKeyed: false,
+    // [ key | db:1 ]; both shards have it, or neither has, as of a rename.
+    code: ops.OP_MOVE,
+    name: "move",
+    apply(m, keyspace) {
+      m.key();
+      const toDb = m.u8();
+      const { bytes, koff, klen } = m;
+      const contained = isContained(m, keyspace, m.db, koff, klen);
+      if (contained !== isContained(m, keyspace, toDb, koff, klen)) throw new RangeError("half of a move");
+      const target = keyspace.loggedDb(toDb);
+      if (contained || keyspace.loggedDb(m.db).moveTo(target, bytes, koff, klen)) return;
+      loseSource(keyspace, target, bytes, koff, klen);
+    },
+    describe: (m) => ({ keys: [m.copyText()], details: { toDb: m.u8() } }),
+  },
+  {
+    isKeyed: false,
+    // [ other:1 ]; the two numbers are those that clients know. Which number's data is logged where is no shard's: a snapshot has it as of its WalPos.
+    code: ops.OP_SWAP,
+    name: "swap",
+    apply: (m, keyspace) => keyspace.swap(m.db, m.u8()),
+    describe: (m) => ({ keys: [], details: { with: m.u8() } }),
   },
 ];
 
@@ -392,7 +421,7 @@ export function applyMutation(m: MutationReader, keyspace: ReplayTarget): void {
     return;
   }
   m.key();
-  if (!isContained(m, keyspace, m.db, m.koff, m.klen)) operation.apply(m, keyspace.db(m.db));
+  if (!isContained(m, keyspace, m.db, m.koff, m.klen)) operation.apply(m, keyspace.loggedDb(m.db));
 }
 
 /** A mutation as plain data. Throws as applyMutation does. */

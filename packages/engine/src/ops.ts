@@ -22,6 +22,8 @@ export const OP_FLUSH = 16;
 /** Two keys by their names, without the value: since format version 2. */
 export const OP_RENAME = 17;
 export const OP_COPY = 18;
+/** Moves a key to another database, by its name: since format version 3, as OP_SWAP. */
+export const OP_MOVE = 19;
 export const OP_HASH_SET = 20;
 export const OP_HASH_DELETE = 21;
 export const OP_LIST_PUSH = 30;
@@ -33,3 +35,5 @@ export const OP_SET_ADD = 40;
 export const OP_SET_REMOVE = 41;
 export const OP_ZSET_ADD = 50;
 export const OP_ZSET_REMOVE = 51;
+/** Two databases exchange what they hold. */
+export const OP_SWAP = 60;

@@ -1,5 +1,6 @@
 /**
- * What moves from shard to shard while a snapshot is made, and the rule that makes an entry of the log enough that names both keys.
+ * What moves from shard to shard while a snapshot is made, and the rule that makes an entry of the log enough that names both keys. (What is told of
+ * RENAME holds for MOVE as well, whose shards are those of two databases.)
  *
  * A snapshot copies one shard after the other, and replay applies an entry to a shard only above that shard's stamp. RENAME takes a value
  * from key `src` in shard A to key `dst` in shard B by an entry that does not hold the value: replay finds it in shard A, which then stands

@@ -11,6 +11,8 @@ export interface KeyspaceObserver {
   modified(db: number, buf: Uint8Array, off: number, len: number): void;
   /** Every key of the database is gone. */
   flushed(db: number): void;
+  /** The two databases, by the numbers that clients know, have exchanged all keys. */
+  swapped(db: number, other: number): void;
   /** The key's time was up: it is gone. The bytes are valid during the call. */
   expired(db: number, buf: Uint8Array, off: number, len: number): void;
   /** A read found no such key. */

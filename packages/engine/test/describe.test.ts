@@ -100,12 +100,21 @@ describe("each mutation", () => {
     ],
     [
       "copy",
-      (db) => {
+      (db, keyspace) => {
         hashSet(db, ["f", "v"]);
-        db.copyTo(...k, 5, bytes("new"), 0, 3);
+        db.copyTo(...k, keyspace.db(5), bytes("new"), 0, 3);
       },
       { keys: [key, bytes("new")], details: { toDb: 5 } },
     ],
+    [
+      "move",
+      (db, keyspace) => {
+        hashSet(db, ["f", "v"]);
+        db.moveTo(keyspace.db(5), ...k);
+      },
+      { details: { toDb: 5 } },
+    ],
+    ["swap", (_db, keyspace) => keyspace.swap(2, 7), { keys: [], details: { with: 7 } }],
     ["flush", (_db, keyspace) => keyspace.flush(-1), { db: -1, keys: [], details: {} }],
     ["flush", (_db, keyspace) => keyspace.flush(2), { keys: [], details: {} }],
   ])("%s", (op, change, expected) => {

@@ -94,8 +94,12 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
     () => db.strings.append(...at, ...digits),
     () => db.strings.setRange(...at, 3, ...digits),
     () => db.keys.setExpire(...at, keyspace.nowMs + 1e9),
-    () => db.copyTo(...at, 0, ...other),
+    () => db.copyTo(...at, db, ...other),
     () => db.rename(...other, ...at),
+    () => db.copyTo(...at, db, ...other),
+    () => db.moveTo(keyspace.db(1), ...other),
+    () => keyspace.swap(0, 1),
+    () => keyspace.swap(1, 0),
     () => db.strings.set(...other, ...digits, 0, ops.OP_SETNX),
     () => db.strings.mset(...pair, 0, 1),
     () => db.keys.removeMany(...ranges(["mutated", "other"])),
@@ -124,10 +128,10 @@ function captureSometimes(driver: Driver): void {
   const { keyspace, random } = driver;
   const db = keyspace.db(0);
   if (random.int(40) !== 0) return;
-  for (const shard of db.keys.shards) shard.capture?.close();
+  for (const { keys } of keyspace.databases()) for (const shard of keys.shards) shard.capture?.close();
   const key = driver.key();
   db.keys.lookup(key, 0, key.length);
-  keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
+  keyspace.captureShard(db.keys.index, db.keys.shards.indexOf(db.keys.shard));
 }
 
 it("prop: a sink that refuses at begin finds memory as it was, in every mutator there is", () => {
@@ -257,7 +261,7 @@ it.each(Object.entries(wideChanges))(
       expect(follower.digest()).toBe(keyspace.digest());
       const memory = new Fault(keyspace.memory, "take");
       db.keys.lookup(...KEY);
-      keyspace.captureShard(0, db.keys.shards.indexOf(db.keys.shard));
+      keyspace.captureShard(db.keys.index, db.keys.shards.indexOf(db.keys.shard));
       memory.arm(nth);
       if (failed(() => change(db))) failures++;
       done = !memory.fired;

@@ -60,7 +60,7 @@ function changes(random: Random, keys: readonly Key[]): (wide: boolean) => Chang
         const db = keyspace.db(0);
         if (!isRare || db.keys.lookup(...from) === 0) return;
         if (operation === "rename") db.rename(...from, ...to);
-        else db.copyTo(...from, 0, ...to);
+        else db.copyTo(...from, db, ...to);
       };
     }
     const elements = Array.from({ length: 1 + random.int(wide ? 1500 : 6) }, element);

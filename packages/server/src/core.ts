@@ -1,5 +1,5 @@
 /** The server without sockets: data, log, commands and everything that clients share, put together. */
-import { type CommandTable, type ConfigHost, makeCommandTable } from "@hearthkv/commands";
+import { type CommandTable, type ConfigHost, type MemoryFigures, makeCommandTable } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
 import { ReplyWriter } from "@hearthkv/resp";
 import type { Logger } from "pino";
@@ -12,6 +12,7 @@ import type { Settings } from "./config/settings.js";
 import { Dispatcher } from "./dispatch/dispatch.js";
 import { Host } from "./dispatch/host.js";
 import type { ServerStats } from "./info/stats.js";
+import { Migrations } from "./migration/migrations.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Persistence } from "./persistence/index.js";
 import { PublishedEvents } from "./pubsub/key-events.js";
@@ -39,6 +40,7 @@ export interface CoreParts {
 export interface CoreServices {
   readonly config: ConfigHost;
   readonly info: (sections: readonly string[]) => string;
+  readonly memory: () => MemoryFigures;
   readonly resetStats: () => void;
   /** SHUTDOWN; returns an error text when the server will not. */
   readonly shutdown: (save: boolean, now: boolean) => string | null;
@@ -61,6 +63,7 @@ export class Core {
   readonly events: PublishedEvents;
   readonly watches: Watches;
   readonly blocking: Blocking;
+  readonly migrations: Migrations;
   readonly ticker: Ticker;
   readonly heap: HeapWatch;
   readonly dispatcher: Dispatcher;
@@ -83,7 +86,9 @@ export class Core {
     const transactions = new Transactions(this.watches, dispatcher);
     this.pubsub = new PubSub((client, bytes) => this.dispatcher.deliver(client, bytes));
     this.events = new PublishedEvents(keyspace, this.pubsub, interestChanged);
-    keyWatch.listen([this.watches, this.blocking], this.events);
+    const writeError = () => persistence.writeError;
+    this.migrations = new Migrations(dispatcher, writeError, interestChanged);
+    keyWatch.listen([this.watches, this.blocking, this.migrations], this.events);
     this.clients = new Clients(this.clock, (client) => this.#forget(client));
     const reply = new ReplyWriter();
     const writes = new WriteMarks();
@@ -94,6 +99,7 @@ export class Core {
     const host = new Host({
       ...services(this),
       ...{ keyspace, persistence, persistenceEnabled, settings, transactions, dispatcher },
+      migrate: (client, order) => this.migrations.start(client, order),
       commands: this.commands,
       clients: this.clients,
       pubsub: this.pubsub,
@@ -134,6 +140,7 @@ export class Core {
   /** The server goes: no request is run any more, also when a log that was behind catches up. */
   stop(): void {
     this.ticker.onDrained = () => {};
+    this.migrations.stop();
     for (const client of [...this.clients.all()]) client.stand();
   }
 

@@ -155,6 +155,7 @@ function makeServices(core: Core, lifetime: Lifetime): CoreServices {
   return {
     config,
     info: (sections) => infoText(sections, collector.collect()),
+    memory: () => collector.memory(),
     resetStats: () => {
       stats.reset();
       core.commands.resetCounters();

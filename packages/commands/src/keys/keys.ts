@@ -99,11 +99,26 @@ function copy(ctx: CommandContext): void {
   const isFree = keyspace.db(target).keys.lookup(r.buf, r.off[2], r.len[2]) === TYPE_NONE;
   const copied = lookupReadAt(ctx, 1) !== TYPE_NONE && (isFree || replace);
   if (copied) {
-    db.copyTo(r.buf, r.off[1], r.len[1], target, r.buf, r.off[2], r.len[2]);
+    db.copyTo(r.buf, r.off[1], r.len[1], keyspace.db(target), r.buf, r.off[2], r.len[2]);
     notifyNew(ctx, 2, target);
     notify(ctx, EVENT_GENERIC, "copy_to", 2, target);
   }
   reply.int(copied ? 1 : 0);
+}
+
+/** To another database, where it must be free. */
+function move(ctx: CommandContext): void {
+  const { request: r, keyspace, db, reply } = ctx;
+  const target = databaseArg(ctx, 2);
+  if (target < 0) return;
+  if (target === db.index) {
+    reply.error(ERR.sameObject);
+    return;
+  }
+  const key = [r.buf, r.off[1], r.len[1]] as const;
+  const other = keyspace.db(target);
+  const moves = lookupAt(ctx, 1) !== TYPE_NONE && other.keys.lookup(...key) === TYPE_NONE;
+  reply.int(moves && db.moveTo(other, ...key) ? 1 : 0);
 }
 
 /** A database's number; -1 after an error reply. */
@@ -249,6 +264,17 @@ export const keyCommands = family("generic", [
     summary: "Copies a key and its expiry to another key.",
     syntax: "@source @destination/1 DB=destination-db:integer? REPLACE?",
     run: copy,
+  },
+  {
+    name: "move",
+    arity: 3,
+    flags: ["write", "fast"],
+    keys: [key(1, "RW access update")],
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "Moves a key to another database, where it must not be.",
+    syntax: "@key db:integer",
+    run: move,
   },
   {
     name: "keys",

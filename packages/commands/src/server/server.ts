@@ -1,5 +1,6 @@
 /** The server as a whole: its state, its data, its snapshots, its end. COMMAND and CONFIG have files of their own. */
 import { parseInt64, parseSafeInt } from "@hearthkv/resp";
+import { intArg } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR, lowerAscii, outsideRange } from "../errors.js";
 import { family } from "../table/declare.js";
@@ -35,6 +36,29 @@ function flushDb(ctx: CommandContext): void {
 
 function flushAll(ctx: CommandContext): void {
   flush(ctx, -1);
+}
+
+/** What the clients of either find in it is the other's from now on. */
+function swapDb(ctx: CommandContext): void {
+  const { keyspace, reply } = ctx;
+  const one = int32Arg(ctx, 1, ERR.firstDbIndex);
+  if (Number.isNaN(one)) return;
+  const other = int32Arg(ctx, 2, ERR.secondDbIndex);
+  if (Number.isNaN(other)) return;
+  if (Math.min(one, other) < 0 || Math.max(one, other) >= keyspace.databaseCount) {
+    reply.error(ERR.dbOutOfRange);
+    return;
+  }
+  if (one !== other) keyspace.swap(one, other);
+  reply.ok();
+}
+
+/** NaN after an error reply. */
+function int32Arg(ctx: CommandContext, i: number, error: string): number {
+  const value = intArg(ctx, i, error);
+  if (Number.isNaN(value) || value === (value | 0)) return value;
+  ctx.reply.error(error);
+  return Number.NaN;
 }
 
 /** The system's clock in microseconds: its milliseconds, made finer by the monotonic clock. */
@@ -230,6 +254,17 @@ export const serverCommands = family("server", [
     syntax: "<nosave-save: NOSAVE | SAVE>? NOW? FORCE? ABORT?",
     history: [["7.0.0", "options NOW, FORCE and ABORT"]],
     run: shutdown,
+  },
+  {
+    name: "swapdb",
+    arity: 3,
+    flags: ["write", "fast"],
+    since: "4.0.0",
+    complexity: "O(N): clients that watch keys or wait for them",
+    summary: "Lets two databases exchange what they hold.",
+    syntax: "index1:integer index2:integer",
+    categories: ["keyspace", "dangerous"],
+    run: swapDb,
   },
   {
     name: "time",

@@ -55,7 +55,9 @@ export function newKeyspace(random: Random, memories = 1): Keyspace {
 export class Driver {
   readonly random: Random;
   readonly keyspace: Keyspace;
-  readonly model = new Map<string, Modelled>();
+  model = new Map<string, Modelled>();
+  /** Of database 1, to which keys are moved; all others are in database 0. */
+  other = new Map<string, Modelled>();
   readonly log: Entry[] = [];
   sequence = 0;
   /** How many different keys are used: raise it to grow, and delete to shrink. */
@@ -178,14 +180,16 @@ export class Driver {
 
   /** Makes the model say what the keyspace holds: after an operation that was made to fail. */
   reload(): void {
-    const db = this.keyspace.db(0);
-    this.model.clear();
-    const keys: Buffer[] = [];
-    db.keys.forEachKey((buf, off, len) => keys.push(Buffer.from(buf.subarray(off, off + len))));
-    for (const key of keys) {
-      const type = db.keys.lookup(key, 0, key.length);
-      const { expireAt } = db.keys;
-      this.model.set(key.toString(), { ...readValue(db, type), expireAt });
+    for (const [index, model] of [this.model, this.other].entries()) {
+      const db = this.keyspace.db(index);
+      model.clear();
+      const keys: Buffer[] = [];
+      db.keys.forEachKey((buf, off, len) => keys.push(Buffer.from(buf.subarray(off, off + len))));
+      for (const key of keys) {
+        const type = db.keys.lookup(key, 0, key.length);
+        const { expireAt } = db.keys;
+        model.set(key.toString(), { ...readValue(db, type), expireAt });
+      }
     }
   }
 
@@ -373,9 +377,27 @@ const rename: Operation = (d) => {
     d.model.delete(from.toString());
     d.model.set(to.toString(), found);
   } else {
-    db.copyTo(from, 0, from.length, 0, to, 0, to.length);
+    db.copyTo(from, 0, from.length, db, to, 0, to.length);
     d.model.set(to.toString(), copyValue(found));
   }
+};
+
+const move: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const found = d.get(k);
+  const moved = d.keyspace.db(0).moveTo(d.keyspace.db(1), key, 0, key.length);
+  same(k, "moved", moved, found !== undefined);
+  if (found === undefined) return;
+  d.model.delete(k);
+  d.other.set(k, found);
+};
+
+/** Rare: what is in database 1 is not looked at, and comes back. */
+const swap: Operation = (d) => {
+  if (d.random.int(10) > 0) return;
+  d.keyspace.swap(0, 1);
+  [d.model, d.other] = [d.other, d.model];
 };
 
 const hash: Operation = (d) => {
@@ -578,6 +600,8 @@ const OPERATIONS: readonly Operation[] = [
   removeMany,
   expire,
   rename,
+  move,
+  swap,
   hash,
   hash,
   list,

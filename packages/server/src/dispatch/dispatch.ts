@@ -240,13 +240,26 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     else if (!client.closed) client.deliver(bytes);
   };
 
-  /** Sends a reply that is not written by the client's running command. May be called by a command. */
-  answer(client: ClientState, write: (reply: ReplyWriter) => void): void {
+  /** Sends a reply that is not written by the client's running command; of a write, with the sequence of its entry. May be called by a command. */
+  answer(client: ClientState, write: (reply: ReplyWriter) => void, sequence = 0): void {
     const side = this.#side;
     side.reset();
     side.proto = client.proto;
     write(side);
-    this.#send(client, side);
+    this.#send(client, side, sequence);
+  }
+
+  /**
+   * Runs a part of a command that goes on behind its turn (MIGRATE), as the client's, and seals what it changed: `sequence` is for the client's answer, 0
+   * where it changed nothing.
+   */
+  changeLater<T>(client: ClientState, change: () => T): { readonly result: T; readonly sequence: number } {
+    this.#keyspace.nowMs = this.#clock.wallMs();
+    this.#keyspace.values.settle();
+    const result = change();
+    const sequence = this.#commit(client);
+    this.#ticker.schedule();
+    return { result, sequence };
   }
 
   /**
@@ -254,13 +267,16 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
    * @param abandon called instead when the client goes while it waits: nothing may keep it then. Without it a client that has closed its
    *   direction still gets its answer.
    */
-  suspend(client: ClientState, abandon: (() => void) | null = null): (write: (reply: ReplyWriter) => void) => void {
+  suspend(
+    client: ClientState,
+    abandon: (() => void) | null = null,
+  ): (write: (reply: ReplyWriter) => void, sequence?: number) => void {
     client.halt |= HALT_SUSPENDED;
     client.abandon = abandon;
-    return (write) => {
+    return (write, sequence = 0) => {
       if (client.closed) return;
       client.abandon = null;
-      this.answer(client, write);
+      this.answer(client, write, sequence);
       client.release(HALT_SUSPENDED);
     };
   }

@@ -4,6 +4,8 @@ import {
   type CommandTable,
   type ConfigHost,
   ERR,
+  type MemoryFigures,
+  type MigrationOrder,
   type PersistenceHost,
   type ServerHost,
   type TransactionsHost,
@@ -33,10 +35,12 @@ export interface HostParts {
   readonly config: ConfigHost;
   readonly debugEnabled: boolean;
   readonly info: (sections: readonly string[]) => string;
+  readonly memory: () => MemoryFigures;
   readonly resetStats: () => void;
   /** SHUTDOWN; returns an error text when the server will not. */
   readonly shutdown: (save: boolean, now: boolean) => string | null;
   readonly dispatcher: () => Dispatcher;
+  readonly migrate: (client: ClientState, order: MigrationOrder) => void;
 }
 
 /** One per server. */
@@ -67,6 +71,10 @@ export class Host implements ServerHost {
 
   info(sections: readonly string[]): string {
     return this.#parts.info(sections);
+  }
+
+  memory(): MemoryFigures {
+    return this.#parts.memory();
   }
 
   resetStats(): void {
@@ -132,6 +140,10 @@ export class Host implements ServerHost {
 
   block(ctx: ClientContext, call: BlockingCall): void {
     this.#parts.dispatcher().block(ctx, call);
+  }
+
+  migrate(ctx: ClientContext, order: MigrationOrder): void {
+    this.#parts.migrate(ctx.session, order);
   }
 
   suspend(ctx: ClientContext): (reply: (writer: ReplyWriter) => void) => void {

@@ -1,4 +1,4 @@
-/** SAVE, BGSAVE, LASTSAVE and WAITAOF. */
+/** SAVE, BGSAVE, LASTSAVE, WAIT and WAITAOF. */
 import { ERR, type PersistenceHost } from "@hearthkv/commands";
 import type { ReplyWriter } from "@hearthkv/resp";
 import type { ClientContext } from "../clients/client-state.js";
@@ -76,6 +76,16 @@ export class PersistenceCommands implements PersistenceHost {
     }
     // There are no replicas: who asks for one waits until the time is up.
     if (numReplicas === 0) persistence.waitSynced(lastSequence, signal).then(finish, refuse);
+  }
+
+  waitReplicas(ctx: ClientContext, count: number, timeoutMs: number): void {
+    if (count <= 0 || ctx.denyBlocking) {
+      ctx.reply.int(0);
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const answer = this.#dispatcher().suspend(ctx.session, () => clearTimeout(timer));
+    if (timeoutMs > 0) timer = setTimeout(() => answer((reply) => reply.int(0)), Math.min(timeoutMs, TIMER_MS_MAX));
   }
 }
 

@@ -31,7 +31,7 @@ export class InfoCollector {
         configFile: "",
       },
       clients: this.#clients(),
-      memory: this.#memory(),
+      memory: this.memory(),
       persistence: this.#persistence(),
       stats: {
         ...stats.figures(),
@@ -64,7 +64,8 @@ export class InfoCollector {
     };
   }
 
-  #memory(): InfoSource["memory"] {
+  /** What takes how much memory. */
+  memory(): InfoSource["memory"] {
     const { keyspace, clients, stats, heap } = this.#core;
     const { rss, heapUsed } = this.#lookAtMemory();
     let clientBytes = 0;

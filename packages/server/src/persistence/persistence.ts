@@ -133,4 +133,4 @@ export interface Persistence {
 
 /** The part of the keyspace that persistence works with. */
 export type PersistedKeyspace = RecoveredKeyspace &
-  Pick<Keyspace, "captureShard" | "front" | "reseed" | "shardSections">;
+  Pick<Keyspace, "captureShard" | "front" | "reseed" | "shardSections" | "swappedDatabases">;

@@ -20,6 +20,7 @@ export type RecoveredKeyspace = Pick<
   | "setDefaultStamp"
   | "setPartial"
   | "setStamp"
+  | "setSwapped"
   | "replay"
   | "replayAhead"
   | "endReplay"
@@ -57,10 +58,12 @@ export async function recoverInto(
       requireSeed(metadata, keyspace.hashSeed);
       if (typeof metadata.lastFence === "number") lastFence = metadata.lastFence;
       takePartial(keyspace, metadata);
+      takeSwapped(keyspace, metadata);
     },
     onVoid: () => {
       keyspace.flush(-1);
       keyspace.setDefaultStamp(0);
+      keyspace.setSwapped([]);
       lastFence = 0;
     },
     beginSection: (id, sequence) => keyspace.setStamp(id, sequence),
@@ -78,7 +81,10 @@ export async function recoverInto(
   });
   keyspace.endReplay();
   if (keyspace.lostSources > 0) {
-    options.log?.("warn", `${keyspace.lostSources} RENAME or COPY had no source: it was in entries that are damaged`);
+    options.log?.(
+      "warn",
+      `${keyspace.lostSources} RENAME, MOVE or COPY had no source: it was in entries that are damaged`,
+    );
   }
   keyspace.lastFence = Math.max(keyspace.lastFence, lastFence);
   return result;
@@ -121,6 +127,15 @@ export function requireSeed({ hashSeed: found }: Document, expected: Uint8Array)
 }
 
 /** Sections whose shard was copied inside of an entry: [section, mutations of it that are contained], one pair behind the other. */
+/** Snapshots before format version 3 have none. */
+function takeSwapped(keyspace: RecoveredKeyspace, { swapped }: Document): void {
+  try {
+    keyspace.setSwapped(Array.isArray(swapped) ? swapped.map(Number) : []);
+  } catch (error) {
+    throw unreadable(error, "corrupt-snapshot", "the metadata of the snapshot", undefined);
+  }
+}
+
 function takePartial(keyspace: RecoveredKeyspace, { partial }: Document): void {
   if (!Array.isArray(partial)) return;
   for (let i = 0; i + 1 < partial.length; i += 2) keyspace.setPartial(Number(partial[i]), Number(partial[i + 1]));

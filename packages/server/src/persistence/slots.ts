@@ -204,6 +204,8 @@ export interface SnapshotMetadata {
   readonly lastFence: number;
   /** Of shards copied inside of an entry: section, mutations of the entry that are contained, section, ... */
   readonly partial: readonly number[];
+  /** Databases that were swapped, as of WalPos (Keyspace.swappedDatabases). */
+  readonly swapped: readonly number[];
 }
 
 /** A StorageError in parts. */

@@ -106,9 +106,10 @@ class SnapshotRun implements SnapshotFront {
   readonly result: Promise<SnapshotResult>;
   readonly #options: SnapshotterOptions;
   readonly #sink: ByteSink;
-  /** These three are known once the worker is ready: the log's old segments shall end before WalPos. */
+  /** These four are known once the worker is ready: the log's old segments shall end before WalPos. */
   #sections: number[] = [];
   #walPos = 0;
+  #swapped: readonly number[] = [];
   /** Sections that are not copied yet. */
   #ahead = new Set<number>();
   #next = 0;
@@ -179,6 +180,7 @@ class SnapshotRun implements SnapshotFront {
       const { keyspace, currentSequence } = this.#options;
       this.#walPos = currentSequence();
       this.#sections = keyspace.shardSections();
+      this.#swapped = keyspace.swappedDatabases();
       this.#ahead = new Set(this.#sections);
       keyspace.front = this;
       this.#schedule();
@@ -299,7 +301,8 @@ class SnapshotRun implements SnapshotFront {
     this.#leaveFront();
     // Not lower than any token given before the highest stamp; those given later are in the log.
     const { lastFence, hashSeed } = keyspace;
-    const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence, partial: this.#partial };
+    const [partial, swapped] = [this.#partial, this.#swapped];
+    const metadata: SnapshotMetadata = { version: METADATA_VERSION, hashSeed, lastFence, partial, swapped };
     this.#options.send({ type: "snapshotFinish", id: this.id, walPos: this.#walPos, metadata }, []);
     this.#scheduled = true;
   }

@@ -26,7 +26,10 @@ export async function writeState(dir: Directory, state: WholeState): Promise<{ r
       writer.addSection(id, sequence, count, blocks);
     }
     const { hashSeed, lastFence } = keyspace;
-    writer.finish({ version: METADATA_VERSION, hashSeed, lastFence, partial: [] }, sequence);
+    writer.finish(
+      { version: METADATA_VERSION, hashSeed, lastFence, partial: [], swapped: keyspace.swappedDatabases() },
+      sequence,
+    );
   } catch (error) {
     writer.abort();
     throw error;

@@ -73,6 +73,16 @@ export class Watches implements KeyListener {
     }
   }
 
+  /** A key that is in neither database has not changed. */
+  swapped(db: number, other: number, exists: (db: number, key: string) => boolean): void {
+    for (const [client, watchedKeys] of this.#watched) {
+      client.watchFailed ||= watchedKeys.some(
+        (watched) =>
+          (watched.db === db || watched.db === other) && (watched.existed || exists(watched.db, watched.key)),
+      );
+    }
+  }
+
   #remove(id: string, client: ClientState): void {
     const watchers = this.#watchers.get(id);
     watchers?.delete(client);

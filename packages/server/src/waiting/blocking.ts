@@ -119,6 +119,11 @@ export class Blocking implements KeyListener {
   /** Nothing that anybody waits for comes with a flush. */
   flushed(): void {}
 
+  /** What a call waits for may have come with the other database's keys. */
+  swapped(db: number, other: number): void {
+    for (const id of this.#waiting.keys()) if (id.startsWith(`${db}:`) || id.startsWith(`${other}:`)) this.changed(id);
+  }
+
   /** Serves the calls whose keys were written. Serving may write further keys; those are served, too. */
   serve(): void {
     for (let i = 0; i < this.#ready.length; i++) {

@@ -7,6 +7,8 @@ export interface KeyListener {
   readonly interested: boolean;
   changed(key: string): void;
   flushed(db: number): void;
+  /** The two databases have exchanged all keys. `exists` tells of a key (latin1) whether it is there now. */
+  swapped(db: number, other: number, exists: (db: number, key: string) => boolean): void;
 }
 
 /** Wants to know what happens to keys without a command that says so. The bytes are valid during the call. */
@@ -61,5 +63,13 @@ export class KeyWatch implements KeyspaceObserver {
 
   flushed(db: number): void {
     for (const listener of this.#listeners) if (listener.interested) listener.flushed(db);
+  }
+
+  swapped(db: number, other: number): void {
+    const exists = (at: number, key: string) => {
+      const bytes = Buffer.from(key, "latin1");
+      return this.#keyspace.db(at).keys.locate(bytes, 0, bytes.length) !== 0;
+    };
+    for (const listener of this.#listeners) if (listener.interested) listener.swapped(db, other, exists);
   }
 }

@@ -13,7 +13,7 @@ const TARGET = [Buffer.from("target"), 0, 6] as const;
 // Control: without the look at `lostSources` the strict start serves what "target" held before.
 test.each<[string, (db: Database) => unknown]>([
   ["rename", (db) => db.rename(...SOURCE, ...TARGET)],
-  ["copy", (db) => db.copyTo(...SOURCE, 0, ...TARGET)],
+  ["copy", (db) => db.copyTo(...SOURCE, db, ...TARGET)],
 ])("%s: a start is refused, and skip-corrupt does without both and counts them", async (_name, move) => {
   const path = freshDirectory();
   const { keyspace, persistence } = await openAt(path);

@@ -144,7 +144,8 @@ function newKeyspace(random: Random): Keyspace {
 /** What a start finds that has this snapshot (or none) and the log up to `sequence`. */
 function recovered(world: World, snapshot: Kept | undefined, sequence: number): Keyspace {
   const keyspace = newKeyspace(world.random);
-  const { partial } = snapshot?.metadata ?? { partial: [] };
+  const { partial, swapped } = snapshot?.metadata ?? { partial: [], swapped: [] };
+  keyspace.setSwapped(swapped);
   for (let i = 0; i < partial.length; i += 2) keyspace.setPartial(partial[i]!, partial[i + 1]!);
   for (const piece of snapshot?.pieces ?? []) {
     const disk = new ByteSink();
@@ -232,13 +233,25 @@ const move: Operation = (world) => {
   db.rename(from, 0, from.length, to, 0, to.length);
 };
 
+const moveToOther: Operation = (world) => {
+  const db = world.db();
+  const target = world.db();
+  const key = world.key();
+  if (db !== target) db.moveTo(target, key, 0, key.length);
+};
+
+/** Also with a database that comes to be only now. */
+const swap: Operation = ({ keyspace, random }) => {
+  if (random.int(3) === 0) keyspace.swap(random.int(2), random.int(3));
+};
+
 const copy: Operation = (world) => {
   const db = world.db();
   const target = world.db();
   const from = world.key();
   const to = world.key();
   if (db === target && from.equals(to)) return;
-  db.copyTo(from, 0, from.length, target.index, to, 0, to.length);
+  db.copyTo(from, 0, from.length, target, to, 0, to.length);
 };
 
 /** As one entry: what moves was changed by a mutation before, which must not be applied twice. */
@@ -250,7 +263,7 @@ const publish: Operation = (world) => {
   if (from.equals(to) || ![TYPE_NONE, TYPE_LIST].includes(db.keys.lookup(from, 0, from.length))) return;
   db.lists.push(from, 0, from.length, 1, ...ranges(elements(world, 180, 1200)));
   if (random.int(2) === 0) db.rename(from, 0, from.length, to, 0, to.length);
-  else db.copyTo(from, 0, from.length, db.index, to, 0, to.length);
+  else db.copyTo(from, 0, from.length, db, to, 0, to.length);
 };
 
 const remove: Operation = (world) => {
@@ -284,6 +297,9 @@ const OPERATIONS: readonly Operation[] = [
   move,
   move,
   move,
+  moveToOther,
+  moveToOther,
+  swap,
   publish,
   publish,
   copy,
@@ -295,7 +311,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /**
- * Controls, each seen red: mayNameKeys without capture(), with capture() of the source alone, and without one for COPY; a stamp that is too low by
+ * Controls, each seen red: databases that are not swapped by what the snapshot says; moveTo() under the rule of copyTo(); mayNameKeys without capture(), with capture() of the source alone, and without one for COPY; a stamp that is too low by
  * one for a copy inside of an entry; `partial` not kept, and not looked at by replay; stamps compared wrongly by one; adopt() without beforeChange().
  */
 test("prop: what moved while a snapshot was made is in it or in the log, once", async () => {

@@ -143,6 +143,7 @@ export async function serveFake(
     () => ({
       config: { get: () => [], set: () => null },
       info: () => "",
+      memory: () => ({ startup: 0, dataset: 0, arenas: 0, clients: 0, peak: 0, rss: 0 }),
       resetStats: () => {},
       shutdown: () => null,
     }),
