@@ -134,6 +134,8 @@ export interface MigrationOrder {
   readonly db: Database;
   /** They are there. */
   readonly keys: readonly Buffer[];
+  /** To be told of a key that went from here. */
+  deleted(key: Buffer): void;
   /** A key's value as DUMP gives it, and how long it lives (0 = for ever); null where there is none any more. It may find the key's time to be up. */
   dump(key: Buffer): { readonly payload: Uint8Array; readonly ttlMs: number } | null;
 }

@@ -142,7 +142,7 @@ export class KeyStore {
     }
     const { stats, observer } = this.keyspace;
     stats.keyspaceMisses++;
-    if (observer !== null) observer.missed(this.index, buf, off, len);
+    if (observer !== null) observer.missed(this.database, buf, off, len);
     return TYPE_NONE;
   }
 
@@ -319,7 +319,7 @@ export class KeyStore {
         : shard.bytesOf(ref).slice(shard.keyOffset(ref), shard.keyOffset(ref) + shard.keyLength(ref));
     this.dropRecord(shard, ref);
     stats.expiredKeys++;
-    if (observer !== null && key !== null) observer.expired(this.index, key, 0, key.length);
+    if (observer !== null && key !== null) observer.expired(this.database, key, 0, key.length);
   }
 
   #visitBucket(shard: Shard, bucket: number, visit: KeyVisitor): number {

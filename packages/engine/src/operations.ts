@@ -34,7 +34,7 @@ export interface ReplayTarget {
 export interface DescribedMutation {
   /** As "set", "hash-set": the name in its row. */
   readonly op: string;
-  /** Number of the database; -1 = all (a flush). */
+  /** Number of the database as it is logged: since SWAPDB not always the one that clients know; -1 = all (a flush). */
   readonly db: number;
   /** The keys that it names; none for a flush. */
   readonly keys: readonly Buffer[];

@@ -80,6 +80,8 @@ describe("transactions", () => {
       ["a delete", ["SET w 1"], ["DEL w"], abort],
       ["a new key", [], ["SET w 1"], abort],
       ["an expiry", ["SET w 1"], ["PEXPIRE w 100000"], abort],
+      ["the expiry that it has", ["SET w 1 PXAT 4102444800000"], ["PEXPIREAT w 4102444800000"], abort],
+      ["a move to another database", ["SET w 1"], ["MOVE w 1"], abort],
       ["nothing appended, which Redis counts as a write", ["SET w 1"], ['APPEND w ""'], abort],
       ["a push", ["RPUSH w a"], ["RPUSH w b"], abort],
       ["a rename away", ["SET w 1"], ["RENAME w x"], abort],

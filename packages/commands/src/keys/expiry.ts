@@ -50,7 +50,7 @@ function setExpiry(ctx: CommandContext, unitMs: 1 | 1000, relative: boolean): vo
   }
   const isPast = at <= ctx.keyspace.nowMs;
   if (isPast) db.keys.remove(r.buf, r.off[1], r.len[1]);
-  else if (at !== db.keys.expireAt) db.keys.setExpire(r.buf, r.off[1], r.len[1], at);
+  else db.keys.setExpire(r.buf, r.off[1], r.len[1], at);
   notify(ctx, EVENT_GENERIC, isPast ? "del" : "expire", 1);
   reply.int(1);
 }

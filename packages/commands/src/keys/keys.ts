@@ -118,7 +118,13 @@ function move(ctx: CommandContext): void {
   const key = [r.buf, r.off[1], r.len[1]] as const;
   const other = keyspace.db(target);
   const moves = lookupAt(ctx, 1) !== TYPE_NONE && other.keys.lookup(...key) === TYPE_NONE;
-  reply.int(moves && db.moveTo(other, ...key) ? 1 : 0);
+  if (moves) {
+    db.moveTo(other, ...key);
+    notifyNew(ctx, 1, target);
+    notify(ctx, EVENT_GENERIC, "move_from", 1);
+    notify(ctx, EVENT_GENERIC, "move_to", 1, target);
+  }
+  reply.int(moves ? 1 : 0);
 }
 
 /** A database's number; -1 after an error reply. */

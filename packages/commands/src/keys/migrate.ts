@@ -4,6 +4,7 @@ import type { Request } from "@hearthkv/resp";
 import { intArg, lookupReadAt } from "../arguments/arguments.js";
 import type { CommandContext, MigrationOrder } from "../context.js";
 import { ERR } from "../errors.js";
+import { EVENT_GENERIC } from "../events.js";
 import { family } from "../table/declare.js";
 import { type KeyUse, key, keysBehind } from "../table/keys.js";
 import { dumpFound } from "./dump.js";
@@ -22,7 +23,7 @@ interface MigrateOptions {
 }
 
 function migrate(ctx: CommandContext): void {
-  const { request: r, keyspace, db, reply, host } = ctx;
+  const { request: r, keyspace, db, reply, host, events } = ctx;
   const options = migrateOptions(ctx);
   if (options === null) return;
   const timeoutMs = intArg(ctx, 5);
@@ -50,6 +51,7 @@ function migrate(ctx: CommandContext): void {
     ...{ credentials: options.credentials, isCopy: options.isCopy, replaces: options.replaces },
     db,
     keys,
+    deleted: (name) => events.tell(EVENT_GENERIC, "del", db.index, name, 0, name.length),
     dump(name) {
       const type = db.keys.lookup(name, 0, name.length);
       if (type === TYPE_NONE) return null;

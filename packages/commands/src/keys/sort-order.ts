@@ -40,18 +40,18 @@ export class ByteStrings {
   }
 
   /** Order of strings i and j: below 0, 0 or above 0, as memcmp. */
-  compare(i: number, j: number): number {
+  readonly compare = (i: number, j: number): number => {
     if (this.#absent[i] !== this.#absent[j]) return this.#absent[j] - this.#absent[i];
     const { bytes } = this.#sink;
     return compareBytes(bytes, this.startOf(i), this.lengthOf(i), bytes, this.startOf(j), this.lengthOf(j));
-  }
+  };
 
   /** Sorts strings by their bytes, given and returned by their numbers; of equal ones, those that stood in front stay there. */
   sorted(numbers: Uint32Array): Uint32Array {
     if (numbers.length <= RUN) {
       const none = new Float64Array(numbers.length);
       const few = numbers.slice();
-      insertionSort(none, few, 0, few.length, (i, j) => this.compare(i, j));
+      insertionSort(none, few, 0, few.length, this.compare);
       return few;
     }
     const leading = this.#leadingNumbers(numbers);
@@ -106,6 +106,40 @@ export function upTo(count: number): Uint32Array<ArrayBuffer> {
   const all = new Uint32Array(count);
   for (let i = 0; i < count; i++) all[i] = i;
   return all;
+}
+
+/** Order of elements by their weights, and of those that weigh the same by their bytes. */
+export function compareWeights(weights: Float64Array, elements: ByteStrings): (i: number, j: number) => number {
+  return (i, j) => {
+    if (weights[i] === weights[j]) return elements.compare(i, j);
+    return weights[i] < weights[j] ? -1 : 1;
+  };
+}
+
+/**
+ * The `count` first of the numbers 0 to before `total`, in their order. For few of many: those found so far are a heap with the last of them on top, which
+ * most numbers are only compared with.
+ */
+export function firstOf(total: number, count: number, compare: (i: number, j: number) => number): Uint32Array {
+  const heap = upTo(count);
+  const sink = (from: number) => {
+    const moved = heap[from];
+    let at = from;
+    for (let child = 2 * at + 1; child < count; child = 2 * at + 1) {
+      if (child + 1 < count && compare(heap[child + 1], heap[child]) > 0) child++;
+      if (compare(heap[child], moved) <= 0) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = moved;
+  };
+  for (let at = (count >>> 1) - 1; at >= 0; at--) sink(at);
+  for (let i = count; i < total && count > 0; i++) {
+    if (compare(i, heap[0]) >= 0) continue;
+    heap[0] = i;
+    sink(0);
+  }
+  return heap.sort(compare);
 }
 
 /** The order of elements by their weights, lowest first; those that weigh the same stand in the order of their bytes. */

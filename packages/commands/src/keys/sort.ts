@@ -7,11 +7,13 @@ import { ERR } from "../errors.js";
 import { EVENT_GENERIC, EVENT_LIST, notify } from "../events.js";
 import { type CommandDeclaration, family } from "../table/declare.js";
 import { type KeyUse, key } from "../table/keys.js";
-import { ByteStrings, byWeight, upTo } from "./sort-order.js";
+import { ByteStrings, byWeight, compareWeights, firstOf, upTo } from "./sort-order.js";
 import { SortPattern } from "./sort-pattern.js";
 
 /** After so many lookups, of which each may have opened a large hash, those that were opened rest again. */
 const LOOKUPS_PER_REST = 256;
+/** With LIMIT: fewer than one in so many elements are chosen, and the others not sorted. */
+const FEW_OF = 16;
 /** Below this strtod says that the number is too small, but for zero. */
 const NORMAL_MIN = 2 ** -1022;
 
@@ -59,25 +61,27 @@ function sortOrStore(ctx: CommandContext, mayStore: boolean): void {
   const isPart = isUnsorted && type !== TYPE_SET;
   const from = isPart ? (descends ? size - end : first) : 0;
   const elements = collected(ctx, type, from, isPart ? from + end - first : size);
-  const order = isUnsorted ? null : orderOf(ctx, elements, options);
-  if (order === undefined) {
+  let at: At | null = (place) => place;
+  if (!isUnsorted) at = orderOf(ctx, elements, options, end);
+  else if (isPart) at = (place) => (descends ? end - 1 - place : place - first);
+  if (at === null) {
     ctx.reply.error(ERR.sortNotDouble);
     return;
   }
-  const chosen = { elements, first, end, get: options.get, at: (place: number) => place };
-  if (order !== null) chosen.at = (place) => order[descends ? size - 1 - place : place];
-  else if (isPart) chosen.at = (place) => (descends ? end - 1 - place : place - first);
+  const chosen = { elements, first, end, at, get: options.get };
   if (options.storeAt > 0) store(ctx, chosen, options.storeAt);
   else answer(ctx, chosen);
 }
+
+/** The number of the element at a place of the order. */
+type At = (place: number) => number;
 
 /** What is given back: the elements of the places from `first` to before `end`. */
 interface Chosen {
   readonly elements: ByteStrings;
   readonly first: number;
   readonly end: number;
-  /** The number of the element at a place. */
-  readonly at: (place: number) => number;
+  readonly at: At;
   /** What is given back of each; nothing: itself. */
   readonly get: readonly SortPattern[];
 }
@@ -122,12 +126,24 @@ function collected({ db }: CommandContext, type: number, from: number, to: numbe
   return elements;
 }
 
-/** The elements' numbers, lowest first; undefined where one has no number to be sorted by. */
-function orderOf(ctx: CommandContext, elements: ByteStrings, { by, isAlpha }: SortOptions): Uint32Array | undefined {
+/** Null where an element has no number to be sorted by. The order need be right for places before `end` only. */
+function orderOf(
+  ctx: CommandContext,
+  elements: ByteStrings,
+  { by, isAlpha, descends }: SortOptions,
+  end: number,
+): At | null {
   const weights = by === null ? elements : weightsOf(ctx, elements, by);
-  if (isAlpha) return weights.sorted(upTo(weights.count));
-  const numbers = numbersOf(weights);
-  return numbers === null ? undefined : byWeight(numbers, elements);
+  const numbers = isAlpha ? null : numbersOf(weights);
+  if (numbers === null && !isAlpha) return null;
+  const { count } = elements;
+  if (end < count / FEW_OF) {
+    const compare = numbers === null ? weights.compare : compareWeights(numbers, elements);
+    const few = firstOf(count, end, descends ? (i, j) => compare(j, i) : compare);
+    return (place) => few[place];
+  }
+  const order = numbers === null ? weights.sorted(upTo(count)) : byWeight(numbers, elements);
+  return (place) => order[descends ? count - 1 - place : place];
 }
 
 function weightsOf(ctx: CommandContext, elements: ByteStrings, by: SortPattern): ByteStrings {

@@ -54,7 +54,7 @@ export class Migrations implements KeyListener {
         if (error !== null) return error;
         const same = transfers.filter((transfer) => !transfer.isChanged);
         const { sequence: last } = dispatcher.changeLater(client, () => {
-          for (const { key } of same) db.keys.remove(key, 0, key.length);
+          for (const { key } of same) if (db.keys.remove(key, 0, key.length)) order.deleted(key);
         });
         sequence = Math.max(sequence, last);
         return same.length === transfers.length ? null : changedWhileSent(transfers.length - same.length);

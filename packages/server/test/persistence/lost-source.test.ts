@@ -41,5 +41,5 @@ test.each<[string, (db: Database) => unknown]>([
   const messages: string[] = [];
   const found = await start("skip-corrupt", messages);
   expect(found.db(0).keys.size).toBe(0);
-  expect(messages).toContain("1 RENAME or COPY had no source: it was in entries that are damaged");
+  expect(messages).toContain("1 RENAME, MOVE or COPY had no source: it was in entries that are damaged");
 });
