@@ -128,6 +128,19 @@ describe("rows", () => {
     expect(readFileSync(new URL("../../../COMMANDS.md", import.meta.url), "utf8")).toBe(commandsPage(commandTable));
   });
 
+  it("say where the elements of a collection stand", () => {
+    const elements = Object.fromEntries(
+      ["hget", "hmget", "hset", "hincrby", "sadd", "smismember", "zadd", "zincrby", "zrank"].map((name) => {
+        return [name, commandTable.row(name)?.elements];
+      }),
+    );
+    expect(elements).toEqual({
+      ...{ hget: [2, 1], hmget: [2, 1], hset: [2, 2], hincrby: [2, 2], sadd: [2, 1], smismember: [2, 1] },
+      ...{ zadd: [3, 2], zincrby: [3, 2], zrank: [2, 2] },
+    });
+    for (const name of ["get", "lpush", "config", "hgetall"]) expect(commandTable.row(name)?.elements).toBeNull();
+  });
+
   it("tell exact from least numbers of arguments", () => {
     const [get, ping] = [commandTable.row("get"), commandTable.row("ping")] as [CommandRow, CommandRow];
     expect([1, 2, 3].map((argc) => arityHolds(get, argc))).toEqual([false, true, false]);

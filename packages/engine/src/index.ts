@@ -8,6 +8,7 @@ export {
 } from "./describe.js";
 export { EFFECT_HEADROOM_BYTES, EffectLog, EntryTooLargeError } from "./effects.js";
 export { WRONG_TYPE } from "./found-collection.js";
+export type { KeyHashes } from "./key-hashes.js";
 export { type KeyVisitor, SHARDS } from "./key-store.js";
 export {
   DATABASES,
@@ -18,6 +19,7 @@ export type { ReleaseBuffer } from "./memory.js";
 export type { DescribedMutation } from "./operations.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
+export type { Shard } from "./shard.js";
 export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";
 export type { SnapshotFront } from "./snapshot-front.js";
 export type { KeyspaceObserver, KeyspaceStats } from "./store-home.js";

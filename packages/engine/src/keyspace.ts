@@ -14,7 +14,6 @@ import { KEY_BYTES_MAX } from "./record.js";
 import { ENTRY_CONTINUES, ENTRY_HEADER_BYTES, readSnapshotEntries, ShardCapture } from "./snapshot.js";
 import type { SnapshotFront } from "./snapshot-front.js";
 import type { KeyspaceObserver, KeyspaceStats } from "./store-home.js";
-import type { TableHome } from "./types/member-table.js";
 import { PackedLimits } from "./types/packed.js";
 import { TYPE_STRING } from "./types/type-codes.js";
 
@@ -95,7 +94,7 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     this.random = options.random;
     this.memories = Array.from({ length: options.memories ?? 1 }, () => new Memory(options.release));
     this.values = new OpenValues(
-      this.memories.map((memory) => homeIn(memory, this)),
+      this.memories.map((memory) => ({ memory, hashes: this.hashes })),
       options.openValues ?? OPEN_VALUES,
     );
     this.databaseCount = options.databases ?? DATABASES;
@@ -399,14 +398,4 @@ export class Keyspace implements DatabaseHome, ReplayTarget {
     this.#expireShard = 0;
     this.#expireDb = (this.#expireDb + 1) % this.#databases.length;
   }
-}
-
-/** For tables in one of a keyspace's memories. Its seed is always the present one. */
-function homeIn(memory: Memory, keyspace: Keyspace): TableHome {
-  return {
-    memory,
-    get seed() {
-      return keyspace.seed;
-    },
-  };
 }

@@ -1,5 +1,6 @@
 /** What the parts of a database need of their keyspace, which has them all. */
 import type { EffectLog } from "./effects.js";
+import type { HashSeed } from "./hash.js";
 import type { KeyHashes } from "./key-hashes.js";
 import type { Memory } from "./memory.js";
 import type { ShardHome } from "./shard.js";
@@ -27,8 +28,10 @@ export interface KeyspaceStats {
 }
 
 export interface StoreHome extends ShardHome, TableHome {
+  /** Of all hashes. It may change while there are no keys. */
+  readonly seed: HashSeed;
   readonly effects: EffectLog;
-  /** Hash of every key that is looked up. */
+  /** Hash of every key and element that is looked up. */
   readonly hashes: KeyHashes;
   /** Of shard s is memory s modulo their number. */
   readonly memories: readonly Memory[];

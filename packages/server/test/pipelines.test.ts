@@ -37,7 +37,8 @@ describe("pipelines", () => {
     await client.expect(Array.from({ length: count }, (_, i) => bulk(String(i))).join(""));
   });
 
-  // Controls, each seen red: no clear() in touchAhead(), so that a hash outlives its batch; next() that does not go on behind what was found ahead.
+  // Controls, each seen red: no clear() in forget(), so that a hash outlives its batch; next() that does not go on behind what was found ahead; the hash of an
+  // element remembered as its key's.
   it("answers a pipeline as it does its commands one by one, whatever a batch does to the keys behind it", async () => {
     const seed = randomInt(1 << 30);
     console.log(`seed ${seed}`);
@@ -47,7 +48,31 @@ describe("pipelines", () => {
       return (state >>> 8) % n;
     };
     const key = (): string => `k${upTo(30)}`.padEnd(6, "x");
+    // Large, so that elements are found by their hashes.
+    const many = Array.from({ length: 600 }, (_, i) => [`e${i}`, String(i)]);
+    const large = [
+      ["HSET", "hash"],
+      ["SADD", "set"],
+      ["ZADD", "zset"],
+    ].map(([command, name], i) => {
+      return encode(command as string, name as string, ...many.flatMap((pair) => (i === 2 ? pair.toReversed() : pair)));
+    });
+    const element = (): string => `e${upTo(700)}`;
     const commands: (() => string[])[] = [
+      () => ["HSET", "hash", element(), "v", element(), "w"],
+      () => ["HGET", "hash", element()],
+      () => ["HMGET", "hash", element(), element()],
+      () => ["HDEL", "hash", element()],
+      () => ["HINCRBY", "hash", element(), "3"],
+      () => ["SADD", "set", element()],
+      () => ["SREM", upTo(20) === 0 ? key() : "set", element(), element()],
+      () => ["SMISMEMBER", "set", element(), element()],
+      () => ["ZADD", "zset", String(upTo(9)), element(), "4", element()],
+      () => ["ZADD", "zset", "GT", "5", element()],
+      () => ["ZINCRBY", "zset", "2", element()],
+      () => ["ZMSCORE", "zset", element(), element()],
+      () => ["DEL", upTo(10) === 0 ? "hash" : key()],
+      () => ["RENAME", upTo(2) === 0 ? "set" : key(), upTo(2) === 0 ? "zset" : key()],
       () => ["SET", key(), `v${upTo(1000)}`],
       () => ["GET", key()],
       () => ["GET", key()],
@@ -79,8 +104,9 @@ describe("pipelines", () => {
       batch.push(encode("DISCARD"), encode("PING", "end"));
       const replies: string[] = [];
       for (const client of [deep, single]) {
-        // Both begin with the same: nothing.
+        // Both begin with the same.
         await client.send(`${encode("RESET")}${encode("FLUSHALL")}`).expect("+RESET\r\n+OK\r\n");
+        await client.send(large.join("")).expect(":600\r\n:1200\r\n:600\r\n");
         for (const part of client === deep ? [batch.join("")] : batch) {
           client.send(part);
           if (client === single) await new Promise((resolve) => setImmediate(resolve));

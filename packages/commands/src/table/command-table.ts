@@ -6,6 +6,7 @@ import type { Request } from "@hearthkv/resp";
 import type { CommandContext } from "../context.js";
 import { unknownCommand, unknownSubcommand, wrongArity } from "../errors.js";
 import type { CommandFlag, CommandRow } from "./declare.js";
+import { type ElementPositions, elementsOf } from "./elements.js";
 import { fixedKeys, type KeySpec } from "./keys.js";
 
 /** What INFO commandstats tells of one command. The dispatcher counts. */
@@ -31,6 +32,8 @@ export interface TableRow extends CommandRow {
   readonly counters: CommandCounters;
   /** The flags as bits (`flagBit`), for the dispatcher. */
   readonly bits: number;
+  /** Where a request has elements of its key's collection; null: nowhere. */
+  readonly elements: ElementPositions | null;
 }
 
 /** In the order in which COMMAND INFO prints flags. */
@@ -207,6 +210,7 @@ function tableRow(row: CommandRow): TableRow {
     run: row.run ?? needsSubcommand,
     counters: newCounters(),
     bits: row.flags.reduce((sum, flag) => sum | flagBit(flag), 0),
+    elements: elementsOf(row.syntax ?? ""),
   };
   return fields as TableRow;
 }

@@ -32,6 +32,11 @@ export class HashValue implements Collection, Resting {
     this.#table.reserve(fields);
   }
 
+  /** Where its elements are found. */
+  get table(): MemberTable {
+    return this.#table;
+  }
+
   get bytes(): number {
     return this.#table.bytes;
   }

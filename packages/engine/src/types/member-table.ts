@@ -12,7 +12,6 @@
 import { ARENA_STATE_WORDS, Arena, CHUNK_HEADER_BYTES } from "../arena.js";
 import { choose } from "../choose.js";
 import { copyBytes } from "../copy-bytes.js";
-import { type HashSeed, hashKey } from "../hash.js";
 import { type Memory, SLAB_SHIFT, UNIT_MASK } from "../memory.js";
 import { nextReversed } from "../scan-cursor.js";
 import type { ByteSink } from "./byte-sink.js";
@@ -31,8 +30,8 @@ import { WordList } from "./word-list.js";
 
 /** What a table needs of its keyspace. */
 export interface TableHome {
-  /** May change while there are no elements. */
-  readonly seed: HashSeed;
+  /** Hash of an element. The same as long as there are elements. */
+  readonly hashes: { of(buf: Uint8Array, off: number, len: number): number };
   readonly memory: Memory;
 }
 
@@ -89,15 +88,24 @@ export class MemberTable extends MemberRecords {
 
   /** Hash of an element, for `find` and `add`. */
   hashOf(buf: Uint8Array, off: number, len: number): number {
-    return hashKey(this.#home.seed, buf, off, len);
+    return this.#home.hashes.of(buf, off, len);
+  }
+
+  /** First record of a hash's chain, 0 = none. */
+  first(hash: number): number {
+    return this.size === 0 ? 0 : this.#buckets.at(this.#bucketOf(hash));
+  }
+
+  /** Words of the slab in which a record lies. */
+  wordsAt(ref: number): Int32Array {
+    return this.memory.words[ref >>> SLAB_SHIFT];
   }
 
   /** Reference of an element, 0 when absent. */
   find(hash: number, buf: Uint8Array, off: number, len: number): number {
-    if (this.size === 0) return 0;
     const { words, bytes } = this.memory;
     const formWord = this.formWord;
-    let ref = this.#buckets.at(this.#bucketOf(hash));
+    let ref = this.first(hash);
     while (ref !== 0) {
       const m = words[ref >>> SLAB_SHIFT];
       const w = (ref & UNIT_MASK) << 1;
@@ -375,7 +383,7 @@ export class MemberTable extends MemberRecords {
     const w = (ref & UNIT_MASK) << 1;
     const form = m[w + this.formWord];
     if ((form & FORM_LONG) !== 0) return m[w + this.formWord + 2];
-    return hashKey(this.#home.seed, this.bytesOf(ref), (w << 2) + this.head, form & SHORT_MASK);
+    return this.#home.hashes.of(this.bytesOf(ref), (w << 2) + this.head, form & SHORT_MASK);
   }
 
   #visitChain(bucket: number, visit: (ref: number) => void): number {

@@ -29,6 +29,11 @@ export class SetValue implements Collection, Resting {
     this.#table.reserve(members);
   }
 
+  /** Where its elements are found. */
+  get table(): MemberTable {
+    return this.#table;
+  }
+
   get bytes(): number {
     return this.#table.bytes;
   }

@@ -40,6 +40,11 @@ export class ZsetValue implements Collection, Resting {
     this.#table.reserve(members);
   }
 
+  /** Where its elements are found. */
+  get table(): MemberTable {
+    return this.#table;
+  }
+
   get bytes(): number {
     return this.#table.bytes + this.#tree.bytes;
   }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { hashSeed } from "../../src/hash.js";
+import { KeyHashes } from "../../src/key-hashes.js";
 import { Memory } from "../../src/memory.js";
 import type { Beside } from "../../src/types/member-record.js";
 import { MemberTable, type MoveObserver } from "../../src/types/member-table.js";
@@ -8,7 +9,7 @@ import { seeded } from "./seeded.js";
 const SEED = hashSeed(Buffer.from("seed8byt"));
 
 function newTable(beside: Beside, observer: MoveObserver | null = null): MemberTable {
-  return new MemberTable({ seed: SEED, memory: new Memory(() => {}) }, beside, observer);
+  return new MemberTable({ hashes: new KeyHashes({ seed: SEED }), memory: new Memory(() => {}) }, beside, observer);
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -324,7 +325,7 @@ test("100,000 elements of 20 bytes cost less than 40 bytes each; removing them g
 test("a cleared table gives its memory back and can be used again", () => {
   const released: number[] = [];
   const memory = new Memory((buffer) => released.push(buffer.byteLength));
-  const table = new MemberTable({ seed: SEED, memory }, "number");
+  const table = new MemberTable({ hashes: new KeyHashes({ seed: SEED }), memory }, "number");
   for (let i = 0; i < 50_000; i++) add(table, `element ${i}`);
   table.clear();
   expect([released.length, memory.releaseSlab(), memory.releaseSlab(), released.length]).toEqual([0, true, false, 1]);

@@ -1,4 +1,5 @@
 import { hashSeed } from "../../src/hash.js";
+import { KeyHashes } from "../../src/key-hashes.js";
 import { Memory } from "../../src/memory.js";
 import type { TableHome } from "../../src/types/member-table.js";
 
@@ -27,7 +28,7 @@ export function seeded(name: string): Seeded {
 
 /** What a large collection is made in. */
 export function tableHome(): TableHome {
-  return { seed: hashSeed(Buffer.from("seed8byt")), memory: new Memory(() => {}) };
+  return { hashes: new KeyHashes({ seed: hashSeed(Buffer.from("seed8byt")) }), memory: new Memory(() => {}) };
 }
 
 /** A text (one byte per char) as a byte range in the middle of a buffer, as commands have them. */

@@ -40,6 +40,7 @@ import type { Ticker } from "../turn/tick.js";
 import type { WriteMarks } from "../turn/write-marks.js";
 import type { HeapWatch } from "../upkeep/heap-watch.js";
 import type { BlockedCall, Blocking, BlockingRunner } from "../waiting/blocking.js";
+import { LookAhead } from "./look-ahead.js";
 
 const WRITE = flagBit("write");
 /** In a transaction these run at once; everything else is queued. */
@@ -52,8 +53,6 @@ const TIMED_FIRST = 1024;
 const TIMED_EVERY = 64;
 const TIMED_ABOVE_US = 20;
 const MINUS = 45;
-/** A request of so many arguments may have several keys. */
-const MANY_ARGS = 5;
 /** What a transaction's queue may hold. What its commands change must fit a log entry besides, of 1 GB. */
 const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
 /** Commands: many clients with long pipelines run a hundred thousand between two turns of the cron. */
@@ -86,6 +85,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   readonly writes: WriteMarks;
 
   readonly #commands: CommandTable;
+  readonly #ahead: LookAhead;
   readonly #keyspace: Keyspace;
   readonly #effects: EffectLog;
   readonly #persistence: Persistence;
@@ -116,6 +116,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     this.reply = parts.reply;
     this.writes = parts.writes;
     this.#commands = parts.commands;
+    this.#ahead = new LookAhead(parts.commands, parts.keyspace.hashes);
     this.#keyspace = parts.keyspace;
     this.#effects = parts.keyspace.effects;
     this.#persistence = parts.persistence;
@@ -159,39 +160,21 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   /** Closes the batch; what comes for the client from now on goes to its deliver(). */
   end(): void {
     this.#current = null;
-    this.#keyspace.hashes.clear();
+    this.#ahead.forget();
   }
 
   /**
-   * To be called before `first` is executed, and then the `count` requests in `ahead`, which lie in the same buffer: loads what the lookups of their keys will read,
-   * all at once, into the processor's cache (engine's key-hashes.ts tells why). It changes nothing, so it need not be right: a SELECT among them, or
-   * an expired key, only makes it useless. For a request that comes alone and has one key it does nothing: there is nothing to overlap.
+   * To be called before `first` is executed, and then the `count` requests in `ahead`, which lie in the same buffer: finds rows and loads what they will read
+   * (look-ahead.ts).
    */
   touchAhead(client: ClientState, first: Request, ahead: readonly Request[], count: number): void {
-    const { hashes } = this.#keyspace;
-    hashes.clear();
-    if (count === 0 && first.argc < MANY_ARGS) return;
-    hashes.begin(first.buf);
-    this.#addKeys(first);
-    for (let i = 0; i < count; i++) this.#addKeys(ahead[i] as Request);
-    if (hashes.count > 1) hashes.touch(client.db.keys.shards);
-  }
-
-  #addKeys(request: Request): void {
-    const row = this.#commands.lookup(request.buf, request.off[0] as number, request.len[0] as number);
-    if (row === undefined || row.firstKey === 0) return;
-    const { argc, off, len } = request;
-    const end = row.lastKey < 0 ? argc + row.lastKey : Math.min(row.lastKey, argc - 1);
-    const { hashes } = this.#keyspace;
-    for (let i = row.firstKey; i <= end; i += row.keyStep) {
-      if (!hashes.add(off[i] as number, len[i] as number)) return;
-    }
+    this.#ahead.prepare(client.db.keys.shards, first, ahead, count);
   }
 
   /** Runs one request of the client that begin() named. Its reply is appended to `reply`, unless the client now waits. */
   execute(client: ClientState, request: Request): void {
     this.reply.proto = client.proto;
-    const row = this.#commands.resolve(request);
+    const row = this.#ahead.rowOf(request);
     if (row === undefined) this.#refuse(client, this.#commands.unknown(request));
     else if (!arityHolds(row, request.argc)) this.#refuse(client, arityError(row), row);
     else if ((this.#admission.isPlain(client) && !isLarge(request)) || this.#admit(client, row, request))
