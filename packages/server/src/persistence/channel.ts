@@ -40,6 +40,8 @@ export interface ChannelOptions {
   readonly post: (message: slot.ToWorker, transfer: ArrayBuffer[]) => void;
   /** Whether the directory is still this process's at `nowMs`: nothing may be written otherwise. */
   readonly mayWrite: (nowMs: number) => boolean;
+  /** Milliseconds of a monotonic clock, by which main's fdatasyncs are quick or slow. Default performance.now. */
+  readonly syncClock?: () => number;
 }
 
 export class LogChannel {
@@ -80,7 +82,7 @@ export class LogChannel {
     const ringBytes = options.ring.byteLength;
     this.#options = options;
     this.#control = options.control;
-    this.#quickSync = new QuickSync(options.control);
+    this.#quickSync = new QuickSync(options.control, options.syncClock);
     this.#ring = new Uint8Array(options.ring);
     this.#effects = options.effects;
     // What would not fit one entry is refused before it changes anything.

@@ -32,10 +32,13 @@ const HAND_OVER_TIMES = 20;
 
 export class QuickSync {
   readonly #control: Int32Array;
+  readonly #now: () => number;
   #handOverUntilMs = 0;
 
-  constructor(control: Int32Array) {
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(control: Int32Array, now: () => number = () => performance.now()) {
     this.#control = control;
+    this.#now = now;
   }
 
   /**
@@ -43,7 +46,7 @@ export class QuickSync {
    * since before that write.
    */
   run(sequence: number, bytes: number): void {
-    const beganMs = performance.now();
+    const beganMs = this.#now();
     if (bytes > WRITTEN_BYTES_MAX || beganMs < this.#handOverUntilMs || !this.#mayRun()) return;
     const control = this.#control;
     try {
@@ -52,7 +55,7 @@ export class QuickSync {
       Atomics.store(control, slot.SYNC_ERRNO, (error as NodeJS.ErrnoException).errno ?? -constants.errno.EIO);
       return;
     }
-    const tookMs = performance.now() - beganMs;
+    const tookMs = this.#now() - beganMs;
     noteFsync(control, tookMs);
     Atomics.store(control, slot.SYNCED_SEQUENCE, sequence | 0);
     if (tookMs > SLOW_MS) this.#handOverUntilMs = beganMs + tookMs * (1 + HAND_OVER_TIMES);
