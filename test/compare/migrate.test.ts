@@ -184,6 +184,17 @@ test("a transaction does not wait for another server", async () => {
   expect(await client.send("EXEC")).toMatchObject([{ message: /not allowed inside a transaction/ }, "NOKEY"]);
 });
 
+test("what has gone stays gone after kill -9, and what stayed is there", async () => {
+  await client.ok("MSET", "gone", 1, "stayed", 1);
+  const { reply, target } = await underWay(["gone", "stayed"]);
+  target.answer("+OK\r\n-ERR no room\r\n");
+  expect(await reply).toMatchObject({ message: "ERR Target instance replied with error: ERR no room" });
+  await hearth.kill();
+  hearth = await startHearth({ dataDir: hearth.dataDir });
+  [client, other] = await Promise.all([hearth.connect(), hearth.connect()]);
+  expect(await client.ok("MGET", "gone", "stayed")).toEqual([null, "1"]);
+});
+
 test("a server that ends does not wait for a target", async () => {
   await client.ok("SET", "last", 1);
   const { reply } = await underWay(["last"]);
