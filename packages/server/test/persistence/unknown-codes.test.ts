@@ -13,9 +13,9 @@ const KEY = Buffer.from("key");
 /** Control: a type that is decoded as a sorted set when it is none of the others starts the server. */
 it.each<[string, (effects: EffectLog) => void]>([
   [
-    "unknown operation type 60",
+    "unknown operation type 250",
     (effects) => {
-      effects.beginKey(60, 0, KEY, 0, KEY.length, 0);
+      effects.beginKey(250, 0, KEY, 0, KEY.length, 0);
     },
   ],
   [
