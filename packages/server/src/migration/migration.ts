@@ -11,6 +11,8 @@ import type { MigrationOrder } from "@hearthkv/commands";
 
 /** Keys are serialized while so much is not sent yet. */
 const UNSENT_BYTES_MAX = 1024 * 1024;
+/** For so long at once, and to the end of a key. The kernel may take megabytes without a pause. */
+const STEP_MS = 1;
 /** The longest line of an answer: those that are asked for are short. */
 const LINE_BYTES_MAX = 64 * 1024;
 /** setTimeout takes no more. */
@@ -45,6 +47,8 @@ export class Migration {
   readonly #expected: (Transfer | null)[] = [];
   #connectTimer: NodeJS.Timeout | undefined;
   #isConnected = false;
+  /** Others have their turn before the next keys are serialized. */
+  #pause: NodeJS.Immediate | null = null;
   #next = 0;
   #line = Buffer.alloc(0);
   #error: string | null = null;
@@ -88,8 +92,16 @@ export class Migration {
   /** Nothing is sent before AUTH and SELECT are answered: a key would come to another database. */
   #send(): void {
     const { keys, replaces } = this.#order;
-    if (this.#isOver || this.#expected[0] === null) return;
+    if (this.#isOver || this.#expected[0] === null || this.#pause !== null) return;
+    const endMs = performance.now() + STEP_MS;
     while (this.#next < keys.length && this.#socket.writableLength < UNSENT_BYTES_MAX) {
+      if (performance.now() > endMs) {
+        this.#pause = setImmediate(() => {
+          this.#pause = null;
+          this.#send();
+        });
+        return;
+      }
       const key = keys[this.#next++] as Buffer;
       const dumped = this.#host.dump(key);
       if (dumped === null) continue;
