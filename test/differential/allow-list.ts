@@ -76,6 +76,61 @@ export const differences: readonly Difference[] = [
       is(args, "sort", "sort_ro") && hearth.kind === "*" && redis.text.startsWith("ERR One or more scores"),
   },
   {
+    name: "arguments of BITCOUNT and BITPOS",
+    reason:
+      "Redis 7.0 looks at the key first, and where there is no string at the arguments not at all; later versions judge them first.",
+    examples: [
+      {
+        commands: [["bitcount", "none", "x", "y"]],
+        hearth: "-ERR value is not an integer or out of range",
+        redis: ":0",
+      },
+      { commands: [["bitcount", "none", "0"]], hearth: "-ERR syntax error", redis: ":0" },
+      { commands: [["bitcount", "none", "0", "1", "bad"]], hearth: "-ERR syntax error", redis: ":0" },
+      {
+        commands: [["bitpos", "none", "1", "x"]],
+        hearth: "-ERR value is not an integer or out of range",
+        redis: ":-1",
+      },
+      {
+        commands: [
+          ["sadd", "s", "1"],
+          ["bitpos", "s", "1", "x"],
+        ],
+        hearth: "-ERR value is not an integer or out of range",
+        redis: "-WRONGTYPE Operation against a key holding the wrong kind of value",
+      },
+    ],
+    explains: (args, hearth, redis) => {
+      const isBad = ["ERR syntax error", "ERR value is not an integer or out of range"].includes(hearth.text);
+      return is(args, "bitcount", "bitpos") && isBad && (redis.kind === ":" || redis.text.startsWith("WRONGTYPE"));
+    },
+  },
+  {
+    name: "BITFIELD #number beyond 2^63 bits",
+    reason:
+      "Redis multiplies the number by the width of the field without looking, so that some huge ones become small.",
+    examples: [
+      {
+        commands: [["bitfield", "k", "get", "u32", "#-9223372036854775808"]],
+        hearth: "-ERR bit offset is not an integer or out of range",
+        redis: "*[:0]",
+      },
+    ],
+  },
+  {
+    name: "BITOP DIFF, DIFF1, ANDOR and ONE",
+    reason: "New in Redis 8.2.",
+    examples: [
+      { commands: [["bitop", "diff", "d", "x", "y"]], hearth: ":0", redis: "-ERR syntax error" },
+      {
+        commands: [["bitop", "andor", "d", "x"]],
+        hearth: "-ERR BITOP ANDOR must be called with at least two source keys.",
+        redis: "-ERR syntax error",
+      },
+    ],
+  },
+  {
     name: "endless timeout",
     reason:
       "Redis 7.0 multiplies a timeout in seconds without looking and calls what overflows negative; 7.2 says that it is out of range.",

@@ -291,6 +291,42 @@ function sort(a: Arguments): Step[] {
 }
 
 /** All groups, by what they are about. */
+/** Distances as scores: the last digits of a sine depend on the C library. */
+function storedDistances(a: Arguments): Step[] {
+  const { random } = a;
+  const source = `geo:${random.int(0, 3)}`;
+  const center = ["fromlonlat", (13 + random.next() / 2).toFixed(4), (52.5 + random.next() / 4).toFixed(4)];
+  const shape = ["byradius", String(random.int(1, 100)), random.pick(["km", "mi", "m", "ft"])];
+  const isRadius = random.chance(0.3);
+  const store = isRadius
+    ? ["georadius", source, ...center.slice(1), ...shape.slice(1), "storedist", "distances"]
+    : ["geosearchstore", "distances", source, ...center, ...shape, "storedist"];
+  const isNear: Rule = (h, r) =>
+    h.kind === r.kind && h.items.length === r.items.length && h.items.every((item, i) => nearly(item, r.items[i]));
+  return [step(store), step(["zrange", "distances", "0", "-1", "withscores"], isNear), step(["del", "distances"])];
+}
+
+/** The same text, number or pair of both, but for what rounding makes of a number. */
+function nearly(h: Reply, r: Reply): boolean {
+  if (h.items.length > 0)
+    return h.items.length === r.items.length && h.items.every((item, i) => nearly(item, r.items[i]));
+  const [x, y] = [Number(h.text), Number(r.text)];
+  return h.text === r.text || Math.abs(x - y) <= 1e-13 * Math.abs(y);
+}
+
+/** A new HyperLogLog with some elements, and every byte of it, mostly while it is sparse. */
+function hyperLogLog(a: Arguments): Step[] {
+  const { random } = a;
+  const key = `hll:${random.int(0, 3)}`;
+  const size = random.pick([3, 30, 300, 1500]);
+  const add = () => {
+    const elements = Array.from({ length: random.int(0, size / 2) }, () => `${random.int(0, 1e9)}${a.value()}`);
+    return step(["pfadd", key, ...elements]);
+  };
+  const shown = [step(["pfcount", key]), step(["get", key]), step(["pfdebug", "encoding", key])];
+  return [step(["del", key]), add(), ...shown, add(), step(["get", key]), add(), ...shown];
+}
+
 export const groups: Readonly<Record<string, Group>> = {
   spop: group(3, ["spop"], spop),
   srandmember: group(3, ["srandmember"], srandmember),
@@ -305,6 +341,8 @@ export const groups: Readonly<Record<string, Group>> = {
   reset: group(0.3, ["reset"], reset),
   sort: group(4, ["sort", "sort_ro"], sort),
   fill: group(0.4, [], fill),
+  storedDistances: group(1, [], storedDistances),
+  hyperLogLog: group(0.5, [], hyperLogLog),
   unknown: group(2, [], unknown),
   tooFew: group(0.5, ["client", "config", "memory", "object", "pubsub"], tooFew),
   help: group(0.5, ["client|help", "config|help", "command|help", "memory|help", "object|help", "pubsub|help"], help),

@@ -61,6 +61,86 @@ const timestamp = orEdge((a) => a.timestamp());
 const timestampMs = orEdge((a) => a.timestampMs());
 const offset: Part = (a) => [a.random.chance(0.2) ? a.random.pick(edgeIntegers) : String(a.random.int(-1, 60))];
 
+/** A bit offset: near, or one that no string has. Those in between would make strings of hundreds of megabytes. */
+const bitOffset: Part = (a) => {
+  const { random } = a;
+  if (random.chance(0.8)) return [String(random.int(0, random.chance(0.1) ? 3000 : 200))];
+  return [random.pick(edgeIntegers.filter((edge) => !(Number(edge) >= 2 ** 31 - 1 && Number(edge) < 2 ** 32)))];
+};
+/** A number of fields has no edge of 64 bits: allow-list.ts says why. */
+const fieldOffset: Part = (a) => {
+  const [offset] = a.random.chance(0.3) ? [String(a.random.int(0, 12))] : bitOffset(a);
+  return [a.random.chance(0.5) && offset.length < 17 ? `#${offset}` : offset];
+};
+const fieldType: Part = (a) => {
+  const { random } = a;
+  if (random.chance(0.04))
+    return [random.pick(["u64", "i65", "u0", "i", "", "x8", "U8", "i-1", "u08", "i8\0x", "i\0"])];
+  return [`${random.pick(["u", "i"])}${random.chance(0.4) ? random.pick([1, 8, 16, 32, 63]) : random.int(1, 63)}`];
+};
+const wideType: Part = (a) => (a.random.chance(0.1) ? ["i64"] : fieldType(a));
+const fieldSteps = many(1, 4, (a) =>
+  a.random
+    .pick([
+      [word("get"), wideType, fieldOffset],
+      [word("set"), wideType, fieldOffset, integer],
+      [word("incrby"), wideType, fieldOffset, integer],
+      [word("overflow"), word("wrap", "sat", "fail", "sat", "fail", "nope")],
+    ])
+    .flatMap((part) => part(a)),
+);
+
+/** Keys of places, and now and then a sorted set whose scores are none. */
+const geoKey: Part = (a) => [a.random.chance(0.9) ? `geo:${a.random.int(0, 3)}` : a.key("zset")];
+/** Near each other, mostly; at the edges of the world; or no place. No two of them are the same: what is equally far has an order of its own in Redis. */
+const place: Part = (a) => {
+  const { random } = a;
+  const near = (middle: number, spread: number) => (middle + (random.next() - 0.5) * spread).toFixed(6);
+  if (random.chance(0.03)) return [a.float(), a.float()];
+  if (random.chance(0.1)) return [random.pick(["180", "-180", "179.999", "-179.999"]), near(0, 170)];
+  if (random.chance(0.1)) return [near(0, 360), random.pick(["85.05112878", "-85.05112878", "84.9", "-80.1", "66.5"])];
+  return random.chance(0.7) ? [near(13.3, 0.5), near(52.5, 0.5)] : [near(0, 359), near(0, 169)];
+};
+const geoMember: Part = (a) => [`p${a.random.int(0, 60)}`];
+const unit: Part = (a) => [a.random.chance(0.97) ? a.casing(a.random.pick(["m", "km", "ft", "mi"])) : "yd"];
+const reach: Part = (a) => {
+  const { random } = a;
+  if (random.chance(0.05)) return [random.pick(["0", "-1", "x", "inf", "-inf", "nan", "1e300", ""])];
+  return [(10 ** (random.next() * 7.5)).toFixed(2)];
+};
+const geoLimit: Part = (a) => {
+  const { random } = a;
+  const count = random.chance(0.05) ? random.pick(edgeIntegers) : String(random.int(1, 10));
+  return random.chance(0.5) ? [] : [a.casing("count"), count, ...(random.chance(0.4) ? [a.casing("any")] : [])];
+};
+const geoOrder = maybe(0.5, word("asc", "desc"));
+const geoWith = options([word("withdist")], [word("withcoord")], [word("withhash")]);
+const geoCenter: Part = (a) =>
+  a.random.chance(0.5) ? [a.casing("frommember"), ...geoMember(a)] : [a.casing("fromlonlat"), ...place(a)];
+const geoShape: Part = (a) =>
+  a.random.chance(0.5)
+    ? [a.casing("byradius"), ...reach(a), ...unit(a)]
+    : [a.casing("bybox"), ...reach(a), ...reach(a), ...unit(a)];
+/** Parts in any order, one of them now and then missing or there twice. */
+const shuffled =
+  (...parts: Part[]): Part =>
+  (a) => {
+    const drawn = parts.map((part) => part(a));
+    if (a.random.chance(0.03)) drawn.pop();
+    if (a.random.chance(0.03)) drawn.push(a.random.pick(parts)(a));
+    return a.random.shuffle(drawn).flat();
+  };
+/** Not STOREDIST, which groups.ts has. */
+const geoStore: Part = (a) => [a.casing("store"), ...geoKey(a)];
+
+const hllKey: Part = (a) => (a.random.chance(0.92) ? [`hll:${a.random.int(0, 3)}`] : key("string")(a));
+/** Elements: now and then so many that a sparse value becomes a dense one. */
+const hllElements: Part = (a) => {
+  const { random } = a;
+  const count = random.chance(0.05) ? random.int(100, 700) : random.int(0, 8);
+  return Array.from({ length: count }, () => (random.chance(0.1) ? a.value() : `e${random.int(0, 20_000)}`));
+};
+
 /** Some of the options, in any order: mostly one or none, now and then several, also twice and such as do not go together. */
 function options(...choices: readonly (readonly Part[])[]): Part {
   return (a) => {
@@ -119,6 +199,32 @@ export const templates: Readonly<Record<string, Template>> = {
     ),
   ),
   setrange: of(3, key("string"), offset, value),
+  // bitmaps
+  setbit: fixed(5, key("string"), bitOffset, (a) => [a.random.chance(0.95) ? String(a.random.int(0, 1)) : a.integer()]),
+  bitop: fixed(4, (a) => {
+    const operation = a.random.chance(0.05) ? "nope" : a.random.pick(["and", "or", "xor", "not"]);
+    const sources = operation === "not" && a.random.chance(0.9) ? 1 : a.random.int(1, 4);
+    return [a.casing(operation), ...many(sources + 1, sources + 1, key("string"))(a)];
+  }),
+  bitfield: fixed(6, key("string"), fieldSteps, maybe(0.05, text("get", "overflow", "set u8 0", ""))),
+  // HyperLogLog: keys that are nothing else, mostly, and whose bytes are not damaged, which Redis 7.0 does not always survive
+  pfadd: fixed(6, hllKey, hllElements),
+  pfcount: of(5, hllKey, maybe(0.3, many(1, 3, hllKey))),
+  pfmerge: fixed(2, hllKey, many(0, 3, hllKey)),
+  pfdebug: fixed(0.5, word("encoding", "encoding", "decode", "decode", "todense", "getreg", "nope"), hllKey),
+  pfselftest: of(0.02),
+  bitfield_ro: of(3, key("string"), many(0, 3, word("get"), wideType, fieldOffset), maybe(0.05, fieldSteps)),
+  // places
+  geoadd: of(8, geoKey, options([word("nx")], [word("xx")], [word("ch")]), many(1, 6, place, geoMember)),
+  geodist: of(4, geoKey, geoMember, geoMember, maybe(0.6, unit)),
+  geohash: of(2, geoKey, many(0, 3, geoMember)),
+  geopos: of(2, geoKey, many(0, 3, geoMember)),
+  georadius: of(3, geoKey, place, reach, unit, shuffled(geoWith, geoLimit, geoOrder, maybe(0.3, geoStore))),
+  georadius_ro: of(2, geoKey, place, reach, unit, shuffled(geoWith, geoLimit, geoOrder)),
+  georadiusbymember: of(3, geoKey, geoMember, reach, unit, shuffled(geoWith, geoLimit, geoOrder, maybe(0.3, geoStore))),
+  georadiusbymember_ro: of(2, geoKey, geoMember, reach, unit, shuffled(geoWith, geoLimit, geoOrder)),
+  geosearch: of(7, geoKey, shuffled(geoCenter, geoShape, geoWith, geoLimit, geoOrder)),
+  geosearchstore: of(3, geoKey, geoKey, shuffled(geoCenter, geoShape, geoLimit, geoOrder)),
   // keys
   copy: of(3, key(), key(), options([word("db"), database], [word("replace")])),
   keys: judged(unordered, of(2, pattern)),

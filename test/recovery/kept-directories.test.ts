@@ -3,6 +3,7 @@
  * `test/fixtures/vN` is of format version N, `vN.json` what it holds. None is ever written again; a new format version adds one, with
  * HEARTHKV_WRITE_FIXTURES=1.
  */
+import { createHash } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -13,6 +14,7 @@ const FIXTURES = join(projectRoot, "test/fixtures");
 const NEWEST = "v3";
 const YEAR_3000 = 32_503_680_000_000;
 const DATABASES = [0, 1, 15];
+const LONGEST = 10_000;
 
 interface Key {
   readonly type: Reply;
@@ -38,7 +40,7 @@ async function contentsOf({ client }: OwnServer): Promise<Contents> {
     const keys = ((await client.ok("KEYS", "*")) as string[]).sort();
     for (const key of keys) {
       const type = String(await client.ok("TYPE", key));
-      const value = await client.ok(...READ[type]!(key));
+      const value = shortened(await client.ok(...READ[type]!(key)));
       contents[db] ??= {};
       contents[db][key] = {
         type,
@@ -48,6 +50,12 @@ async function contentsOf({ client }: OwnServer): Promise<Contents> {
     }
   }
   return contents;
+}
+
+/** A long string is told by its length and its digest: the files here would be as long. */
+function shortened(value: Reply): Reply {
+  if (typeof value !== "string" || value.length <= LONGEST) return value;
+  return `${value.length} bytes, SHA-256 ${createHash("sha256").update(value, "latin1").digest("hex")}`;
 }
 
 function sortedPairs(flat: readonly string[]): string[][] {
@@ -111,6 +119,18 @@ async function writeFixture(path: string): Promise<Contents> {
         ["COPY", "renamed list", "copied list"],
         ["EXEC"],
         ["RPOP", "snapshot:list:1"],
+        ["SETBIT", "snapshot:text:0", 5, 0],
+        ["SELECT", 0],
+        ["SETBIT", "long bits", 8 * 262_145, 1],
+        ["BITOP", "NOT", "not those", "long bits"],
+        ["SETRANGE", "long bits", 262_000, "changed since"],
+        ["PFADD", "sparse counter", "a", "b", "c"],
+        ["PFADD", "sparse counter", "d"],
+        ["PFCOUNT", "sparse counter"],
+        ["PFMERGE", "dense counter", "sparse counter"],
+        ["PFDEBUG", "TODENSE", "dense counter"],
+        ["PFADD", "dense counter", "e", "f"],
+        ["SELECT", 1],
         ["HSET", "snapshot:hash:1", "field", "new"],
         ["MOVE", "snapshot:set:1", 0],
         ["MULTI"],

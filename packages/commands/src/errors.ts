@@ -55,6 +55,31 @@ export const ERR = {
   offsetOutOfRange: "ERR offset is out of range",
   lfuNotSelected:
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+  // bitmaps
+  bitOffset: "ERR bit offset is not an integer or out of range",
+  bitValue: "ERR bit is not an integer or out of range",
+  bitArgument: "ERR The bit argument must be 1 or 0.",
+  bitopNot: "ERR BITOP NOT must be called with a single source key.",
+  fieldType: "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+  overflowType: "ERR Invalid OVERFLOW type specified",
+  fieldReadOnly: "ERR BITFIELD_RO only supports the GET subcommand",
+  // HyperLogLog
+  notHyperLogLog: "WRONGTYPE Key is not a valid HyperLogLog string value.",
+  corruptHyperLogLog: "INVALIDOBJ Corrupted HLL object detected",
+  noHyperLogLog: "ERR The specified key does not exist",
+  notSparse: "ERR HLL encoding is not sparse",
+  // geo
+  geoUnit: "ERR unsupported unit provided. please use M, KM, FT, MI",
+  geoMember: "ERR could not decode requested zset member",
+  geoRadius: "ERR need numeric radius",
+  geoRadiusNegative: "ERR radius cannot be negative",
+  geoWidth: "ERR need numeric width",
+  geoHeight: "ERR need numeric height",
+  geoBoxNegative: "ERR height or width cannot be negative",
+  geoCount: "ERR COUNT must be > 0",
+  geoAny: "ERR the ANY argument requires COUNT argument",
+  geoVertices: "ERR invalid number of vertices",
+  geoTooFewVertices: "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices",
   // expiry
   expireNxAndOthers: "ERR NX and XX, GT or LT options at the same time are not compatible",
   expireGtAndLt: "ERR GT and LT options at the same time are not compatible",
@@ -125,6 +150,37 @@ export function wrongArity(name: string): string {
 /** SET, SETEX, GETEX, EXPIRE, ...: a time that is not positive or overflows. `name` as in a row. */
 export function invalidExpire(name: string): string {
   return `ERR invalid expire time in '${name}' command`;
+}
+
+/** BITOP with an operation that takes two strings or more. */
+export function bitopSources(operation: string): string {
+  return `ERR BITOP ${upperAscii(operation)} must be called with at least two source keys.`;
+}
+
+/** A place beyond the limits, with C's %f. */
+export function invalidPlace(longitude: number, latitude: number): string {
+  return `ERR invalid longitude,latitude pair ${sixDecimals(longitude)},${sixDecimals(latitude)}`;
+}
+
+function sixDecimals(x: number): string {
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  if (Object.is(x, -0)) return "-0.000000";
+  return Math.abs(x) < 1e21 ? x.toFixed(6) : `${BigInt(x)}.000000`;
+}
+
+/** GEORADIUS with STORE, or GEOSEARCHSTORE, with what only a reply can have. */
+export function geoStoreOptions(what: string): string {
+  return `ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`;
+}
+
+/** GEOSEARCH and GEOSEARCHSTORE without something. `name` as the client wrote it. */
+export function geoOneOf(options: string, name: string): string {
+  return `ERR exactly one of ${options} can be specified for ${echoed(name)}`;
+}
+
+/** PFDEBUG. */
+export function unknownHllSubcommand(name: string): string {
+  return `ERR Unknown PFDEBUG subcommand '${echoed(name)}'`;
 }
 
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */

@@ -1,7 +1,12 @@
 /** All commands of the server, family by family. */
+import { bitFieldCommands } from "./bitmaps/bit-fields.js";
+import { bitmapCommands } from "./bitmaps/bitmaps.js";
 import { clientCommands } from "./connection/client.js";
 import { connectionCommands } from "./connection/connection.js";
+import { placeCommands } from "./geo/places.js";
+import { placeSearchCommands } from "./geo/search.js";
 import { hashCommands } from "./hashes/hashes.js";
+import { hyperLogLogCommands } from "./hyperloglog/hyperloglog.js";
 import { dumpCommands } from "./keys/dump.js";
 import { expiryCommands } from "./keys/expiry.js";
 import { keyCommands } from "./keys/keys.js";
@@ -54,6 +59,9 @@ export function makeCommandTable(): CommandTable {
     ...incrementCommands,
     ...lcsCommands,
     ...lockCommands,
+    ...bitmapCommands,
+    ...bitFieldCommands,
+    ...hyperLogLogCommands,
     ...hashCommands,
     ...listCommands,
     ...listElementCommands,
@@ -62,6 +70,8 @@ export function makeCommandTable(): CommandTable {
     ...setCommands,
     ...zsetCommands,
     ...zsetRangeCommands,
+    ...placeCommands,
+    ...placeSearchCommands,
     ...transactionCommands,
     ...pubsubCommands,
   ]);

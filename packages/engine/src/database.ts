@@ -5,12 +5,14 @@
  *   strings, hashes, lists, sets, zsets      the values of one type each: `db.hashes.set(...)`
  *   found     the collection found last, as far as its type does not matter: its size, whether it is packed
  */
+import { type ByteRange, combineBits, readsFirstOnce, takesAnyOrder } from "./bits.js";
 import { FoundCollection } from "./found-collection.js";
 import { hashKey } from "./hash.js";
 import { HashStore } from "./hash-store.js";
 import { KeyStore, SHARDS } from "./key-store.js";
 import { ListStore } from "./list-store.js";
-import { OP_COPY, OP_MOVE, OP_RENAME, OP_RESTORE } from "./ops.js";
+import { CHUNK_BYTES } from "./memory.js";
+import { OP_BITOP, OP_COPY, OP_MOVE, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
 import { SetStore } from "./set-store.js";
 import { mayNameKeys, type SnapshotFront } from "./snapshot-front.js";
@@ -18,6 +20,7 @@ import type { StoreHome } from "./store-home.js";
 import { StringStore } from "./string-store.js";
 import { ByteSink, ByteSource } from "./types/byte-sink.js";
 import type { AnyValue, Collection } from "./types/index.js";
+import { StringValue } from "./types/string-value.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 import { valueType } from "./types/value-types.js";
 import { ZsetStore } from "./zset-store.js";
@@ -33,6 +36,10 @@ export class RepeatedElementError extends RangeError {
     this.name = "RepeatedElementError";
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
+/** Where a string is made that goes into a record. */
+const scratch = new Uint8Array(CHUNK_BYTES);
 
 /** What a database needs of its keyspace. */
 export interface DatabaseHome extends StoreHome {
@@ -129,6 +136,139 @@ export class Database {
     const { effects } = this.keyspace;
     if (effects.enabled) effects.end();
     return true;
+  }
+
+  /**
+   * Makes a key hold several strings combined bit by bit (bits.ts), without an expiry and whatever it held; where all are empty it is deleted. Keys that do not exist
+   * count as empty strings, and the others hold strings. It is logged by the names of the keys, or by its bytes where these are less.
+   * @param first number of the first of `count` sources, byte ranges of `buf`
+   * @returns the length of the result
+   */
+  combineBits(
+    op: number,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+  ): number {
+    const { effects } = this.keyspace;
+    const strings: ByteRange[] = [];
+    for (let i = first; i < first + count; i++) strings.push(this.#stringAt(buf, off[i], len[i]));
+    const length = strings.reduce((longest, { len }) => Math.max(longest, len), 0);
+    if (length === 0) {
+      this.keys.remove(dbuf, doff, dlen);
+      return 0;
+    }
+    const combined = () => {
+      const bytes = length <= CHUNK_BYTES ? scratch.subarray(0, length) : new Uint8Array(length);
+      combineBits(op, strings, bytes);
+      return bytes;
+    };
+    if (effects.enabled && !this.#logBitop(op, dbuf, doff, dlen, buf, off, len, first, count, length)) {
+      this.strings.set(dbuf, doff, dlen, combined(), 0, length, 0);
+      return length;
+    }
+    if (length <= CHUNK_BYTES) this.strings.put(dbuf, doff, dlen, combined(), 0, length, 0);
+    else if (!this.#combineInPlace(op, dbuf, doff, dlen, strings, length)) {
+      this.#combineAnew(op, dbuf, doff, dlen, strings, length);
+    }
+    if (effects.enabled) effects.end();
+    this.keys.modified(dbuf, doff, dlen);
+    return length;
+  }
+
+  #combineAnew(
+    op: number,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+    strings: readonly ByteRange[],
+    length: number,
+  ): void {
+    const value = new StringValue(this.keyspace.memory, length);
+    combineBits(op, strings, value.buf.subarray(0, length));
+    value.size = length;
+    const old = this.keys.locate(dbuf, doff, dlen);
+    try {
+      this.keys.shard.insertValue(this.keys.hash, dbuf, doff, dlen, value, 0, old);
+    } catch (error) {
+      value.free();
+      throw error;
+    }
+  }
+
+  /** Combines into the block of the long string that the key holds already: half of the time goes for touching fresh memory. False where it has none that will do. */
+  #combineInPlace(
+    op: number,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+    strings: readonly ByteRange[],
+    length: number,
+  ): boolean {
+    const ref = this.keys.locate(dbuf, doff, dlen);
+    const { shard } = this.keys;
+    if (ref === 0 || shard.isInline(ref) || shard.expireAt(ref) !== 0) return false;
+    const { value } = this.keys;
+    if (!(value instanceof StringValue)) return false;
+    // Each piece of the first string is read before it is written; the others must not change meanwhile.
+    const { buf } = value;
+    const own = strings.findIndex((string) => string.buf === buf);
+    const others = strings.filter((_, i) => i !== own);
+    if (others.some((string) => string.buf === buf)) return false;
+    if (own > 0 ? !takesAnyOrder(op) : own === 0 && !readsFirstOnce(op)) return false;
+    const ordered = own > 0 ? [strings[own], ...others] : strings;
+    shard.beforeChange(value);
+    const before = value.bytes;
+    if (!value.renew(length)) return false;
+    combineBits(op, ordered, value.buf.subarray(0, length));
+    shard.valueBytes += value.bytes - before;
+    return true;
+  }
+
+  /** The string that a key holds; empty where it holds none. It stands until anything changes. */
+  #stringAt(buf: Uint8Array, off: number, len: number): ByteRange {
+    const ref = this.keys.locate(buf, off, len);
+    const { shard } = this.keys;
+    if (ref === 0 || metaType(shard.meta(ref)) !== TYPE_STRING) return { buf: NO_BYTES, off: 0, len: 0 };
+    if (shard.isInline(ref)) return { buf: shard.bytesOf(ref), off: shard.valueOffset(ref), len: shard.size(ref) };
+    const value = shard.value(ref) as StringValue;
+    return { buf: value.buf, off: 0, len: value.size };
+  }
+
+  /** Opens the mutation that names the key of combined strings, and theirs. False where their combination of `length` bytes has to be logged, or is shorter. */
+  #logBitop(
+    op: number,
+    dbuf: Uint8Array,
+    doff: number,
+    dlen: number,
+    buf: Uint8Array,
+    off: Int32Array,
+    len: Int32Array,
+    first: number,
+    count: number,
+    length: number,
+  ): boolean {
+    const { effects, front } = this.keyspace;
+    let bytes = 1;
+    for (let i = first; i < first + count; i++) bytes += 4 + len[i];
+    if (length <= bytes) return false;
+    for (let i = first; front !== null && i < first + count; i++) {
+      const to = this.#sectionOf(dbuf, doff, dlen);
+      if (!mayNameKeys(front, this.#sectionOf(buf, off[i], len[i]), to, false, length)) return false;
+    }
+    effects.beginKey(OP_BITOP, this.keys.index, dbuf, doff, dlen, bytes);
+    effects.u8(op);
+    for (let i = first; i < first + count; i++) effects.blob(buf, off[i], len[i]);
+    return true;
+  }
+
+  #sectionOf(buf: Uint8Array, off: number, len: number): number {
+    return this.keys.index * SHARDS + (hashKey(this.keyspace.seed, buf, off, len) & (SHARDS - 1));
   }
 
   /**

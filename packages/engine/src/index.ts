@@ -1,4 +1,5 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
+export * from "./bits.js";
 export { compareBytes, copyBytes } from "./copy-bytes.js";
 export { Database, RepeatedElementError } from "./database.js";
 export {

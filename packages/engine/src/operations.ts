@@ -167,6 +167,17 @@ const OPERATIONS: readonly Operation[] = [
     },
     (m) => ({ offset: m.u32(), value: m.copyRest() }),
   ),
+  // [ offset:4 | removed:4 | bytes ]
+  keyed(
+    ops.OP_SPLICE,
+    "splice",
+    (m, db) => {
+      const offset = m.u32();
+      const removed = m.u32();
+      db.strings.splice(m.bytes, m.koff, m.klen, offset, removed, m.bytes, m.at, m.rest);
+    },
+    (m) => ({ offset: m.u32(), removed: m.u32(), value: m.copyRest() }),
+  ),
   // [ type:1 | expireAt:8 | encoded value ]
   keyed(
     ops.OP_RESTORE,
@@ -396,6 +407,28 @@ const OPERATIONS: readonly Operation[] = [
     name: "swap",
     apply: (m, keyspace) => keyspace.swap(m.db, m.u8()),
     describe: (m) => ({ keys: [], details: { with: m.u8() } }),
+  },
+  {
+    isKeyed: false,
+    // [ key | BIT_*:1 | source* ]; where the key's shard does not have it, none of its sources' has: see COPY.
+    code: ops.OP_BITOP,
+    name: "bitop",
+    apply(m, keyspace) {
+      m.key();
+      const op = m.u8();
+      const count = m.texts();
+      const { bytes, koff, klen, off, len } = m;
+      if (isContained(m, keyspace, m.db, koff, klen)) return;
+      for (let i = 0; i < count; i++)
+        if (isContained(m, keyspace, m.db, off[i], len[i]))
+          throw new RangeError("a combination of what has changed since");
+      keyspace.loggedDb(m.db).combineBits(op, bytes, koff, klen, bytes, off, len, 0, count);
+    },
+    describe(m) {
+      const key = m.copyText();
+      const operation = m.u8();
+      return { keys: [key, ...m.copyTexts()], details: { operation } };
+    },
   },
 ];
 

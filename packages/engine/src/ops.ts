@@ -37,3 +37,6 @@ export const OP_ZSET_ADD = 50;
 export const OP_ZSET_REMOVE = 51;
 /** Two databases exchange what they hold. */
 export const OP_SWAP = 60;
+/** Bytes of a string in the place of others, and strings combined bit by bit, by their names: since format version 3. */
+export const OP_SPLICE = 70;
+export const OP_BITOP = 71;

@@ -13,7 +13,7 @@
  * So **a move does not cross the front**: where one of the two shards has been copied and the other has not, that one is copied first, now,
  * before anything changes. Then the move is above both stamps or above neither. This forbids the upper right, for which it is there, and
  * the lower left, too: so a collection is in the copy of one shard, however often it moves while its elements are still being written,
- * and is never frozen twice at a time. A copy of a value (COPY) lets its source be: only the upper right is forbidden.
+ * and is never frozen twice at a time. A copy of a value (COPY) lets its source be: only the upper right is forbidden. BITOP with a long result has several such sources.
  *
  * The copy may be wanted in the middle of an entry, when EXEC or a script has changed something already. Then the stamp is that
  * entry's sequence, and the snapshot says beside it how many of the entry's mutations the copy contains (`Keyspace.setPartial`): a position in

@@ -12,6 +12,7 @@ import {
   OP_MSET,
   OP_SET,
   OP_SETRANGE,
+  OP_SPLICE,
   OP_UNLOCK,
 } from "./ops.js";
 import { META_EXPIRES, META_INLINE, metaType } from "./record.js";
@@ -62,7 +63,7 @@ export class StringStore {
       }
       effects.raw(vbuf, voff, vlen);
     }
-    this.#put(kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
+    this.put(kbuf, koff, klen, vbuf, voff, vlen, expireAtMs);
     if (effects.enabled) effects.end();
     this.#keys.modified(kbuf, koff, klen);
   }
@@ -89,7 +90,7 @@ export class StringStore {
     let i = first;
     try {
       for (; i < end; i += 2) {
-        this.#put(buf, off[i], len[i], buf, off[i + 1], len[i + 1], 0);
+        this.put(buf, off[i], len[i], buf, off[i + 1], len[i + 1], 0);
         if (effects.enabled) {
           effects.blob(buf, off[i], len[i]);
           effects.blob(buf, off[i + 1], len[i + 1]);
@@ -190,6 +191,45 @@ export class StringStore {
     return length;
   }
 
+  /**
+   * Puts bytes in the place of `removed` bytes from `at` on; what is behind moves. The key's string has at most CHUNK_BYTES, before and after (else, or where there
+   * is none, RangeError), and as many bytes as are named.
+   */
+  splice(
+    kbuf: Uint8Array,
+    koff: number,
+    klen: number,
+    at: number,
+    removed: number,
+    vbuf: Uint8Array,
+    voff: number,
+    vlen: number,
+  ): void {
+    let ref = this.#keys.locate(kbuf, koff, klen);
+    const { shard } = this.#keys;
+    const isShort = ref !== 0 && metaType(shard.meta(ref)) === TYPE_STRING && shard.isInline(ref);
+    const before = isShort ? shard.size(ref) : 0;
+    const length = before - removed + vlen;
+    if (!isShort || at + removed > before || length > CHUNK_BYTES)
+      throw new RangeError("a splice outside of its string");
+    const { effects } = this.#keys.keyspace;
+    if (effects.enabled) {
+      effects.beginKey(OP_SPLICE, this.#keys.index, kbuf, koff, klen, 8 + vlen);
+      effects.u32(at);
+      effects.u32(removed);
+      effects.raw(vbuf, voff, vlen);
+    }
+    if (length > before) ref = shard.resize(ref, length);
+    const bytes = shard.bytesOf(ref);
+    const start = shard.valueOffset(ref) + at;
+    bytes.copyWithin(start + vlen, start + removed, start + before - at);
+    copyBytes(vbuf, voff, bytes, start, vlen);
+    if (length < before) shard.shrink(ref, length);
+    shard.tidy();
+    if (effects.enabled) effects.end();
+    this.#keys.modified(kbuf, koff, klen);
+  }
+
   /** Takes a free lock for `owner`: its fencing token, or 0 when it is held. The key must be free or a string. */
   lock(
     kbuf: Uint8Array,
@@ -224,7 +264,7 @@ export class StringStore {
       effects.i64(token);
       effects.raw(obuf, ooff, olen);
     }
-    this.#put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
+    this.put(kbuf, koff, klen, obuf, ooff, olen, expireAtMs);
     if (effects.enabled) effects.end();
     this.#keys.modified(kbuf, koff, klen);
   }
@@ -284,8 +324,8 @@ export class StringStore {
     this.#keys.modified(kbuf, koff, klen);
   }
 
-  /** Stores without logging. */
-  #put(
+  /** As set(), for who has opened a mutation that tells of it, and tells that the key was modified. */
+  put(
     kbuf: Uint8Array,
     koff: number,
     klen: number,

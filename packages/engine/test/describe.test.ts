@@ -1,7 +1,14 @@
 /** What mutators log and snapshots hold, read back as plain data. */
 import { describe, expect, test } from "vitest";
 import { describeEntries, describeMutations } from "../src/describe.js";
-import { type Database, type DescribedMutation, encodeInlineEntries, Keyspace, TYPE_HASH } from "../src/index.js";
+import {
+  BIT_OR,
+  type Database,
+  type DescribedMutation,
+  encodeInlineEntries,
+  Keyspace,
+  TYPE_HASH,
+} from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { ByteSink } from "../src/types/byte-sink.js";
 import { ranges } from "./support/model.js";
@@ -53,6 +60,23 @@ describe("each mutation", () => {
     ["decr", (db) => db.strings.incrBy(...k, -5), { details: { by: -5n } }],
     ["append", (db) => db.strings.append(...k, value, 0, 2), { details: { value } }],
     ["setrange", (db) => db.strings.setRange(...k, 4, value, 0, 2), { details: { offset: 4, value } }],
+    [
+      "splice",
+      (db) => {
+        db.strings.set(...k, bytes("abcde"), 0, 5, 0);
+        db.strings.splice(...k, 1, 3, value, 0, 2);
+      },
+      { details: { offset: 1, removed: 3, value } },
+    ],
+    [
+      "bitop",
+      (db) => {
+        const long = Buffer.alloc(300_000, 1);
+        db.strings.load(bytes("x"), 0, 1, long, 0, long.length, 0);
+        db.combineBits(BIT_OR, ...k, ...ranges(["x", "y"]));
+      },
+      { keys: [key, bytes("x"), bytes("y")], details: { operation: BIT_OR } },
+    ],
     ["hash-set", (db) => hashSet(db, ["f", "v\xff"]), { details: { fields: [[bytes("f"), value]] } }],
     [
       "list-push",

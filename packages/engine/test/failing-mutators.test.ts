@@ -7,7 +7,7 @@
  * with a rank that is removed before the snapshot has its chunk.
  */
 import { expect, it } from "vitest";
-import { type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING } from "../src/index.js";
+import { BIT_XOR, type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { Driver, newKeyspace, ranges } from "./support/model.js";
 import { Random, seedOf } from "./support/random.js";
@@ -93,6 +93,10 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
     () => db.strings.incrBy(...at, -1),
     () => db.strings.append(...at, ...digits),
     () => db.strings.setRange(...at, 3, ...digits),
+    () => {
+      // What makes the string may have been refused.
+      if (db.keys.lookup(...at) === TYPE_STRING && db.keys.valueLen > 1) db.strings.splice(...at, 1, 1, ...digits);
+    },
     () => db.keys.setExpire(...at, keyspace.nowMs + 1e9),
     () => db.copyTo(...at, db, ...other),
     () => db.rename(...other, ...at),
@@ -102,6 +106,8 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
     () => keyspace.swap(1, 0),
     () => db.strings.set(...other, ...digits, 0, ops.OP_SETNX),
     () => db.strings.mset(...pair, 0, 1),
+    () => db.strings.setRange(...other, 300_000, ...digits),
+    () => db.combineBits(BIT_XOR, ...at, ...ranges(["other", "other"])),
     () => db.keys.removeMany(...ranges(["mutated", "other"])),
     () => db.strings.lock(...at, ...by, keyspace.nowMs + 1e9),
     () => db.strings.extendLock(...at, ...by, keyspace.nowMs + 2e9),

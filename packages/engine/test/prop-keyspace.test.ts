@@ -3,6 +3,7 @@ import { ByteSink, diskEntries, encodeInlineEntries, type Keyspace } from "../sr
 import { AHEAD_KEYS_MAX } from "../src/key-hashes.js";
 import { Driver, newKeyspace } from "./support/model.js";
 import { Random, seedOf } from "./support/random.js";
+import { encodedSection } from "./support/sections.js";
 
 /** Values go from one to another. */
 const MEMORIES = 3;
@@ -65,7 +66,7 @@ test("entries of a damaged snapshot are refused or give other data, of which flu
   driver.keys = 200;
   driver.elements = 300;
   for (let i = 0; i < 20_000; i++) driver.step();
-  const sections = driver.keyspace.shardSections().map((id) => ({ id, bytes: encoded(driver.keyspace, id) }));
+  const sections = driver.keyspace.shardSections().map((id) => ({ id, bytes: encodedSection(driver.keyspace, id) }));
   const copy = newKeyspace(random, MEMORIES);
   copy.setSwapped(driver.keyspace.swappedDatabases());
   for (const index of [0, 1]) copy.db(index);
@@ -131,17 +132,6 @@ test("entries that were looked ahead at are replayed as others, out of one buffe
   copy.nowMs = driver.keyspace.nowMs;
   expect(copy.digest()).toBe(driver.keyspace.digest());
 });
-
-/** The entries of one section. */
-function encoded(keyspace: Keyspace, section: number): Uint8Array {
-  const capture = keyspace.captureShard(section >>> 8, section & 255);
-  const uncoded = new ByteSink();
-  const disk = new ByteSink();
-  encodeInlineEntries(capture.chunks, (block) => disk.raw(block, 0, block.length));
-  while (!capture.done) capture.step(uncoded, 1 << 20);
-  diskEntries(uncoded.bytes.subarray(0, uncoded.length), disk);
-  return disk.bytes.slice(0, disk.length);
-}
 
 /** Loads every section into `copy` as it was at its stamp, while the driver goes on. What moves has sections copied out of turn. */
 function snapshotUnderWrites(driver: Driver, copy: Keyspace, random: Random): void {

@@ -1,3 +1,4 @@
+import { formatHumanLongDouble } from "./long-double.js";
 import { formatDouble } from "./numbers.js";
 
 /*
@@ -218,6 +219,12 @@ export class ReplyWriter {
   double(x: number): void {
     if (this.proto === 3) this.#line(COMMA, formatDouble(x));
     else this.bulkString(formatDouble(x));
+  }
+
+  /** A finite double with the digits that Redis gives coordinates: 17 decimals at most, without an exponent. */
+  longDouble(x: number): void {
+    if (this.proto === 3) this.#line(COMMA, formatHumanLongDouble(x));
+    else this.bulkString(formatHumanLongDouble(x));
   }
 
   /** A truth value; 1 or 0 in RESP2. */

@@ -1,5 +1,5 @@
 /** Parts of strings. */
-import { TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
+import { STRING_BYTES_MAX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
 import { intArg, isOrAbsent, lookupAt, lookupReadAt } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
@@ -7,9 +7,6 @@ import { ERR } from "../errors.js";
 import { EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
-
-/** The longest string: proto-max-bulk-len's default. */
-const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
 function append(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
@@ -68,7 +65,7 @@ function getRange(ctx: CommandContext): void {
 }
 
 /** Whether the integer at argument `i` is the larger one, also where a number is not exact. */
-function isBehind({ request: r }: CommandContext, i: number, j: number): boolean {
+export function isBehind({ request: r }: CommandContext, i: number, j: number): boolean {
   return parseInt64(r.buf, r.off[i], r.len[i])! > parseInt64(r.buf, r.off[j], r.len[j])!;
 }
 

@@ -72,6 +72,8 @@ export class PackedLimits {
   zsetValueBytes = 64;
   /** Redis's list-max-listpack-size: from -1 to -5 so many bytes as LIST_BYTES_MAX has, else so many elements (and 8 KB). */
   listSize = -2;
+  /** Longest sparse HyperLogLog, which is a string; the commands have its forms. */
+  sparseHllBytes = 3000;
 }
 
 /** Number of entries of the packed collection at `at`. */

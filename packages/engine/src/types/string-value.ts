@@ -42,6 +42,13 @@ export class StringValue implements Collection {
 
   /** Makes it hold these bytes; false when its block is not of a size for them. */
   assign(buf: Uint8Array, off: number, len: number): boolean {
+    if (!this.renew(len)) return false;
+    copyBytes(buf, off, this.buf, 0, len);
+    return true;
+  }
+
+  /** Gives it a length, and bytes that may be any: they are to be written at once. False when its block is not of a size for them. */
+  renew(len: number): boolean {
     if (len <= CHUNK_BYTES || len > this.buf.length || len < this.buf.length >>> 1) return false;
     if (this.#frozen !== null) {
       const fresh = this.#memory.take(this.buf.length);
@@ -49,7 +56,6 @@ export class StringValue implements Collection {
       this.#block = fresh;
       this.buf = this.#memory.view(fresh);
     }
-    copyBytes(buf, off, this.buf, 0, len);
     this.size = len;
     return true;
   }

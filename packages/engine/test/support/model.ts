@@ -2,7 +2,24 @@
  * A plain model of one keyspace, and a driver that does the same random operations to it and to the real one. Every entry the real one logs is
  * kept, so that a test can replay them.
  */
-import { type Database, Keyspace, SIDE_HEAD, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "../../src/index.js";
+import {
+  BIT_AND,
+  BIT_ANDOR,
+  BIT_DIFF,
+  BIT_DIFF1,
+  BIT_NOT,
+  BIT_ONE,
+  BIT_OR,
+  BIT_XOR,
+  type Database,
+  Keyspace,
+  SIDE_HEAD,
+  ZADD_GT,
+  ZADD_LT,
+  ZADD_NX,
+  ZADD_XX,
+  zaddAllows,
+} from "../../src/index.js";
 import { OP_SETNX } from "../../src/ops.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
 import { textAt } from "../types/seeded.js";
@@ -338,6 +355,67 @@ const writeAt =
     d.model.set(k, { type: TYPE_STRING, data: merged, expireAt: before?.expireAt ?? 0 });
   };
 
+/** Replaces bytes in the middle of a short string by fewer or more. */
+const splice: Operation = (d) => {
+  const key = d.key();
+  const k = key.toString();
+  const before = d.get(k);
+  d.keyspace.db(0).keys.lookup(key, 0, key.length);
+  if (before?.type !== TYPE_STRING || before.data.length > 50_000) return;
+  const { data } = before;
+  const at = d.random.int(data.length + 1);
+  const removed = d.random.int(data.length - at + 1);
+  const added = d.text();
+  d.keyspace.db(0).strings.splice(key, 0, key.length, at, removed, bytes(added), 0, added.length);
+  before.data = data.slice(0, at) + added + data.slice(at + removed);
+};
+
+const BITWISE: readonly (readonly [op: number, of: (x: number, ys: readonly number[]) => number])[] = [
+  [BIT_AND, (x, ys) => ys.reduce((a, b) => a & b, x)],
+  [BIT_OR, (x, ys) => ys.reduce((a, b) => a | b, x)],
+  [BIT_XOR, (x, ys) => ys.reduce((a, b) => a ^ b, x)],
+  [BIT_NOT, (x) => ~x & 255],
+  [BIT_DIFF, (x, ys) => x & ~ys.reduce((a, b) => a | b)],
+  [BIT_DIFF1, (x, ys) => ~x & ys.reduce((a, b) => a | b)],
+  [BIT_ANDOR, (x, ys) => x & ys.reduce((a, b) => a | b)],
+  [BIT_ONE, (x, ys) => exactlyOne([x, ...ys])],
+];
+
+function exactlyOne(all: readonly number[]): number {
+  let result = 0;
+  for (let bit = 1; bit < 256; bit *= 2) if (all.filter((n) => (n & bit) !== 0).length === 1) result |= bit;
+  return result;
+}
+
+/** Long strings are few, so that they meet now and then is left to chance: two of the sources are the same key. */
+const bitop: Operation = (d) => {
+  const [op, of] = d.random.pick(BITWISE);
+  const target = d.key();
+  const one = d.key();
+  const sources = op === BIT_NOT ? [one] : [one, d.key(), ...(d.random.int(2) === 0 ? [one] : [])];
+  const { keys } = d.keyspace.db(0);
+  for (const key of sources) {
+    const type = keys.lookup(key, 0, key.length);
+    if (type !== TYPE_STRING && type !== TYPE_NONE) return;
+  }
+  const texts = sources.map((key) => (d.get(key.toString())?.data ?? "") as string);
+  const length = Math.max(...texts.map((text) => text.length));
+  const [buf, off, len] = ranges(sources.map(String));
+  const real = d.keyspace.db(0).combineBits(op, target, 0, target.length, buf, off, len, 0, sources.length);
+  same("bitop", "length", real, length);
+  if (length === 0) {
+    d.model.delete(target.toString());
+    return;
+  }
+  const all = texts.map((text) => bytes(text));
+  const combined = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) {
+    const [x, ...ys] = all.map((text) => text[i] ?? 0);
+    combined[i] = of(x as number, ys);
+  }
+  d.model.set(target.toString(), { type: TYPE_STRING, data: combined.toString("latin1"), expireAt: 0 });
+};
+
 const remove: Operation = (d) => {
   const key = d.key();
   const had = d.get(key.toString()) !== undefined;
@@ -596,6 +674,8 @@ const OPERATIONS: readonly Operation[] = [
   incr,
   writeAt(true),
   writeAt(false),
+  splice,
+  bitop,
   remove,
   removeMany,
   expire,

@@ -63,7 +63,6 @@ const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, valu
 
 /** Sizes: name, least, default in bytes. */
 const SIZES: readonly (readonly [name: string, min: bigint, value: number])[] = [
-  ["hll-sparse-max-bytes", 0n, 3000],
   ["stream-node-max-bytes", 0n, 4096],
   ["auto-aof-rewrite-min-size", 0n, Number(64n * MB)],
   ["repl-backlog-size", 1n, Number(MB)],

@@ -293,6 +293,7 @@ function packedLimits(limits: PackedLimits): Parameter[] {
     zsetValue,
     alias("zset-max-ziplist-entries", zsetEntries),
     alias("zset-max-ziplist-value", zsetValue),
+    memory("hll-sparse-max-bytes", 0n, INT64_MAX, field(limits, "sparseHllBytes")),
   ];
 }
 

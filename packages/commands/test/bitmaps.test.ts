@@ -1,0 +1,3 @@
+import { testTranscript } from "./transcript.js";
+
+testTranscript("bitmaps");
