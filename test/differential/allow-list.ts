@@ -45,6 +45,82 @@ export const differences: readonly Difference[] = [
     ],
   },
   {
+    name: "LREM and LPOS with the smallest integer",
+    reason: "Its negative is none: newer versions refuse it, 7.0 takes it for itself.",
+    examples: [
+      {
+        commands: [["lrem", "l", "-9223372036854775808", "a"]],
+        hearth: "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        redis: ":0",
+      },
+      {
+        commands: [["lpos", "l", "a", "rank", "-9223372036854775808"]],
+        hearth: "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        redis: "$-1",
+      },
+    ],
+    explains: (args, h) => is(args, "lrem", "lpos") && h.text.includes("value must between"),
+  },
+  {
+    name: "SUNIONCARD and SDIFFCARD",
+    reason: "Redis 8.10 has them.",
+    examples: [
+      {
+        commands: [
+          ["sadd", "s", "a", "b"],
+          ["sunioncard", "2", "s", "t", "APPROX"],
+        ],
+        hearth: ":2",
+        redis: /^-ERR unknown command 'sunioncard'/,
+      },
+      {
+        commands: [
+          ["sadd", "s", "a", "b"],
+          ["sdiffcard", "1", "s", "LIMIT", "1"],
+        ],
+        hearth: ":1",
+        redis: /^-ERR unknown command 'sdiffcard'/,
+      },
+    ],
+  },
+  {
+    name: "AGGREGATE COUNT",
+    reason: "Redis 8.8 has it: the weights are added, whatever the scores.",
+    examples: [
+      {
+        commands: [
+          ["zadd", "z", "5", "a"],
+          ["zunion", "2", "z", "z", "weights", "2", "3", "aggregate", "count", "withscores"],
+        ],
+        hearth: '*["a", "5"]',
+        redis: "-ERR syntax error",
+      },
+    ],
+    explains: (args, _h, r) =>
+      is(args, "zunion", "zinter") &&
+      args.some((arg) => arg.toLowerCase() === "count") &&
+      r.text === "ERR syntax error",
+  },
+  {
+    name: "HSCAN NOVALUES",
+    reason: "Redis 7.4 has it.",
+    examples: [
+      {
+        commands: [
+          ["hset", "h", "f", "v"],
+          ["hscan", "h", "0", "novalues"],
+        ],
+        hearth: '*["0", *["f"]]',
+        redis: "-ERR syntax error",
+      },
+      {
+        commands: [["scan", "0", "novalues"]],
+        hearth: "-ERR NOVALUES option can only be used in HSCAN",
+        redis: "-ERR syntax error",
+      },
+    ],
+  },
+  {
     name: "COMMAND GETKEYS of a command without arguments",
     reason:
       "Redis 7.2 lowered the arity of COMMAND GETKEYS and GETKEYSANDFLAGS, so it looks at the command; 7.0 refuses at once.",
@@ -143,7 +219,7 @@ export const differences: readonly Difference[] = [
     ],
     explains: (args, hearth, redis) => {
       return (
-        is(args, "blpop", "brpop") &&
+        is(args, "blpop", "brpop", "blmove", "brpoplpush", "blmpop", "bzpopmin", "bzpopmax", "bzmpop") &&
         hearth.text === "ERR timeout is out of range" &&
         redis.text === "ERR timeout is negative"
       );

@@ -11,12 +11,15 @@ export interface CampaignOptions {
   readonly commands: number;
   /** Differences after which a run gives up. */
   readonly differencesMax?: number;
+  /** Kills HearthKV and starts it on what it left behind, at the same port; now and then this is done, and the run goes on. Absent: never. */
+  readonly kill?: () => Promise<void>;
 }
 
 const CLIENTS = 3;
 const BATCH_MAX = 200;
 const BATCHES_PER_CHECK = 60;
 const BATCHES_PER_LIMITS = 10;
+const BATCHES_PER_KILL = 100;
 /** Long enough for both servers to see that a key of some milliseconds has expired. */
 const EXPIRY_WAIT_MS = 60;
 
@@ -25,31 +28,38 @@ const EXPIRY_WAIT_MS = 60;
  * Each client sends a portion at a time and waits for its replies, so both servers see the same order.
  */
 export async function runCampaign(ports: Ports, options: CampaignOptions): Promise<Comparison> {
-  const { seed, protocol, commands, differencesMax = 12 } = options;
+  const { seed, protocol, commands, differencesMax = 12, kill } = options;
   const random = new Random(seed);
   const generator = new Generator(random, protocol);
   const comparison = new Comparison(seed, protocol);
   let pairs = await openPairs(ports, protocol);
+  await pairs[0].both(["flushall"]);
   for (let batch = 1; comparison.compared < commands && comparison.differences.length < differencesMax; batch++) {
     const client = random.int(0, CLIENTS - 1);
     const pair = pairs[client];
     if (batch % BATCHES_PER_LIMITS === 0) await changeLimits(ports, protocol, random);
     let same = await comparison.run(pair, client, generator.batch(random.int(1, BATCH_MAX), pair.sent));
     if (same && batch % BATCHES_PER_CHECK === 0) same = await checkEverything(ports, comparison, random);
+    if (same && kill !== undefined && batch % BATCHES_PER_KILL === 0) {
+      // What was acknowledged is there, and nothing else: transactions that were open, and keys that were watched, end on both.
+      for (const old of pairs) old.close();
+      await kill();
+      pairs = await openPairs(ports, protocol);
+      same = await checkEverything(ports, comparison, random);
+    }
     if (same) continue;
     // What follows a difference would differ as well: both begin anew.
     for (const old of pairs) old.close();
     pairs = await openPairs(ports, protocol);
+    await pairs[0].both(["flushall"]);
   }
   await checkEverything(ports, comparison, random);
   for (const pair of pairs) pair.close();
   return comparison;
 }
 
-async function openPairs(ports: Ports, protocol: 2 | 3): Promise<Pair[]> {
-  const pairs = await Promise.all(Array.from({ length: CLIENTS }, () => Pair.open(ports, protocol)));
-  await pairs[0].both(["flushall"]);
-  return pairs;
+function openPairs(ports: Ports, protocol: 2 | 3): Promise<Pair[]> {
+  return Promise.all(Array.from({ length: CLIENTS }, () => Pair.open(ports, protocol)));
 }
 
 /** HearthKV alone packs fewer or more from now on: whatever form a value has, the replies are those of Redis. */

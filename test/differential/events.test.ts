@@ -12,9 +12,9 @@ const STEPS_MAX = 8;
 const END = "end of batch";
 /**
  * Our locks are scripts there, with events of their own; SORT misses keys in the order in which it meets the elements, which a set has from its hash table; BITCOUNT
- * and BITPOS miss a key in 7.0 before they judge the arguments.
+ * and BITPOS miss a key in 7.0 before they judge the arguments, and LPOS where newer versions refuse the smallest integer.
  */
-const without = ["lock", "sort", "sort_ro", "bitcount", "bitpos"];
+const without = ["lock", "sort", "sort_ro", "bitcount", "bitpos", "lpos"];
 
 let ports: Ports;
 

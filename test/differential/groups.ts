@@ -2,9 +2,9 @@
  * Commands that need company: those whose effect is a matter of chance or of the machine (what they leave behind is made equal again), those that
  * would wait, and those that Redis lacks. A group is sent on one connection without anything in between.
  */
-import { ABSENT_KEY, type Arguments, edgeFloats, edgeIntegers, traps } from "./arguments.js";
+import { ABSENT_KEY, type Arguments, edgeFloats, edgeIntegers, type Family, traps } from "./arguments.js";
 import type { Reply } from "./reply.js";
-import { exact, kinds, mapExcept, type Rule, score, unordered } from "./rules.js";
+import { exact, kinds, mapExcept, type Rule, score, scoresAnywhere, unordered } from "./rules.js";
 import { type Step, step, translated } from "./step.js";
 
 /** Some commands that belong together. */
@@ -73,18 +73,25 @@ function sameMembers(a: readonly string[], b: readonly string[]): boolean {
 }
 
 /** A count far below zero asks for as many choices: only of a key that is not there. */
-function srandmember(a: Arguments): Step[] {
-  const before = new Remembered();
-  const edge = a.random.chance(0.15);
-  const key = edge ? ABSENT_KEY : a.key("set");
-  const count = edge ? a.random.pick(edgeIntegers) : String(a.random.int(-20, 20));
-  const rule: Rule = (h, r) => {
-    if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
-    const different = !count.startsWith("-");
-    return isChoice(h, before.hearth, different) && isChoice(r, before.redis, different);
+function randomElements(name: string, family: Family, all: readonly string[], word: string | null) {
+  return (a: Arguments): Step[] => {
+    const { random } = a;
+    const before = new Remembered();
+    const edge = random.chance(0.15);
+    const key = edge ? ABSENT_KEY : a.key(family);
+    const count = edge ? random.pick(edgeIntegers) : String(random.int(-20, 20));
+    const rule: Rule = (h, r) => {
+      if (h.kind !== r.kind || h.items.length !== r.items.length) return false;
+      const different = !count.startsWith("-");
+      return isChoice(h, before.hearth, different) && isChoice(r, before.redis, different);
+    };
+    const look = step([all[0], key, ...all.slice(1)], before.rule);
+    const args = random.chance(0.6) ? [count] : [];
+    if (word === null || args.length === 0 || random.chance(0.5))
+      return [look, step([a.casing(name), key, ...args], rule)];
+    const words = random.chance(0.9) ? [a.casing(word)] : random.pick([["nope"], [word, word]]);
+    return [step([a.casing(name), key, ...args, ...words], kinds)];
   };
-  const args = a.random.chance(0.6) ? [count] : [];
-  return [step(["smembers", key], before.rule), step([a.casing("srandmember"), key, ...args], rule)];
 }
 
 function randomKey(a: Arguments): Step[] {
@@ -119,6 +126,30 @@ function blockingPop(a: Arguments): Step[] {
   ];
 }
 
+/** The same for all others that wait: the source or the first key that has something is there. */
+function blockingOther(a: Arguments): Step[] {
+  const { random } = a;
+  const name = random.pick(["blmove", "brpoplpush", "blmpop", "bzpopmin", "bzpopmax", "bzmpop"]);
+  const isZset = name.startsWith("bz");
+  const family = isZset ? "zset" : "list";
+  const key = `${family}:${random.int(0, 2)}`;
+  const timeout = random.chance(0.5) ? String(random.int(0, 3)) : random.pick([...edgeIntegers, ...edgeFloats]);
+  const filled = isZset ? ["zadd", key, "1", a.member(), "2", a.member()] : ["rpush", key, a.value(), a.value()];
+  const keys = random.shuffle([...Array.from({ length: random.int(0, 2) }, () => a.key(family)), key]);
+  const side = () => a.casing(random.pick(["left", "right"]));
+  const counted = [String(keys.length), ...keys, isZset ? a.casing(random.pick(["min", "max"])) : side()];
+  const count = random.chance(0.4) ? [a.casing("count"), a.count()] : [];
+  const args: Readonly<Record<string, readonly string[]>> = {
+    blmove: [key, a.key("list"), side(), side(), timeout],
+    brpoplpush: [key, a.key("list"), timeout],
+    blmpop: [timeout, ...counted, ...count],
+    bzmpop: [timeout, ...counted, ...count],
+    bzpopmin: [...keys, timeout],
+    bzpopmax: [...keys, timeout],
+  };
+  return [step(["del", key]), step(filled), step([a.casing(name), ...args[name]], isZset ? scoresAnywhere : exact)];
+}
+
 /** Members in the order of their bytes: defined only while all scores are the same. */
 function lexRange(a: Arguments): Step[] {
   const { random } = a;
@@ -130,8 +161,14 @@ function lexRange(a: Arguments): Step[] {
     const more = random.chance(0.05) ? ["withscores"] : [];
     return step(["zrange", key, a.lexBound(), a.lexBound(), ...random.shuffle(words).flat(), ...more]);
   };
+  const others = () => {
+    const limit = random.chance(0.3) ? [a.casing("limit"), a.integer(), a.integer()] : [];
+    const name = random.pick(["zrangebylex", "zrevrangebylex", "zlexcount", "zremrangebylex", "zrangestore"]);
+    if (name === "zrangestore") return step([name, a.key("zset"), key, a.lexBound(), a.lexBound(), "bylex", ...limit]);
+    return step([a.casing(name), key, a.lexBound(), a.lexBound(), ...(name.startsWith("zr") ? limit : [])]);
+  };
   const added = members.length > 0 ? [step(["zadd", key, ...members], score)] : [];
-  return [step(["del", key]), ...added, range(), range(), range()];
+  return [step(["del", key]), ...added, range(), others(), range(), others(), others()];
 }
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -329,12 +366,15 @@ function hyperLogLog(a: Arguments): Step[] {
 
 export const groups: Readonly<Record<string, Group>> = {
   spop: group(3, ["spop"], spop),
-  srandmember: group(3, ["srandmember"], srandmember),
+  srandmember: group(3, ["srandmember"], randomElements("srandmember", "set", ["smembers"], null)),
+  zrandmember: group(3, ["zrandmember"], randomElements("zrandmember", "zset", ["zrange", "0", "-1"], "withscores")),
+  hrandfield: group(3, ["hrandfield"], randomElements("hrandfield", "hash", ["hkeys"], "withvalues")),
   randomKey: group(1, ["randomkey"], randomKey),
   incrByFloat: group(4, ["incrbyfloat"], incrByFloat),
   hincrByFloat: group(3, ["hincrbyfloat"], hincrByFloat),
   blockingPop: group(3, ["blpop", "brpop"], blockingPop),
-  lexRange: group(2, [], lexRange),
+  blockingOther: group(4, ["blmove", "brpoplpush", "blmpop", "bzpopmin", "bzpopmax", "bzmpop"], blockingOther),
+  lexRange: group(4, ["zrangebylex", "zrevrangebylex", "zlexcount", "zremrangebylex"], lexRange),
   lock: group(5, ["lock", "unlock", "extendlock"], lock),
   mdel: group(1.5, ["mdel"], mdel),
   hello: group(0.7, ["hello"], hello),

@@ -2,7 +2,18 @@
 import type { Arguments, Family } from "./arguments.js";
 import { ABSENT_KEY, edgeIntegers, edgeTimes } from "./arguments.js";
 import { payloads } from "./payloads.js";
-import { exact, kinds, memberScores, near, type Rule, scanStep, score, unordered, unorderedPairs } from "./rules.js";
+import {
+  exact,
+  kinds,
+  memberScores,
+  near,
+  type Rule,
+  scanStep,
+  score,
+  scoresAnywhere,
+  unordered,
+  unorderedPairs,
+} from "./rules.js";
 
 /** Draws zero or more arguments. */
 export type Part = (a: Arguments) => string[];
@@ -180,6 +191,16 @@ const scanOptions = options(
   [word("count"), text("1000000", "100000", "5", "0", "-1", "x", "2147483648", "9223372036854775807")],
 );
 
+/** Some keys behind their number, mostly the right one, and sometimes a weight for each. */
+const weighted: Part = (a) => {
+  const { random } = a;
+  const keys = Array.from({ length: random.int(1, 4) }, () => a.key(random.chance(0.8) ? "zset" : "set"));
+  const number = random.chance(0.95) ? String(keys.length) : random.pick(edgeIntegers);
+  const weights = random.chance(0.4) ? [a.casing("weights"), ...keys.map(() => a.score())] : [];
+  return [number, ...keys, ...weights];
+};
+const aggregated = maybe(0.4, word("aggregate"), word("sum", "min", "max", "sum", "min", "max", "nope"));
+
 /** What no syntax says: other weights, arguments that must not be bent, replies that are compared in a way of their own. All other commands on keys have the template that follows from their declaration (declared.ts). */
 export const templates: Readonly<Record<string, Template>> = {
   // strings
@@ -325,6 +346,19 @@ export const templates: Readonly<Record<string, Template>> = {
     rule: rangeRule,
   },
   zscan: scan("zset", true, true),
+  // BYLEX needs members of one score: the group lexRange.
+  zrangestore: of(
+    3,
+    key("zset"),
+    key("zset"),
+    (a) => (a.random.chance(0.4) ? [a.scoreBound(), a.scoreBound(), a.casing("byscore")] : [a.integer(), a.integer()]),
+    options([word("rev")], [word("byscore")], [word("limit"), integer, integer], [word("withscores")]),
+  ),
+  // AGGREGATE COUNT is newer than the peer.
+  zunion: judged(scoresAnywhere, of(3, weighted, aggregated, maybe(0.5, word("withscores")))),
+  zinter: judged(scoresAnywhere, of(3, weighted, maybe(0.5, word("withscores")), aggregated)),
+  zunionstore: fixed(3, key("zset"), weighted, aggregated, maybe(0.05, word("withscores"))),
+  zinterstore: fixed(3, key("zset"), weighted, aggregated, maybe(0.05, word("limit"))),
   // connection
   ping: of(1, maybe(0.5, value)),
   echo: of(1, value),

@@ -23,9 +23,12 @@ export const ERR = {
   firstDbIndex: "ERR invalid first DB index",
   secondDbIndex: "ERR invalid second DB index",
   invalidCursor: "ERR invalid cursor",
+  noValuesNotHash: "ERR NOVALUES option can only be used in HSCAN",
   indexOutOfRange: "ERR index out of range",
   noKeyArguments: "ERR The command has no key arguments",
   numKeysNotPositive: "ERR numkeys should be greater than 0",
+  tooManyNumKeys: "ERR Number of keys can't be greater than number of args",
+  limitNegative: "ERR LIMIT can't be negative",
   countNotPositive: "ERR count should be greater than 0",
   // lists
   rankZero:
@@ -94,6 +97,7 @@ export const ERR = {
   zaddXxAndNx: "ERR XX and NX options at the same time are not compatible",
   zaddGtLtNx: "ERR GT, LT, and/or NX options at the same time are not compatible",
   zaddIncrPairs: "ERR INCR option supports a single increment-element pair",
+  weightNotFloat: "ERR weight value is not a float",
   scoreNan: "ERR resulting score is not a number (NaN)",
   zrangeLimit: "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
   zrangeLexScores: "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
@@ -181,6 +185,11 @@ export function geoOneOf(options: string, name: string): string {
 /** PFDEBUG. */
 export function unknownHllSubcommand(name: string): string {
   return `ERR Unknown PFDEBUG subcommand '${echoed(name)}'`;
+}
+
+/** ZUNION and its kin: a number of keys below 1. `name` as in a row. */
+export function noInputKey(name: string): string {
+  return `ERR at least 1 input key is needed for '${name}' command`;
 }
 
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */

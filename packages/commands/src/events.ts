@@ -70,6 +70,12 @@ export function notifyTaken(ctx: CommandContext, eventClass: number, event: stri
   if (lookupAt(ctx, i) === TYPE_NONE) notify(ctx, EVENT_GENERIC, "del", i);
 }
 
+/** As notify, for a result that was stored in place of what the key held; an empty one deletes it. @param existed whether it held something */
+export function notifyStored(ctx: CommandContext, eventClass: number, i: number, size: number, existed: boolean): void {
+  if (size > 0) notify(ctx, eventClass, ctx.row.name, i);
+  else if (existed) notify(ctx, EVENT_GENERIC, "del", i);
+}
+
 /** Reads notify-keyspace-events; null where a letter means nothing. "n" is taken and, as in Redis, not shown. */
 export function parseEventClasses(text: string): number | null {
   let classes = 0;

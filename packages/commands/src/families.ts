@@ -25,6 +25,7 @@ import { debugCommands } from "./server/debug.js";
 import { memoryCommands } from "./server/memory.js";
 import { serverCommands } from "./server/server.js";
 import { waitCommands } from "./server/wait.js";
+import { setAlgebraCommands } from "./sets/algebra.js";
 import { setCommands } from "./sets/sets.js";
 import { incrementCommands } from "./strings/increments.js";
 import { lcsCommands } from "./strings/lcs.js";
@@ -33,6 +34,9 @@ import { stringRangeCommands } from "./strings/ranges.js";
 import { stringCommands } from "./strings/strings.js";
 import { CommandTable } from "./table/command-table.js";
 import { transactionCommands } from "./transactions/transactions.js";
+import { zsetAlgebraCommands } from "./zsets/zset-algebra.js";
+import { zsetPopCommands } from "./zsets/zset-pops.js";
+import { zsetRangeWriteCommands } from "./zsets/zset-range-writes.js";
 import { zsetRangeCommands } from "./zsets/zset-ranges.js";
 import { zsetCommands } from "./zsets/zsets.js";
 
@@ -68,8 +72,12 @@ export function makeCommandTable(): CommandTable {
     ...listMoveCommands,
     ...blockingListCommands,
     ...setCommands,
+    ...setAlgebraCommands,
     ...zsetCommands,
     ...zsetRangeCommands,
+    ...zsetRangeWriteCommands,
+    ...zsetPopCommands,
+    ...zsetAlgebraCommands,
     ...placeCommands,
     ...placeSearchCommands,
     ...transactionCommands,

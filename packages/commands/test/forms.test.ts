@@ -38,6 +38,7 @@ const STEPS: readonly Step[] = [
 
 const long = (n: number) => "x".repeat(n % 90);
 const KEYS = ["h", "s", "z", "l"];
+const ALL_KEYS = [...KEYS, "c", "r", "z2"];
 
 /** What makes collections grow and shrink across every limit, of ours and of CONFIG. */
 const TIDES: readonly Step[] = [
@@ -51,6 +52,12 @@ const TIDES: readonly Step[] = [
   (n) => ["zadd", "z", String(n % 30), member(n) + long(n >>> 5)],
   (n) => ["zpopmin", "z", String(n % 40)],
   (n) => ["zpopmax", "z", String(n % 40)],
+  (n) => ["zremrangebyrank", "z", String(n % 7), String((n % 7) + (n % 3))],
+  (n) => ["zremrangebyscore", "z", String(n % 30), String((n % 30) + 2)],
+  (n) => [n % 2 === 0 ? "sinterstore" : "sunionstore", n % 3 === 0 ? "s" : "c", "s", n % 5 === 0 ? "z2" : "c"],
+  () => ["sdiffstore", "c", "s", "c"],
+  (n) => ["zunionstore", n % 3 === 0 ? "z" : "z2", "2", "z", n % 2 === 0 ? "s" : "z2", "weights", "0.5", "1"],
+  (n) => ["zrangestore", "z2", "z", String(n % 9), String(-(n % 9))],
   (n) => ["rpush", "l", ...Array.from({ length: 1 + (n % 40) }, (_, i) => text(n + i))],
   (n) => ["lpush", "l", long(n), long(n >>> 5), long(n >>> 9)],
   (n) => ["lpop", "l", String(n % 40)],
@@ -64,7 +71,7 @@ const TIDES: readonly Step[] = [
   () => ["del", "s"],
   (n) => ["copy", KEYS[n % 4] as string, "c", "replace"],
   (n) => (n % 3 === 0 ? ["rename", KEYS[n % 4] as string, "r"] : ["exists", "r"]),
-  ...[...KEYS, "c", "r"].map((key) => () => ["object", "encoding", key]),
+  ...ALL_KEYS.map((key) => () => ["object", "encoding", key]),
 ];
 
 /** Our own limits, which no reply tells. */
@@ -150,7 +157,7 @@ describe("OBJECT ENCODING", () => {
     Object.assign(replica.keyspace.limits, limits);
     for (const [i, { op, bytes }] of runner.logged.entries())
       replica.keyspace.replay(op, i + 1, bytes, 0, bytes.length);
-    const encodings = (of: CommandRunner) => [...KEYS, "c", "r"].map((key) => of.run(["object", "encoding", key]));
+    const encodings = (of: CommandRunner) => ALL_KEYS.map((key) => of.run(["object", "encoding", key]));
     expect(encodings(replica)).toEqual(encodings(runner));
   });
 

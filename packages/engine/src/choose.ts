@@ -13,3 +13,17 @@ export function choose(items: number[], count: number, random: () => number): nu
   items.length = count;
   return items;
 }
+
+/** `count` different numbers below `size`, or all; in random order unless all. What chooses ranks, of which there may be millions. */
+export function chooseBelow(size: number, count: number, random: () => number): number[] {
+  if (count >= size) return Array.from({ length: size }, (_, i) => i);
+  // As above, on numbers that are at home but for those in `moved`.
+  const moved = new Map<number, number>();
+  const chosen: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const j = i + Math.floor(random() * (size - i));
+    chosen.push(moved.get(j) ?? j);
+    moved.set(j, moved.get(i) ?? i);
+  }
+  return chosen;
+}

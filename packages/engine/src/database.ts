@@ -3,9 +3,11 @@
  *
  *   keys      whatever a key holds: looking it up, its expiry, deletion, iteration. Here is the cursor of the last lookup (key-store.ts)
  *   strings, hashes, lists, sets, zsets      the values of one type each: `db.hashes.set(...)`
+ *   algebra   what several sets or sorted sets have together: union, intersection, difference
  *   found     the collection found last, as far as its type does not matter: its size, whether it is packed
  */
 import { type ByteRange, combineBits, readsFirstOnce, takesAnyOrder } from "./bits.js";
+import type { BuiltSet, BuiltZset } from "./built-members.js";
 import { FoundCollection } from "./found-collection.js";
 import { hashKey } from "./hash.js";
 import { HashStore } from "./hash-store.js";
@@ -14,12 +16,14 @@ import { ListStore } from "./list-store.js";
 import { CHUNK_BYTES } from "./memory.js";
 import { OP_BITOP, OP_COPY, OP_MOVE, OP_RENAME, OP_RESTORE } from "./ops.js";
 import { metaType } from "./record.js";
+import { SetAlgebra } from "./set-algebra.js";
 import { SetStore } from "./set-store.js";
 import { mayNameKeys, type SnapshotFront } from "./snapshot-front.js";
 import type { StoreHome } from "./store-home.js";
 import { StringStore } from "./string-store.js";
 import { ByteSink, ByteSource } from "./types/byte-sink.js";
 import type { AnyValue, Collection } from "./types/index.js";
+import { PACKED_BYTES_MAX } from "./types/packed.js";
 import { StringValue } from "./types/string-value.js";
 import { TYPE_NONE, TYPE_STRING } from "./types/type-codes.js";
 import { valueType } from "./types/value-types.js";
@@ -58,6 +62,7 @@ export class Database {
   readonly lists: ListStore;
   readonly sets: SetStore;
   readonly zsets: ZsetStore;
+  readonly algebra: SetAlgebra;
 
   /** @param logIndex number under which its data is logged; see KeyStore.index */
   constructor(keyspace: DatabaseHome, index: number, logIndex: number) {
@@ -70,6 +75,7 @@ export class Database {
     this.lists = new ListStore(this.keys, this.found);
     this.sets = new SetStore(this.keys, this.found);
     this.zsets = new ZsetStore(this.keys, this.found);
+    this.algebra = new SetAlgebra(this.keys);
   }
 
   /** How Redis would keep the value found last, which is of this type (OBJECT ENCODING). */
@@ -350,15 +356,55 @@ export class Database {
     }
     const value = this.found.pack(type, bytes, off, len) ? null : this.#decoded(type, bytes, off, len, foreign);
     if (value === null && foreign) requireDifferent(type, bytes, off, len);
-    const old = this.keys.locate(kbuf, koff, klen);
-    const { shard, hash } = this.keys;
-    if (value === null) {
-      this.found.insertPacked(kbuf, koff, klen, type, expireAt);
-      if (old !== 0) shard.unlink(old);
-      shard.tidy();
-    } else shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
+    this.#place(kbuf, koff, klen, type, value, expireAt);
     if (effects.enabled) effects.end();
     this.keys.modified(kbuf, koff, klen);
+  }
+
+  /**
+   * Makes the key hold a collection that was built, in place of what it holds, without an expiry; an empty one deletes the key. Logged as a Restore. What was
+   * built is the database's then, or freed where this throws.
+   */
+  put(kbuf: Uint8Array, koff: number, klen: number, built: BuiltSet | BuiltZset): void {
+    const { value } = built;
+    let isKept = false;
+    try {
+      if (value.size === 0) {
+        this.keys.remove(kbuf, koff, klen);
+        return;
+      }
+      const { effects } = this.keyspace;
+      if (effects.enabled) {
+        effects.beginKey(OP_RESTORE, this.keys.index, kbuf, koff, klen, RESTORE_BYTES + built.bytes);
+        effects.u8(value.type);
+        effects.i64(0);
+        built.write(effects);
+      }
+      const slice = new ByteSink();
+      const isWhole = value.encodeSlice(0, slice, PACKED_BYTES_MAX) < 0;
+      const isPacked = isWhole && this.found.pack(value.type, slice.bytes, 0, slice.length);
+      this.#place(kbuf, koff, klen, value.type, isPacked ? null : value, 0);
+      isKept = !isPacked;
+      if (effects.enabled) effects.end();
+      this.keys.modified(kbuf, koff, klen);
+    } finally {
+      if (!isKept) value.free();
+    }
+  }
+
+  /** Puts a value, or what was packed last (null), at a key in place of what that holds. Where it throws, nothing has changed. */
+  #place(kbuf: Uint8Array, koff: number, klen: number, type: number, value: AnyValue | null, expireAt: number): void {
+    const old = this.keys.locate(kbuf, koff, klen);
+    const { shard, hash } = this.keys;
+    // Freezing needs memory, and so comes first.
+    if (old !== 0 && !shard.isInline(old)) shard.beforeChange(shard.value(old));
+    if (value !== null) {
+      shard.insertValue(hash, kbuf, koff, klen, value, expireAt, old);
+      return;
+    }
+    this.found.insertPacked(kbuf, koff, klen, type, expireAt);
+    if (old !== 0) shard.unlink(old);
+    shard.tidy();
   }
 
   /**

@@ -1,10 +1,12 @@
 /** Hashes of one database. */
+import { choose } from "./choose.js";
 import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
 import type { KeyStore } from "./key-store.js";
 import { OP_HASH_DELETE, OP_HASH_SET } from "./ops.js";
 import { HashValue, type PairVisitor } from "./types/index.js";
 import {
   addEntries,
+  elementAt,
   elementBytes,
   elementLength,
   elementStart,
@@ -112,6 +114,40 @@ export class HashStore {
     }
     this.#found.keepElement(nextElement(this.#found.chunk, place));
     return true;
+  }
+
+  // A field of the hash found last can be named by its spot: its offset in a packed hash, its place in a table. Every change makes spots void.
+
+  /** Spot of a random field; there must be one. */
+  randomSpot(): number {
+    const { random } = this.#keys.keyspace;
+    if (!this.#found.isPacked) return (this.#keys.value as HashValue).randomPlace(random);
+    const at = this.#found.packedAt;
+    return elementAt(this.#found.chunk, at, 2 * Math.floor(random() * this.#found.size)) - at;
+  }
+
+  /** Spots of `count` different fields, in random order, or of all in any. */
+  randomSpots(count: number): number[] {
+    const { random } = this.#keys.keyspace;
+    if (!this.#found.isPacked) return (this.#keys.value as HashValue).randomPlaces(count, random);
+    const bytes = this.#found.chunk;
+    const at = this.#found.packedAt;
+    const end = at + packedEnd(bytes, at);
+    const spots: number[] = [];
+    for (let p = at + PACKED_HEADER_BYTES; p < end; p = nextElement(bytes, nextElement(bytes, p))) spots.push(p - at);
+    return choose(spots, count, random);
+  }
+
+  /** Visits the field at a spot with its value. */
+  visit(spot: number, visit: PairVisitor): void {
+    if (!this.#found.isPacked) {
+      (this.#keys.value as HashValue).visit(spot, visit);
+      return;
+    }
+    const bytes = this.#found.chunk;
+    const p = this.#found.packedAt + spot;
+    const v = nextElement(bytes, p);
+    visit(bytes, elementStart(bytes, p), elementLength(bytes, p), elementStart(bytes, v), elementLength(bytes, v));
   }
 
   /** Visits every field of the hash found last with its value. */

@@ -1,5 +1,6 @@
 /** The data: sharded keyspace, values, log effects, snapshot copies. It knows no files, sockets, threads or clocks. */
 export * from "./bits.js";
+export type { BuiltSet, BuiltZset } from "./built-members.js";
 export { compareBytes, copyBytes } from "./copy-bytes.js";
 export { Database, RepeatedElementError } from "./database.js";
 export {
@@ -16,10 +17,12 @@ export {
   Keyspace,
   type KeyspaceOptions,
 } from "./keyspace.js";
+export type { MemberSource, MemberVisitor } from "./member-source.js";
 export type { ReleaseBuffer } from "./memory.js";
 export type { DescribedMutation } from "./operations.js";
 export * from "./ops.js";
 export { KEY_BYTES_MAX, STRING_BYTES_MAX } from "./record.js";
+export { type Aggregate, higherScore, lowerScore, sumOfScores } from "./set-algebra.js";
 export type { Shard } from "./shard.js";
 export { BLOCK_BYTES, diskEntries, encodeInlineEntries, type ShardCapture, snapshotEntriesEnd } from "./snapshot.js";
 export type { SnapshotFront } from "./snapshot-front.js";

@@ -9,7 +9,7 @@ import type { Database } from "./database.js";
 import { ALL_DATABASES, type MutationReader } from "./mutations.js";
 import * as ops from "./ops.js";
 import { SIDE_HEAD } from "./types/list-blocks.js";
-import { UnknownCodeError } from "./types/type-codes.js";
+import { TYPE_ZSET, UnknownCodeError } from "./types/type-codes.js";
 import { type Described, describeValue, typeName } from "./types/value-types.js";
 
 /** What mutations are applied to: a keyspace. */
@@ -279,6 +279,18 @@ const OPERATIONS: readonly Operation[] = [
   ),
   texts(ops.OP_ZSET_REMOVE, "zset-remove", "members", (m, db, count) =>
     db.zsets.remove(m.bytes, m.koff, m.klen, m.bytes, m.off, m.len, 0, count),
+  ),
+  // [ from:4 | to:4 ]: ranks from the lowest on, the second one not among them
+  keyed(
+    ops.OP_ZSET_REMOVE_RANKS,
+    "zset-remove-ranks",
+    (m, db) => {
+      const from = m.u32();
+      const to = m.u32();
+      if (db.keys.lookup(m.bytes, m.koff, m.klen) !== TYPE_ZSET || from >= to || to > db.found.size) return;
+      db.zsets.popRanks(m.bytes, m.koff, m.klen, from, to, false, null);
+    },
+    (m) => ({ from: m.u32(), to: m.u32() }),
   ),
   {
     isKeyed: false,

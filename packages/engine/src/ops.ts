@@ -35,6 +35,7 @@ export const OP_SET_ADD = 40;
 export const OP_SET_REMOVE = 41;
 export const OP_ZSET_ADD = 50;
 export const OP_ZSET_REMOVE = 51;
+export const OP_ZSET_REMOVE_RANKS = 52;
 /** Two databases exchange what they hold. */
 export const OP_SWAP = 60;
 /** Bytes of a string in the place of others, and strings combined bit by bit, by their names: since format version 3. */

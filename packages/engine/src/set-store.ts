@@ -22,6 +22,9 @@ import {
 } from "./types/packed.js";
 import { TYPE_NONE, TYPE_SET } from "./types/type-codes.js";
 
+/** Bytes of a mutation of one member besides key and member. */
+const MEMBER_BYTES = 9;
+
 export class SetStore {
   readonly #keys: KeyStore;
   readonly #found: FoundCollection;
@@ -77,6 +80,27 @@ export class SetStore {
     count: number,
   ): number {
     return this.#found.removeEntries(TYPE_SET, OP_SET_REMOVE, 1, kbuf, koff, klen, buf, off, len, first, count);
+  }
+
+  /** Moves a member from the set that is at one key to that at another, where there is a set or nothing; false when the first has no such member. */
+  move(
+    buf: Uint8Array,
+    soff: number,
+    slen: number,
+    doff: number,
+    dlen: number,
+    off: Int32Array,
+    len: Int32Array,
+    member: number,
+  ): boolean {
+    this.#keys.lookup(buf, soff, slen);
+    if (!this.has(buf, off[member], len[member])) return false;
+    const { effects } = this.#keys.keyspace;
+    if (effects.enabled) effects.require(2 * (MEMBER_BYTES + len[member]) + slen + dlen);
+    // It comes before it goes: adding may find no memory.
+    this.add(buf, doff, dlen, buf, off, len, member, 1);
+    this.remove(buf, soff, slen, buf, off, len, member, 1);
+    return true;
   }
 
   // A member of the set found last can be named by its spot: its offset in a packed set, its place in a table. Every change makes spots void.

@@ -1,9 +1,11 @@
 /** Sorted sets of one database. */
 
+import { chooseBelow } from "./choose.js";
 import { compareBytes } from "./copy-bytes.js";
+import { putU32 } from "./effects.js";
 import { type FoundCollection, WRONG_TYPE } from "./found-collection.js";
 import type { KeyStore } from "./key-store.js";
-import { OP_ZSET_ADD, OP_ZSET_REMOVE } from "./ops.js";
+import { OP_ZSET_ADD, OP_ZSET_REMOVE, OP_ZSET_REMOVE_RANKS } from "./ops.js";
 import { type ScoreVisitor, ZsetValue } from "./types/index.js";
 import {
   addEntries,
@@ -125,7 +127,7 @@ export class ZsetStore {
 
   /**
    * Takes the members with ranks [from, to), at least one, of the sorted set found last, which the key names; `visit` is given each of them,
-   * lowest first or highest first, before any goes. All of them at once are logged as the deletion of the key.
+   * lowest first or highest first, before any goes. All of them at once are logged as the deletion of the key, else their ranks are.
    */
   popRanks(
     kbuf: Uint8Array,
@@ -134,45 +136,40 @@ export class ZsetStore {
     from: number,
     to: number,
     reverse: boolean,
-    visit: ScoreVisitor,
+    visit: ScoreVisitor | null,
   ): void {
     const { effects } = this.#keys.keyspace;
     if (to - from === this.#found.size) {
-      this.each(from, to, reverse, visit);
+      if (visit !== null) this.each(from, to, reverse, visit);
       this.#keys.dropRecord(this.#keys.shard, this.#keys.ref);
       return;
     }
+    let fromAt = 0;
     if (effects.enabled) {
-      let bytes = 0;
-      this.each(from, to, false, (_buf, _off, len) => {
-        bytes += 4 + len;
-      });
-      effects.beginKey(OP_ZSET_REMOVE, this.#keys.index, kbuf, koff, klen, bytes);
+      effects.beginKey(OP_ZSET_REMOVE_RANKS, this.#keys.index, kbuf, koff, klen, 8);
+      fromAt = effects.at;
+      effects.u32(from);
+      effects.u32(to);
     }
-    this.each(from, to, reverse, visit);
+    if (visit !== null) this.each(from, to, reverse, visit);
     this.#found.beginChange();
-    if (this.#found.isPacked) {
-      if (effects.enabled) this.each(from, to, false, (buf, off, len) => effects.blob(buf, off, len));
-      this.#removePackedRanks(from, to);
-      this.#found.endElements(kbuf, koff, klen);
-      return;
-    }
-    let logged = effects.at;
+    let gone = 0;
     try {
-      const zset = this.#zset;
-      // From the highest on: what goes is the last of its node then, and nothing in the node has to move.
-      for (let rank = to - 1; rank >= from; rank--) {
-        if ((to - 1 - rank) % TOUCHED_RANKS === 0) zset.touch(Math.max(from, rank + 1 - TOUCHED_RANKS), rank + 1);
-        if (effects.enabled) {
-          this.read(rank);
-          effects.blob(this.#keys.valueBuf, this.#keys.valueOff, this.#keys.valueLen);
+      if (this.#found.isPacked) {
+        this.#removePackedRanks(from, to);
+        gone = to - from;
+      } else {
+        const zset = this.#zset;
+        // From the highest on: what goes is the last of its node then, and nothing in the node has to move.
+        for (let rank = to - 1; rank >= from; rank--) {
+          if (gone % TOUCHED_RANKS === 0) zset.touch(Math.max(from, rank + 1 - TOUCHED_RANKS), rank + 1);
+          zset.deleteAt(rank);
+          gone++;
         }
-        zset.deleteAt(rank);
-        logged = effects.at;
       }
     } finally {
       // What a snapshot still needs may find no memory: the log then has as many members as went.
-      effects.at = logged;
+      if (effects.enabled) putU32(effects.bytes, fromAt, to - gone);
       this.#found.endElements(kbuf, koff, klen);
     }
   }
@@ -189,6 +186,16 @@ export class ZsetStore {
     const place = zset.at(rank);
     zset.visit(place, this.#found.keepRange);
     return zset.scoreOf(place);
+  }
+
+  /** A random rank of the sorted set found last. */
+  randomSpot(): number {
+    return Math.floor(this.#keys.keyspace.random() * this.#found.size);
+  }
+
+  /** `count` different ranks in random order, or all. */
+  randomSpots(count: number): number[] {
+    return chooseBelow(this.#found.size, count, this.#keys.keyspace.random);
   }
 
   /** Removes the member that read() has just found at a rank. */

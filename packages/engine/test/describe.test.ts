@@ -110,6 +110,15 @@ describe("each mutation", () => {
     ["set-add", (db) => db.sets.add(...k, ...ranges(["a"])), { details: { members: [bytes("a")] } }],
     ["zset-add", (db) => zadd(db, key, [1.5], ["a"]), { details: { members: [[bytes("a"), 1.5]] } }],
     [
+      "zset-remove-ranks",
+      (db) => {
+        zadd(db, key, [1, 2, 3], ["a", "b", "c"]);
+        db.keys.lookup(...k);
+        db.zsets.popRanks(...k, 1, 3, false, null);
+      },
+      { details: { from: 1, to: 3 } },
+    ],
+    [
       "mset",
       (db) => db.strings.mset(bytes("keyv"), Int32Array.of(0, 3), Int32Array.of(3, 1), 0, 1),
       { details: { pairs: [[key, bytes("v")]] } },

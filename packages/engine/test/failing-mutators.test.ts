@@ -7,7 +7,7 @@
  * with a rank that is removed before the snapshot has its chunk.
  */
 import { expect, it } from "vitest";
-import { BIT_XOR, type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING } from "../src/index.js";
+import { BIT_XOR, type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING, TYPE_ZSET } from "../src/index.js";
 import * as ops from "../src/ops.js";
 import { Driver, newKeyspace, ranges } from "./support/model.js";
 import { Random, seedOf } from "./support/random.js";
@@ -117,6 +117,20 @@ function allMutators({ keyspace }: Driver): (() => void)[] {
     () => db.sets.add(...at, ...ranges(["a", "b"])),
     () => db.sets.remove(...at, ...ranges(["a", "b"])),
     () => db.zsets.add(...at, [1], ...pair, 1, 1, 0),
+    () => db.zsets.remove(...at, ...ranges(["b"])),
+    () =>
+      db.zsets.add(
+        ...at,
+        [1, 2],
+        ...(ranges(["", "a", "", "b"]).slice(0, 3) as [Buffer, Int32Array, Int32Array]),
+        1,
+        2,
+        0,
+      ),
+    () => {
+      // A swap may have taken the key elsewhere.
+      if (db.keys.lookup(...at) === TYPE_ZSET) db.zsets.popRanks(...at, 0, 1, false, null);
+    },
     () => db.zsets.remove(...at, ...ranges(["b"])),
     () => db.lists.push(...at, SIDE_TAIL, ...ranges(["a", "b"])),
     () => db.lists.pop(...at, SIDE_HEAD, 1, null),

@@ -1,7 +1,8 @@
 /** Hashes. */
-import { TYPE_HASH, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
+import { type PairVisitor, TYPE_HASH, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
 import { isLongDouble, parseInt64 } from "@hearthkv/resp";
 import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "../arguments/arguments.js";
+import { pairCountArg, replyRandom } from "../arguments/random.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_HASH, notify, notifyTaken } from "../events.js";
@@ -111,6 +112,30 @@ function hvals(ctx: CommandContext): void {
   if (size < 0) return;
   reply.array(size);
   if (size > 0) db.hashes.each((buf, _foff, _flen, voff, vlen) => reply.bulk(buf, voff, vlen));
+}
+
+/** HRANDFIELD key [count [WITHVALUES]] */
+function hrandField(ctx: CommandContext): void {
+  const { request: r, db, reply } = ctx;
+  if (r.argc === 2) {
+    const size = readHash(ctx);
+    if (size < 0) return;
+    if (size === 0) reply.nil();
+    else db.hashes.visit(db.hashes.randomSpot(), (buf, foff, flen) => reply.bulk(buf, foff, flen));
+    return;
+  }
+  const count = pairCountArg(ctx, "withvalues");
+  if (Number.isNaN(count)) return;
+  const size = readHash(ctx);
+  if (size < 0) return;
+  const withValues = r.argc === 4;
+  const nested = withValues && reply.proto === 3;
+  const replyPair: PairVisitor = (buf, foff, flen, voff, vlen) => {
+    if (nested) reply.array(2);
+    reply.bulk(buf, foff, flen);
+    if (withValues) reply.bulk(buf, voff, vlen);
+  };
+  replyRandom(ctx, size, count, withValues && !nested ? 2 : 1, db.hashes, (spot) => db.hashes.visit(spot, replyPair));
 }
 
 function hdel(ctx: CommandContext): void {
@@ -345,5 +370,18 @@ export const hashCommands = family("hash", [
     summary: "Adds to the number in a field; a missing one counts as 0.",
     syntax: "@key field increment:double",
     run: hincrByFloat,
+  },
+  {
+    name: "hrandfield",
+    arity: -2,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "6.2.0",
+    complexity: "O(N)",
+    summary: "Returns random fields of a hash.",
+    syntax: "@key (options: count:integer WITHVALUES?)?",
+    tips: ["nondeterministic_output"],
+    differs: "A reply of more than 512 MB is refused.",
+    run: hrandField,
   },
 ]);

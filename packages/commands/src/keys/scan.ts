@@ -24,13 +24,15 @@ interface ScanOptions {
   pattern: Glob | null;
   /** Type code, -1 for a type that there is not; null takes every type. */
   type: number | null;
+  /** Of a hash only the fields. */
+  noValues: boolean;
 }
 
 /** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
 function scan(ctx: CommandContext): void {
   const cursor = cursorArg(ctx, 1);
   if (Number.isNaN(cursor)) return;
-  const options = optionsFrom(ctx, 2, true);
+  const options = optionsFrom(ctx, 2, null);
   if (options === null) return;
   const { pattern, type } = options;
   const found: string[] = [];
@@ -41,18 +43,20 @@ function scan(ctx: CommandContext): void {
   replyStep(ctx, next, found);
 }
 
-/** HSCAN key cursor [MATCH pattern] [COUNT count] */
+/** HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES] */
 function hscan(ctx: CommandContext): void {
-  scanCollection(ctx, TYPE_HASH, (cursor, count, found, matches) =>
+  scanCollection(ctx, TYPE_HASH, (cursor, { count, noValues }, found, matches) =>
     ctx.db.hashes.scan(cursor, count, (buf, foff, flen, voff, vlen) => {
-      if (matches(buf, foff, flen)) found.push(latin1(buf, foff, flen), latin1(buf, voff, vlen));
+      if (!matches(buf, foff, flen)) return;
+      found.push(latin1(buf, foff, flen));
+      if (!noValues) found.push(latin1(buf, voff, vlen));
     }),
   );
 }
 
 /** SSCAN key cursor [MATCH pattern] [COUNT count] */
 function sscan(ctx: CommandContext): void {
-  scanCollection(ctx, TYPE_SET, (cursor, count, found, matches) =>
+  scanCollection(ctx, TYPE_SET, (cursor, { count }, found, matches) =>
     ctx.db.sets.scan(cursor, count, (buf, off, len) => {
       if (matches(buf, off, len)) found.push(latin1(buf, off, len));
     }),
@@ -61,7 +65,7 @@ function sscan(ctx: CommandContext): void {
 
 /** ZSCAN key cursor [MATCH pattern] [COUNT count]: scores are strings, also in RESP3. */
 function zscan(ctx: CommandContext): void {
-  scanCollection(ctx, TYPE_ZSET, (cursor, count, found, matches) =>
+  scanCollection(ctx, TYPE_ZSET, (cursor, { count }, found, matches) =>
     ctx.db.zsets.scan(cursor, count, (buf, off, len, score) => {
       if (matches(buf, off, len)) found.push(latin1(buf, off, len), formatDouble(score));
     }),
@@ -69,7 +73,7 @@ function zscan(ctx: CommandContext): void {
 }
 
 type Matcher = (buf: Uint8Array, off: number, len: number) => boolean;
-type CollectionStep = (cursor: number, count: number, found: string[], matches: Matcher) => number;
+type CollectionStep = (cursor: number, options: ScanOptions, found: string[], matches: Matcher) => number;
 
 /** The options are read only when there is something to scan, as in Redis. */
 function scanCollection(ctx: CommandContext, wanted: number, step: CollectionStep): void {
@@ -81,12 +85,12 @@ function scanCollection(ctx: CommandContext, wanted: number, step: CollectionSte
     replyStep(ctx, 0, []);
     return;
   }
-  const options = optionsFrom(ctx, 3, false);
+  const options = optionsFrom(ctx, 3, wanted);
   if (options === null) return;
   const { pattern } = options;
-  const count = ctx.db.found.size < WHOLE_BELOW ? WHOLE_BELOW : options.count;
+  if (ctx.db.found.size < WHOLE_BELOW) options.count = WHOLE_BELOW;
   const found: string[] = [];
-  const next = step(cursor, count, found, (buf, off, len) => pattern === null || pattern.matches(buf, off, len));
+  const next = step(cursor, options, found, (buf, off, len) => pattern === null || pattern.matches(buf, off, len));
   replyStep(ctx, next, found);
 }
 
@@ -110,18 +114,27 @@ function cursorArg(ctx: CommandContext, i: number): number {
   return Number(BigInt.asUintN(CURSOR_BITS, value));
 }
 
-/** Null after an error reply. */
-function optionsFrom(ctx: CommandContext, from: number, keyspace: boolean): ScanOptions | null {
+/** @param collection the type that is scanned; null: the keys are. Null after an error reply. */
+function optionsFrom(ctx: CommandContext, from: number, collection: number | null): ScanOptions | null {
   const { request: r, reply } = ctx;
   if (!elementsFit(ctx, from)) return null;
-  const options: ScanOptions = { count: COUNT_DEFAULT, pattern: null, type: null };
+  const options: ScanOptions = { count: COUNT_DEFAULT, pattern: null, type: null, noValues: false };
   for (let i = from; i < r.argc; i += 2) {
     const hasValue = i + 1 < r.argc;
+    if (r.is(i, "novalues")) {
+      if (collection !== TYPE_HASH) {
+        reply.error(ERR.noValuesNotHash);
+        return null;
+      }
+      options.noValues = true;
+      i--;
+      continue;
+    }
     if (hasValue && r.is(i, "count")) {
       options.count = intArg(ctx, i + 1);
       if (Number.isNaN(options.count)) return null;
     } else if (hasValue && r.is(i, "match")) options.pattern = globArg(r.str(i + 1));
-    else if (hasValue && keyspace && r.is(i, "type")) options.type = typeCode(lowerAscii(r.str(i + 1)));
+    else if (hasValue && collection === null && r.is(i, "type")) options.type = typeCode(lowerAscii(r.str(i + 1)));
     else options.count = 0;
     if (options.count < 1) {
       reply.error(ERR.syntax);
@@ -160,8 +173,9 @@ export const scanCommands = [
       since: "2.8.0",
       complexity: "O(1)",
       summary: "Iterates the fields of a hash in steps.",
-      syntax: "@key cursor:integer MATCH=pattern:pattern? COUNT=count:integer?",
+      syntax: "@key cursor:integer MATCH=pattern:pattern? COUNT=count:integer? NOVALUES?",
       tips: ["nondeterministic_output"],
+      history: [["7.4.0", "option NOVALUES"]],
       run: hscan,
     },
   ]),

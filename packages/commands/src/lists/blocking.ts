@@ -3,9 +3,11 @@ import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE } from "@hearthkv/engine";
 import { elements, elementsFit, isOrAbsent, lookupAt } from "../arguments/arguments.js";
 import { timeoutArg } from "../arguments/timeout.js";
 import type { CommandContext } from "../context.js";
+import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
-import { keyRange } from "../table/keys.js";
+import { countedKeys, key, keyRange } from "../table/keys.js";
 import { notifyPopped } from "./lists.js";
+import { listPopArgs, moveElement, popListElements, sideArg } from "./moves.js";
 
 function blpop(ctx: CommandContext): void {
   popOrWait(ctx, SIDE_HEAD);
@@ -19,15 +21,7 @@ function popOrWait(ctx: CommandContext, side: number): void {
   if (!elementsFit(ctx, 1)) return;
   const lastKey = ctx.request.argc - 2;
   const timeoutMs = timeoutArg(ctx, lastKey + 1);
-  if (Number.isNaN(timeoutMs)) return;
-  for (let i = 1; i <= lastKey; i++) {
-    const type = lookupAt(ctx, i);
-    if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-    if (type !== TYPE_NONE) {
-      popFrom(ctx, i, side);
-      return;
-    }
-  }
+  if (Number.isNaN(timeoutMs) || popFirst(ctx, lastKey, side)) return;
   ctx.host.block(ctx, {
     type: TYPE_LIST,
     keys: elements(ctx, 1).slice(0, lastKey),
@@ -37,22 +31,67 @@ function popOrWait(ctx: CommandContext, side: number): void {
   });
 }
 
-/** Pops from the first key that has a list; false when none has. */
+/** Pops from the first key that has a list, or replies that one before it has something else; false when there is neither. */
 function popFirst(ctx: CommandContext, lastKey: number, side: number): boolean {
+  const { request: r, db, reply } = ctx;
   for (let i = 1; i <= lastKey; i++) {
-    if (lookupAt(ctx, i) !== TYPE_LIST) continue;
-    popFrom(ctx, i, side);
+    const type = lookupAt(ctx, i);
+    if (!isOrAbsent(ctx, type, TYPE_LIST)) return true;
+    if (type === TYPE_NONE) continue;
+    reply.array(2);
+    reply.bulk(r.buf, r.off[i], r.len[i]);
+    db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
+    notifyPopped(ctx, i, side);
     return true;
   }
   return false;
 }
 
-function popFrom(ctx: CommandContext, i: number, side: number): void {
-  const { request: r, db, reply } = ctx;
-  reply.array(2);
-  reply.bulk(r.buf, r.off[i], r.len[i]);
-  db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
-  notifyPopped(ctx, i, side);
+/** BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout */
+function blmove(ctx: CommandContext): void {
+  const from = sideArg(ctx, 3);
+  const to = sideArg(ctx, 4);
+  if (from < 0 || to < 0) ctx.reply.error(ERR.syntax);
+  else moveOrWait(ctx, from, to);
+}
+
+/** BRPOPLPUSH source destination timeout */
+function brpoplpush(ctx: CommandContext): void {
+  moveOrWait(ctx, SIDE_TAIL, SIDE_HEAD);
+}
+
+function moveOrWait(ctx: CommandContext, from: number, to: number): void {
+  if (!elementsFit(ctx, 1)) return;
+  const timeoutMs = timeoutArg(ctx, ctx.request.argc - 1);
+  if (Number.isNaN(timeoutMs) || moveElement(ctx, from, to)) return;
+  // As Redis: the null where nothing may wait is that of LMOVE, that of a time that is up is an array's.
+  if (ctx.denyBlocking) {
+    ctx.reply.nil();
+    return;
+  }
+  ctx.host.block(ctx, {
+    type: TYPE_LIST,
+    keys: [ctx.request.str(1)],
+    timeoutMs,
+    retry: (again) => moveElement(again, from, to),
+    over: (reply) => reply.nilArray(),
+  });
+}
+
+/** BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count] */
+function blmpop(ctx: CommandContext): void {
+  if (!elementsFit(ctx, 1)) return;
+  const pop = listPopArgs(ctx, 2);
+  if (pop === null) return;
+  const timeoutMs = timeoutArg(ctx, 1);
+  if (Number.isNaN(timeoutMs) || popListElements(ctx, pop)) return;
+  ctx.host.block(ctx, {
+    type: TYPE_LIST,
+    keys: elements(ctx, pop.firstKey).slice(0, pop.endKey - pop.firstKey),
+    timeoutMs,
+    retry: (again) => popListElements(again, pop),
+    over: (reply) => reply.nilArray(),
+  });
 }
 
 export const blockingListCommands = family("list", [
@@ -79,5 +118,40 @@ export const blockingListCommands = family("list", [
     syntax: "@key+ timeout:double",
     history: [["6.0.0", "the timeout may have decimals"]],
     run: brpop,
+  },
+  {
+    name: "blmove",
+    arity: 6,
+    flags: ["write", "denyoom", "noscript", "blocking"],
+    keys: [key(1, "RW access delete"), key(2, "RW insert")],
+    since: "6.2.0",
+    complexity: "O(1)",
+    summary: "Moves an element from one list to another, or waits for one.",
+    syntax: "@source @destination/1 <wherefrom: LEFT | RIGHT> <whereto: LEFT | RIGHT> timeout:double",
+    run: blmove,
+  },
+  {
+    name: "brpoplpush",
+    arity: 4,
+    flags: ["write", "denyoom", "noscript", "blocking"],
+    keys: [key(1, "RW access delete"), key(2, "RW insert")],
+    since: "2.2.0",
+    complexity: "O(1)",
+    summary: "Moves the tail of a list to the head of another, or waits for one.",
+    syntax: "@source @destination/1 timeout:double",
+    history: [["6.0.0", "the timeout may have decimals"]],
+    deprecated: { since: "6.2.0", replacedBy: "`BLMOVE` with the `RIGHT` and `LEFT` arguments" },
+    run: brpoplpush,
+  },
+  {
+    name: "blmpop",
+    arity: -5,
+    flags: ["write", "blocking", "movablekeys"],
+    keys: [countedKeys(2, "RW access delete")],
+    since: "7.0.0",
+    complexity: "O(N+M)",
+    summary: "Takes elements from the first of several lists that has some, or waits.",
+    syntax: "timeout:double numkeys:integer @key+ <where: LEFT | RIGHT> COUNT=count:integer?",
+    run: blmpop,
   },
 ]);

@@ -1,6 +1,6 @@
 /** Lists: elements that go from one list to another, and pops from the first of several lists. */
 import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE } from "@hearthkv/engine";
-import { intFromArg, isOrAbsent, lookupAt } from "../arguments/arguments.js";
+import { intFromArg, isOrAbsent, lookupAt, popCountArg } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
@@ -12,60 +12,81 @@ function lmove(ctx: CommandContext): void {
   const from = sideArg(ctx, 3);
   const to = sideArg(ctx, 4);
   if (from < 0 || to < 0) ctx.reply.error(ERR.syntax);
-  else move(ctx, from, to);
+  else if (!moveElement(ctx, from, to)) ctx.reply.nil();
 }
 
 /** RPOPLPUSH source destination */
 function rpoplpush(ctx: CommandContext): void {
-  move(ctx, SIDE_TAIL, SIDE_HEAD);
+  if (!moveElement(ctx, SIDE_TAIL, SIDE_HEAD)) ctx.reply.nil();
 }
 
-/** A target of another type matters only when there is something to move. */
-function move(ctx: CommandContext, from: number, to: number): void {
+/** Moves an element from the list at argument 1 to that at 2 and replies it, or that one of them is no list; false when there is no source. */
+export function moveElement(ctx: CommandContext, from: number, to: number): boolean {
   const { request: r, db, reply } = ctx;
   const type = lookupAt(ctx, 1);
-  if (type === TYPE_NONE) reply.nil();
-  else if (isOrAbsent(ctx, type, TYPE_LIST) && isOrAbsent(ctx, lookupAt(ctx, 2), TYPE_LIST)) {
+  if (type === TYPE_NONE) return false;
+  // A target of another type matters only when there is something to move.
+  if (isOrAbsent(ctx, type, TYPE_LIST) && isOrAbsent(ctx, lookupAt(ctx, 2), TYPE_LIST)) {
     const visit = (buf: Uint8Array, off: number, len: number) => reply.bulk(buf, off, len);
     db.lists.move(r.buf, r.off[1], r.len[1], from, r.off[2], r.len[2], to, visit);
     // The push comes first, as in Redis.
     notifyPushed(ctx, 2, to);
     notifyPopped(ctx, 1, from);
   }
+  return true;
 }
 
 /** LEFT or RIGHT; -1 where it is neither. */
-function sideArg({ request: r }: CommandContext, i: number): number {
+export function sideArg({ request: r }: CommandContext, i: number): number {
   if (r.is(i, "left")) return SIDE_HEAD;
   return r.is(i, "right") ? SIDE_TAIL : -1;
 }
 
+/** What LMPOP and BLMPOP ask for: up to `count` elements of the first list among arguments [firstKey, endKey). */
+export interface ListPop {
+  readonly firstKey: number;
+  readonly endKey: number;
+  readonly side: number;
+  readonly count: number;
+}
+
+/** numkeys at argument `at`, and what is behind it. Null after an error reply. */
+export function listPopArgs(ctx: CommandContext, at: number): ListPop | null {
+  const { request: r, reply } = ctx;
+  const keys = intFromArg(ctx, at, 1, ERR.numKeysNotPositive);
+  if (Number.isNaN(keys)) return null;
+  const firstKey = at + 1;
+  const endKey = firstKey + keys;
+  const side = endKey < r.argc ? sideArg(ctx, endKey) : -1;
+  if (side < 0) {
+    reply.error(ERR.syntax);
+    return null;
+  }
+  const count = popCountArg(ctx, endKey + 1);
+  return Number.isNaN(count) ? null : { firstKey, endKey, side, count };
+}
+
 /** LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count] */
 function lmpop(ctx: CommandContext): void {
+  const pop = listPopArgs(ctx, 1);
+  if (pop !== null && !popListElements(ctx, pop)) ctx.reply.nilArray();
+}
+
+/** Replies what is asked for, or that a key before it holds no list; false when no key has anything. */
+export function popListElements(ctx: CommandContext, { firstKey, endKey, side, count }: ListPop): boolean {
   const { request: r, db, reply } = ctx;
-  const keys = intFromArg(ctx, 1, 1, ERR.numKeysNotPositive);
-  if (Number.isNaN(keys)) return;
-  const sideAt = 2 + keys;
-  const side = sideAt < r.argc ? sideArg(ctx, sideAt) : -1;
-  const hasCount = r.argc === sideAt + 3 && r.is(sideAt + 1, "count");
-  if (side < 0 || (r.argc > sideAt + 1 && !hasCount)) {
-    reply.error(ERR.syntax);
-    return;
-  }
-  const count = hasCount ? intFromArg(ctx, sideAt + 2, 1, ERR.countNotPositive) : 1;
-  if (Number.isNaN(count)) return;
-  for (let i = 2; i < sideAt; i++) {
+  for (let i = firstKey; i < endKey; i++) {
     const type = lookupAt(ctx, i);
-    if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
+    if (!isOrAbsent(ctx, type, TYPE_LIST)) return true;
     if (type === TYPE_NONE) continue;
     reply.array(2);
     reply.bulk(r.buf, r.off[i], r.len[i]);
     reply.array(Math.min(count, db.found.size));
     db.lists.pop(r.buf, r.off[i], r.len[i], side, count, (buf, off, len) => reply.bulk(buf, off, len));
     notifyPopped(ctx, i, side);
-    return;
+    return true;
   }
-  reply.nilArray();
+  return false;
 }
 
 export const listMoveCommands = family("list", [

@@ -9,16 +9,12 @@ import {
   replyFound,
   signedArg,
 } from "../arguments/arguments.js";
+import { replyRandom } from "../arguments/random.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_SET, notify, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
-
-/** SRANDMEMBER with a negative count repeats members without end; beyond this its reply is refused instead of filling memory. */
-const REPLY_BYTES_MAX = 512 * 1024 * 1024;
-/** Header and line ends of a bulk. */
-const BULK_OVERHEAD_BYTES = 16;
 
 /** Looks the key up for reading: the set's size, 0 when there is none, -1 after an error reply. */
 function readSet(ctx: CommandContext): number {
@@ -106,30 +102,11 @@ function randomMember(ctx: CommandContext): void {
   else replyMember(ctx, ctx.db.sets.randomSpot());
 }
 
-/** A positive count asks for different members, a negative one for so many choices. */
 function randomMembers(ctx: CommandContext): void {
-  const { reply } = ctx;
   const count = signedArg(ctx, 2);
   if (Number.isNaN(count)) return;
   const size = readSet(ctx);
-  if (size < 0) return;
-  if (size === 0) reply.array(0);
-  else if (count < 0) repeatedMembers(ctx, size, -count);
-  else {
-    const spots = ctx.db.sets.randomSpots(count);
-    reply.array(spots.length);
-    for (const spot of spots) replyMember(ctx, spot);
-  }
-}
-
-function repeatedMembers(ctx: CommandContext, size: number, count: number): void {
-  const { db, reply } = ctx;
-  if (count * (db.keys.valueBytes / size + BULK_OVERHEAD_BYTES) > REPLY_BYTES_MAX) {
-    reply.error(ERR.outOfRange);
-    return;
-  }
-  reply.array(count);
-  for (let i = 0; i < count; i++) replyMember(ctx, db.sets.randomSpot());
+  if (size >= 0) replyRandom(ctx, size, count, 1, ctx.db.sets, (spot) => replyMember(ctx, spot));
 }
 
 function smembers(ctx: CommandContext): void {

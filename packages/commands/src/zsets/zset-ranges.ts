@@ -7,9 +7,9 @@ import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
-type RangeKind = "rank" | "score" | "lex";
+export type RangeKind = "rank" | "score" | "lex";
 
-interface RangeOptions {
+export interface RangeOptions {
   kind: RangeKind;
   /** Highest first. */
   reverse: boolean;
@@ -21,13 +21,13 @@ interface RangeOptions {
 }
 
 /** Ranks from `from` up to but not including `to`, counted from the lowest score. */
-interface RankRange {
+export interface RankRange {
   from: number;
   to: number;
 }
 
 /** Finds a range in the sorted set just looked up, which has `size` members. */
-type RankFinder = (db: Database, size: number) => RankRange;
+export type RankFinder = (db: Database, size: number) => RankRange;
 
 /** ZRANGE key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES] */
 function zrange(ctx: CommandContext): void {
@@ -49,9 +49,28 @@ function zrevRangeByScore(ctx: CommandContext): void {
   rangeCommand(ctx, "score", true);
 }
 
+/** ZRANGEBYLEX key min max [LIMIT offset count] */
+function zrangeByLex(ctx: CommandContext): void {
+  rangeCommand(ctx, "lex", false);
+}
+
+/** ZREVRANGEBYLEX key max min [LIMIT offset count] */
+function zrevRangeByLex(ctx: CommandContext): void {
+  rangeCommand(ctx, "lex", true);
+}
+
 /** ZCOUNT key min max */
 function zcount(ctx: CommandContext): void {
-  const finder = scoreRange(ctx, 2, 3);
+  countRange(ctx, "score");
+}
+
+/** ZLEXCOUNT key min max */
+function zlexCount(ctx: CommandContext): void {
+  countRange(ctx, "lex");
+}
+
+function countRange(ctx: CommandContext, kind: RangeKind): void {
+  const finder = finderFor(ctx, 1, kind, false);
   if (finder === null) return;
   const size = readZset(ctx);
   if (size < 0) return;
@@ -62,9 +81,9 @@ function zcount(ctx: CommandContext): void {
 /** `kind` and `reverse` are those of the command; null leaves them to options. */
 function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: boolean | null): void {
   if (!elementsFit(ctx, 2)) return;
-  const options = optionsFrom(ctx, kind, reverse);
+  const options = optionsFrom(ctx, 4, kind, reverse, true);
   if (options === null) return;
-  const finder = finderFor(ctx, options);
+  const finder = finderFor(ctx, 1, options.kind, options.reverse);
   if (finder === null) return;
   const size = readZset(ctx);
   if (size < 0) return;
@@ -72,21 +91,27 @@ function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: bool
   else replyRange(ctx, limited(finder(ctx.db, size), options), options);
 }
 
-/** Looks the key up for reading: number of members, 0 when there is no such key, -1 after an error reply. */
-export function readZset(ctx: CommandContext): number {
-  const type = lookupReadAt(ctx, 1);
+/** Looks a key up for reading: number of members, 0 when there is no such key, -1 after an error reply. */
+export function readZset(ctx: CommandContext, i = 1): number {
+  const type = lookupReadAt(ctx, i);
   if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
   return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
-/** Null after an error reply. */
-function optionsFrom(ctx: CommandContext, kind: RangeKind | null, reverse: boolean | null): RangeOptions | null {
+/** The options from argument `first` on. Null after an error reply. */
+export function optionsFrom(
+  ctx: CommandContext,
+  first: number,
+  kind: RangeKind | null,
+  reverse: boolean | null,
+  mayHaveScores: boolean,
+): RangeOptions | null {
   const { request: r, reply } = ctx;
   const options: RangeOptions = { kind: "rank", reverse: false, withScores: false, offset: 0, limit: -1 };
   let chosenKind = kind;
   let chosenReverse = reverse;
-  for (let i = 4; i < r.argc; i++) {
-    if (r.is(i, "withscores")) options.withScores = true;
+  for (let i = first; i < r.argc; i++) {
+    if (mayHaveScores && r.is(i, "withscores")) options.withScores = true;
     else if (r.is(i, "limit") && i + 2 < r.argc) {
       options.offset = intArg(ctx, i + 1);
       if (Number.isNaN(options.offset)) return null;
@@ -109,18 +134,18 @@ function optionsFrom(ctx: CommandContext, kind: RangeKind | null, reverse: boole
   return null;
 }
 
-/** A reversed range of scores or members is written with its upper end first. Null after an error reply. */
-function finderFor(ctx: CommandContext, { kind, reverse }: RangeOptions): RankFinder | null {
-  if (kind === "rank") return rankRange(ctx, reverse);
-  const min = reverse ? 3 : 2;
-  const max = reverse ? 2 : 3;
+/** The range whose ends stand behind the key at argument `at`; a reversed one of scores or members has its upper end first. Null after an error reply. */
+export function finderFor(ctx: CommandContext, at: number, kind: RangeKind, reverse: boolean): RankFinder | null {
+  if (kind === "rank") return rankRange(ctx, at, reverse);
+  const min = reverse ? at + 2 : at + 1;
+  const max = reverse ? at + 1 : at + 2;
   return kind === "score" ? scoreRange(ctx, min, max) : lexRange(ctx, min, max);
 }
 
-function rankRange(ctx: CommandContext, reverse: boolean): RankFinder | null {
-  const first = intArg(ctx, 2);
+function rankRange(ctx: CommandContext, at: number, reverse: boolean): RankFinder | null {
+  const first = intArg(ctx, at + 1);
   if (Number.isNaN(first)) return null;
-  const last = intArg(ctx, 3);
+  const last = intArg(ctx, at + 2);
   if (Number.isNaN(last)) return null;
   return (_db, size) => {
     const from = Math.max(0, first < 0 ? size + first : first);
@@ -192,7 +217,7 @@ function lexRank({ request: r, db }: CommandContext, i: number, size: number, en
 }
 
 /** What LIMIT leaves of a range, seen from the end at which reading begins. */
-function limited({ from, to }: RankRange, { kind, reverse, offset, limit }: RangeOptions): RankRange {
+export function limited({ from, to }: RankRange, { kind, reverse, offset, limit }: RangeOptions): RankRange {
   // With ranks the one LIMIT that is let through is `LIMIT x -1`, and it does nothing.
   if (kind === "rank") return { from, to };
   const left = offset < 0 ? 0 : Math.max(0, to - from - offset);
@@ -224,6 +249,17 @@ export const zsetRangeCommands = family("sorted-set", [
     summary: "Counts the members with scores in a range.",
     syntax: "@key min:double max:double",
     run: zcount,
+  },
+  {
+    name: "zlexcount",
+    arity: 4,
+    flags: ["readonly", "fast"],
+    keys: [key(1, "RO access")],
+    since: "2.8.9",
+    complexity: "O(log(N))",
+    summary: "Counts the members in a range of names; all have the same score.",
+    syntax: "@key min max",
+    run: zlexCount,
   },
   {
     name: "zrange",
@@ -275,5 +311,29 @@ export const zsetRangeCommands = family("sorted-set", [
     history: [["2.1.6", "min and max may be left out of the range"]],
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `REV` and `BYSCORE` arguments" },
     run: zrevRangeByScore,
+  },
+  {
+    name: "zrangebylex",
+    arity: -4,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "2.8.9",
+    complexity: "O(log(N)+M)",
+    summary: "Returns members in a range of names; all have the same score.",
+    syntax: "@key min max LIMIT=(offset-count: offset:integer count:integer)?",
+    deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `BYLEX` argument" },
+    run: zrangeByLex,
+  },
+  {
+    name: "zrevrangebylex",
+    arity: -4,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "2.8.9",
+    complexity: "O(log(N)+M)",
+    summary: "Returns members in a range of names, the last one first.",
+    syntax: "@key max min LIMIT=(offset-count: offset:integer count:integer)?",
+    deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `REV` and `BYLEX` arguments" },
+    run: zrevRangeByLex,
   },
 ]);

@@ -9,6 +9,7 @@ import {
   replyFound,
   wrongArity,
 } from "../arguments/arguments.js";
+import { pairCountArg, replyRandom } from "../arguments/random.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_ZSET, notify, notifyTaken } from "../events.js";
@@ -218,6 +219,33 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   notifyTaken(ctx, EVENT_ZSET, fromTop ? "zpopmax" : "zpopmin", 1);
 }
 
+/** ZRANDMEMBER key [count [WITHSCORES]] */
+function zrandMember(ctx: CommandContext): void {
+  const { request: r, db, reply } = ctx;
+  if (r.argc === 2) {
+    const size = readZset(ctx);
+    if (size < 0) return;
+    if (size === 0) reply.nil();
+    else {
+      db.zsets.read(db.zsets.randomSpot());
+      replyFound(ctx);
+    }
+    return;
+  }
+  const count = pairCountArg(ctx, "withscores");
+  if (Number.isNaN(count)) return;
+  const size = readZset(ctx);
+  if (size < 0) return;
+  const withScores = r.argc === 4;
+  const nested = withScores && reply.proto === 3;
+  replyRandom(ctx, size, count, withScores && !nested ? 2 : 1, db.zsets, (rank) => {
+    if (nested) reply.array(2);
+    const score = db.zsets.read(rank);
+    replyFound(ctx);
+    if (withScores) reply.double(score);
+  });
+}
+
 /** The everyday pop; the header of the reply is written. */
 function popOne(ctx: CommandContext, rank: number): void {
   const { request: r, db, reply } = ctx;
@@ -346,5 +374,18 @@ export const zsetCommands = family("sorted-set", [
     summary: "Takes the members with the highest scores.",
     syntax: "@key count:integer?",
     run: zpopMax,
+  },
+  {
+    name: "zrandmember",
+    arity: -2,
+    flags: ["readonly"],
+    keys: [key(1, "RO access")],
+    since: "6.2.0",
+    complexity: "O(N)",
+    summary: "Returns random members of a sorted set.",
+    syntax: "@key (options: count:integer WITHSCORES?)?",
+    tips: ["nondeterministic_output"],
+    differs: "A reply of more than 512 MB is refused.",
+    run: zrandMember,
   },
 ]);

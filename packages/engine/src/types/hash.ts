@@ -62,6 +62,16 @@ export class HashValue implements Collection, Resting {
     this.#table.remove(place);
   }
 
+  /** Place of a random field. `random` gives [0, 1); there must be one. */
+  randomPlace(random: () => number): number {
+    return this.#table.randomRef(random);
+  }
+
+  /** Places of `count` different fields, in random order, or of all in any. */
+  randomPlaces(count: number, random: () => number): number[] {
+    return this.#table.randomRefs(count, random);
+  }
+
   /** Visits the pair at a place. */
   visit(place: number, visit: PairVisitor): void {
     const table = this.#table;

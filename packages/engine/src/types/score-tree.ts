@@ -93,6 +93,33 @@ export class ScoreTree {
     this.#root = above;
   }
 
+  /** Takes entries that are in order; there are none so far. Every node is full but for the last of each level. Where there is no memory, nothing has changed. */
+  fill(scores: Float64Array, refs: Int32Array): void {
+    const nodes = this.#nodes;
+    const taken: number[] = [];
+    try {
+      for (let i = 0; i < refs.length; i++) {
+        if (i % LEAF_MAX === 0) taken.push(nodes.take(true));
+        nodes.insertEntry(taken[taken.length - 1], i % LEAF_MAX, scores[i], refs[i]);
+      }
+      // Level by level: those of one are the children of the next.
+      for (let from = 0; taken.length - from > 1; ) {
+        const end = taken.length;
+        for (let i = from; i < end; i++) {
+          const at = (i - from) % INNER_MAX;
+          if (at === 0) taken.push(nodes.take(false));
+          nodes.insertChild(taken[taken.length - 1], at, taken[i], nodes.total(taken[i]));
+        }
+        from = end;
+      }
+    } catch (error) {
+      for (const node of taken) nodes.give(node);
+      throw error;
+    }
+    this.#root = taken.at(-1) ?? 0;
+    this.#size = refs.length;
+  }
+
   /** Takes out an entry, which must be there. */
   delete(score: number, ref: number): void {
     if (this.#size === 0) throw new Error(MISSING);

@@ -40,13 +40,22 @@ export class SetValue implements Collection, Resting {
 
   /** Place of a member, 0 when absent. Any change of the set makes it void. */
   find(buf: Uint8Array, off: number, len: number): number {
-    const table = this.#table;
-    return table.find(table.hashOf(buf, off, len), buf, off, len);
+    return this.findHashed(this.#table.hashOf(buf, off, len), buf, off, len);
+  }
+
+  /** The same where its hash is known. */
+  findHashed(hash: number, buf: Uint8Array, off: number, len: number): number {
+    return this.#table.find(hash, buf, off, len);
   }
 
   /** Adds a member that is known to be absent. */
   add(buf: Uint8Array, off: number, len: number): void {
-    this.#table.add(this.#table.hashOf(buf, off, len), buf, off, len);
+    this.addHashed(this.#table.hashOf(buf, off, len), buf, off, len);
+  }
+
+  /** The same where its hash is known. */
+  addHashed(hash: number, buf: Uint8Array, off: number, len: number): void {
+    this.#table.add(hash, buf, off, len);
   }
 
   /** Deletes the member at a place. */
@@ -80,10 +89,12 @@ export class SetValue implements Collection, Resting {
     visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place));
   }
 
-  /** Visits every member. */
-  each(visit: ByteVisitor): void {
+  /** Visits every member, until the visitor says false. */
+  each(visit: (buf: Uint8Array, off: number, len: number) => unknown): void {
     const table = this.#table;
-    for (let place = table.after(0); place !== 0; place = table.after(place)) this.visit(place, visit);
+    for (let place = table.after(0); place !== 0; place = table.after(place)) {
+      if (visit(table.bytesOf(place), table.offsetOf(place), table.lengthOf(place)) === false) return;
+    }
   }
 
   /** Visits about `count` members; 0 begins and ends. A member present during the whole scan is visited at least once. */

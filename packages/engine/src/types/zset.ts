@@ -2,6 +2,7 @@ import type { Memory } from "../memory.js";
 import { type ByteSink, ByteSource } from "./byte-sink.js";
 import type { Collection, FrozenCollection, Resting } from "./collection.js";
 import { MemberTable, type TableHome } from "./member-table.js";
+import { sortEntries } from "./score-order.js";
 import { ScoreTree } from "./score-tree.js";
 import { TYPE_ZSET } from "./type-codes.js";
 
@@ -85,6 +86,32 @@ export class ZsetValue implements Collection, Resting {
       this.#table.remove(place);
       throw error;
     }
+  }
+
+  /** Adds a member that is known to be absent to a sorted set that is being made: order() ends that, and before it there are no ranks. */
+  addUnordered(hash: number, buf: Uint8Array, off: number, len: number, score: number): void {
+    this.#table.setNumber(this.#table.add(hash, buf, off, len), score);
+  }
+
+  /** Gives the member at a place another score; as addUnordered(). */
+  setUnordered(place: number, score: number): void {
+    this.#table.setNumber(place, score);
+  }
+
+  /** Puts what addUnordered() has added in order. Without `keepsSign` -0 becomes 0. */
+  order(keepsSign: boolean): void {
+    const table = this.#table;
+    const scores = new Float64Array(this.size);
+    const refs = new Int32Array(this.size);
+    let count = 0;
+    for (let ref = table.after(0); ref !== 0; ref = table.after(ref)) {
+      const score = table.numberOf(ref);
+      if (score === 0 && !keepsSign) table.setNumber(ref, 0);
+      scores[count] = keepsSign ? score : score + 0;
+      refs[count++] = ref;
+    }
+    sortEntries(scores, refs, table);
+    this.#tree.fill(scores, refs);
   }
 
   /** Gives the member at a place another score. */

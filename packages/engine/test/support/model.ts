@@ -23,7 +23,7 @@ import {
 import { OP_SETNX } from "../../src/ops.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_NONE, TYPE_SET, TYPE_STRING, TYPE_ZSET } from "../../src/types/index.js";
 import { textAt } from "../types/seeded.js";
-import { listInside } from "./model-inside.js";
+import { combine, listInside } from "./model-inside.js";
 import {
   anyScore,
   bytes,
@@ -691,6 +691,7 @@ const OPERATIONS: readonly Operation[] = [
   set,
   zset,
   zset,
+  combine,
   lock,
   passTime,
   packLess,

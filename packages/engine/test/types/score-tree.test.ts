@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MemberTable } from "../../src/types/member-table.js";
 import { INNER_MAX, LEAF_MAX } from "../../src/types/score-nodes.js";
+import { sortEntries } from "../../src/types/score-order.js";
 import { ScoreTree } from "../../src/types/score-tree.js";
 import { ranged, seeded, tableHome, textAt } from "./seeded.js";
 
@@ -128,6 +129,48 @@ test("entries added in order fill every node", () => {
     return total;
   };
   expect(leaves(root)).toBe(size / LEAF_MAX);
+});
+
+// Control: where each child counts as one entry, all from LEAF_MAX + 1 on are red.
+test.each([
+  0,
+  1,
+  LEAF_MAX,
+  LEAF_MAX + 1,
+  LEAF_MAX * INNER_MAX,
+  LEAF_MAX * INNER_MAX + 1,
+  LEAF_MAX * INNER_MAX * 2 + 99,
+])("filled at once with %i entries it is as one that grew, and goes on", (size) => {
+  const { below: pick } = seeded(`score-tree fill ${size}`);
+  const tree = new NamedTree();
+  const pairs = Array.from({ length: size }, (_, i): Pair => ({ score: pick(9), member: `m${i}` }));
+  const scores = Float64Array.from(pairs, ({ score }) => score);
+  const refs = Int32Array.from(pairs, ({ member }) => tree.ref(member));
+  sortEntries(scores, refs, tree.table);
+  tree.tree.fill(scores, refs);
+  expect(validate(tree)).toBe(size === 0 ? 0 : size <= LEAF_MAX ? 1 : size <= LEAF_MAX * INNER_MAX ? 2 : 3);
+  pairs.sort((a, b) => (below(a, b) ? -1 : 1));
+  for (let rank = 0; rank < size; rank += 1 + (size >> 6)) expect(tree.at(rank)).toEqual(pairs[rank]);
+  for (let i = 0; i < 500; i++) tree.add(pick(9), `n${i}`);
+  validate(tree);
+  while (tree.size > 10) tree.deleteAt(pick(tree.size));
+  validate(tree);
+});
+
+test("where no node is left a tree that is filled gives back what it took", () => {
+  const tree = new NamedTree();
+  const refs = Int32Array.from({ length: 1000 }, (_, i) => tree.ref(`m${i}`));
+  const { memory } = tree.tree.nodes;
+  const before = memory.takenBytes;
+  const take = memory.take.bind(memory);
+  let left = 5;
+  memory.take = (bytes) => {
+    if (left-- === 0) throw new RangeError("no memory");
+    return take(bytes);
+  };
+  expect(() => tree.tree.fill(new Float64Array(1000), refs)).toThrow("no memory");
+  memory.take = take;
+  expect([tree.size, memory.takenBytes]).toEqual([0, before]);
 });
 
 test.each(["ascending", "descending", "random"])("depth stays logarithmic when filled %s and emptied", (order) => {
