@@ -8,9 +8,9 @@ import { snapshotNames } from "./data-directory.js";
 import { persistenceInfo, persistenceNumber } from "./server-info.js";
 import { answerOf, tryWrite } from "./try-write.js";
 
-/** Node opens the server's modules all at once: with 96 it does not start. */
-const FEW = 112;
-const CONNECTIONS = 100;
+/** Node opens the server's modules all at once: with 112 it does not start. */
+const FEW = 192;
+const CONNECTIONS = 180;
 const WRITERS = 4;
 const DEPTH = 8;
 const HEALED_MS_MAX = 10_000;

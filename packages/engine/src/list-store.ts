@@ -22,6 +22,7 @@ import {
   packedEnd,
   packedListForm,
   putElement,
+  setPackedEnd,
   setPackedKind,
 } from "./types/packed.js";
 import { TYPE_LIST, TYPE_NONE } from "./types/type-codes.js";
@@ -377,23 +378,29 @@ export class ListStore {
   #rotatePacked(kbuf: Uint8Array, koff: number, klen: number, from: number, element: Uint8Array, len: number): void {
     const to = from === SIDE_HEAD ? SIDE_TAIL : SIDE_HEAD;
     const { effects } = this.#keys.keyspace;
+    const { chunk: bytes, packedAt: at, packedBytes } = this.#found;
+    const start = at + PACKED_HEADER_BYTES;
+    const end = at + packedBytes;
+    const size = elementBytes(len);
     if (effects.enabled) {
       effects.beginKey(OP_LIST_POP, this.#keys.index, kbuf, koff, klen, 5);
       effects.u8(from);
       effects.u32(1);
+    }
+    if (from === SIDE_HEAD) bytes.copyWithin(start, start + size, end);
+    setPackedEnd(bytes, at, packedBytes - size);
+    addEntries(bytes, at, -1);
+    if (effects.enabled) {
       effects.end();
       effects.beginKey(OP_LIST_PUSH, this.#keys.index, kbuf, koff, klen, 5 + len);
       effects.u8(to);
       effects.blob(element, 0, len);
-      effects.end();
     }
-    const bytes = this.#found.chunk;
-    const start = this.#found.packedAt + PACKED_HEADER_BYTES;
-    const end = this.#found.packedAt + this.#found.packedBytes;
-    const size = elementBytes(len);
-    if (from === SIDE_HEAD) bytes.copyWithin(start, start + size, end);
-    else bytes.copyWithin(start + size, start, end - size);
-    putElement(bytes, from === SIDE_HEAD ? end - size : start, element, 0, len);
+    if (to === SIDE_HEAD) bytes.copyWithin(start + size, start, end - size);
+    putElement(bytes, to === SIDE_HEAD ? start : end - size, element, 0, len);
+    setPackedEnd(bytes, at, packedBytes);
+    addEntries(bytes, at, 1);
+    if (effects.enabled) effects.end();
     this.#keys.modified(kbuf, koff, klen);
   }
 

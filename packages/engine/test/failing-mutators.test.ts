@@ -2,9 +2,9 @@
  * Whatever fails in a mutator, memory is what the log says. Every mutator has one order (effects.ts): look, begin, change, end.
  *
  * Seen red with memory first and the log second (SET, UNLOCK, EXPIRE, FLUSHDB); with a list's pop that ends its mutation before the visitor
- * is called, or that visits while it pops; with LREM that logs how many were asked for; with an old record that goes before the new one is there; with a set that is made before its
- * first member is; with SREM and HDEL that log nothing when they fail half way; with SPOP and ZPOPMIN that log one member too many then, and
- * with a rank that is removed before the snapshot has its chunk.
+ * is called, or that visits while it pops; with LREM that logs how many were asked for; with LMOVE that logs pop and push before it rotates; with an old
+ * record that goes before the new one is there; with a set that is made before its first member is; with SREM and HDEL that log nothing when they fail
+ * half way; with SPOP and ZPOPMIN that log one member too many then, and with a rank that is removed before the snapshot has its chunk.
  */
 import { expect, it } from "vitest";
 import { BIT_XOR, type Database, type Keyspace, SIDE_HEAD, SIDE_TAIL, TYPE_STRING, TYPE_ZSET } from "../src/index.js";
@@ -162,6 +162,7 @@ it("prop: a sink that refuses at begin finds memory as it was, in every mutator 
   const refused = new Set<number>();
   const sink = new Fault(keyspace.effects, "begin", (op) => refused.add(op));
   const inTurn = allMutators(driver);
+  driver.swaps = false;
   let next = 0;
   for (let i = 0; i < STEPS; i++) {
     changeTide(driver, i);
