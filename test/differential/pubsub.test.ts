@@ -14,7 +14,7 @@ const END = "end of turn";
 function listenerCommand(random: Random, protocol: 2 | 3): string[] {
   const some = (names: readonly string[], min: number) =>
     Array.from({ length: random.int(min, 3) }, () => random.pick(names));
-  switch (random.int(0, 9)) {
+  switch (random.int(0, 11)) {
     case 0:
     case 1:
     case 2:
@@ -26,6 +26,10 @@ function listenerCommand(random: Random, protocol: 2 | 3): string[] {
       return ["unsubscribe", ...some(channels, 0)];
     case 6:
       return ["punsubscribe", ...some(patterns, 0)];
+    case 10:
+      return ["ssubscribe", ...some(channels, 1)];
+    case 11:
+      return ["sunsubscribe", ...some(channels, 0)];
     case 7:
       return ["ping", ...(random.chance(0.5) ? ["payload"] : [])];
     case 8:
@@ -37,13 +41,20 @@ function listenerCommand(random: Random, protocol: 2 | 3): string[] {
 }
 
 function speakerCommand(random: Random): string[] {
-  switch (random.int(0, 6)) {
+  switch (random.int(0, 10)) {
     case 0:
       return ["pubsub", "channels", ...(random.chance(0.5) ? [random.pick(patterns)] : [])];
     case 1:
       return ["pubsub", "numsub", random.pick(channels), random.pick(channels)];
     case 2:
       return ["pubsub", "numpat"];
+    case 3:
+      return ["pubsub", "shardchannels", ...(random.chance(0.5) ? [random.pick(patterns)] : [])];
+    case 4:
+      return ["pubsub", "shardnumsub", random.pick(channels), random.pick(channels)];
+    case 5:
+    case 6:
+      return ["spublish", random.pick(channels), random.pick(["shard", "", "\u00ff"])];
     default:
       return ["publish", random.pick(channels), random.pick(["hello", "", "\r\n", "\u00ff\u0000"])];
   }
@@ -65,8 +76,12 @@ function inStableOrder(replies: readonly Reply[]): string[] {
     let like = "";
     let text = showReply(reply);
     if (first === "pmessage") like = `pmessage ${third} ${reply.items[3]?.text} ${kind}`;
-    if (first === "unsubscribe" || first === "punsubscribe") like = `${first} ${kind}`;
-    if (reply.kind === "*" && !["pong", "message", "pmessage"].includes(first ?? "") && second !== undefined) {
+    if (first?.endsWith("unsubscribe") === true) like = `${first} ${kind}`;
+    if (
+      reply.kind === "*" &&
+      !["pong", "message", "pmessage", "smessage"].includes(first ?? "") &&
+      second !== undefined
+    ) {
       if (reply.items.every((item) => item.kind === "$"))
         text = JSON.stringify(reply.items.map((item) => item.text).sort());
     }
@@ -80,7 +95,9 @@ function inStableOrder(replies: readonly Reply[]): string[] {
 
 /** The number of subscriptions left counts down in order whatever the order of the names. */
 function withoutNames(texts: readonly string[], nameless: boolean): string[] {
-  return nameless ? texts.map((text) => text.replace(/("p?unsubscribe"), "(?:\\.|[^"\\])*", :\d+/, "$1")) : [...texts];
+  return nameless
+    ? texts.map((text) => text.replace(/("[ps]?unsubscribe"), "(?:\\.|[^"\\])*", :\d+/, "$1"))
+    : [...texts];
 }
 
 describe("subscriptions", () => {

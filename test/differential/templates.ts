@@ -442,6 +442,8 @@ export const templates: Readonly<Record<string, Template>> = {
   "pubsub|channels": of(0.5, maybe(0.5, pattern)),
   "pubsub|numsub": of(0.5, many(0, 3, text("channel", "", "__proto__"))),
   "pubsub|numpat": of(0.3),
+  "pubsub|shardchannels": of(0.3, maybe(0.5, pattern)),
+  "pubsub|shardnumsub": of(0.3, many(0, 3, text("channel", "", "__proto__"))),
 };
 
 function rangeRule(args: readonly string[]): Rule {

@@ -37,7 +37,7 @@ export interface Session {
   libVer: string;
   /** Between MULTI and EXEC. */
   inMulti: boolean;
-  /** Number of channels and patterns this connection listens to. */
+  /** Number of channels, patterns and shard channels this connection listens to. */
   subscriptions: number;
   /** Close after the replies so far were sent (QUIT, protocol error). */
   closeAfterReply: boolean;
@@ -174,11 +174,17 @@ export interface PubSubHost {
   unsubscribe(ctx: CommandContext, channels: readonly string[]): void;
   psubscribe(ctx: CommandContext, patterns: readonly string[]): void;
   punsubscribe(ctx: CommandContext, patterns: readonly string[]): void;
+  ssubscribe(ctx: CommandContext, channels: readonly string[]): void;
+  sunsubscribe(ctx: CommandContext, channels: readonly string[]): void;
   /** Returns the number of receivers. The message is a byte range and copied at once. */
   publish(channel: string, buf: Uint8Array, off: number, len: number): number;
+  /** The same to a shard channel, of which patterns hear nothing. */
+  spublish(channel: string, buf: Uint8Array, off: number, len: number): number;
   /** Active channels matching the glob pattern (null = all). */
   channels(pattern: string | null): string[];
   subscribers(channel: string): number;
+  shardChannels(pattern: string | null): string[];
+  shardSubscribers(channel: string): number;
   patternCount(): number;
 }
 

@@ -237,6 +237,11 @@ export function subscriberContext(name: string): string {
   return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
 }
 
+/** What may not run in a transaction, though it can be queued. `name` in capitals. */
+export function denyBlockingClient(name: string): string {
+  return `ERR ${name} isn't allowed for a DENY BLOCKING client`;
+}
+
 /** No such command. The request's own bytes are repeated, cut to a limit. */
 export function unknownCommand(request: Request): string {
   const name = echoed(request.str(0), ECHO_BYTES_MAX);

@@ -12,6 +12,17 @@ it("hands channels and patterns to the server", () => {
     ["punsubscribe", ["x*"]],
     ["publish", "\xff", "m\0"],
   ]);
+  expect(server.run("SPUBLISH", "\xff", "m\0")).toBe(":5\r\n");
+  server.line("SSUBSCRIBE a b");
+  server.line("SUNSUBSCRIBE");
+  expect(server.calls.slice(5)).toEqual([
+    ["spublish", "\xff", "m\0"],
+    ["ssubscribe", ["a", "b"]],
+    ["sunsubscribe", []],
+  ]);
+  server.denyBlocking = true;
+  expect(server.line("SSUBSCRIBE a")).toBe("-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+  expect(server.line("SUNSUBSCRIBE a")).toBe("+OK");
   expect(server.line("SUBSCRIBE")).toBe("-ERR wrong number of arguments for 'subscribe' command");
 });
 
@@ -25,6 +36,12 @@ it("PUBSUB tells who listens", () => {
     "PUBSUB NUMSUB a bb": "*4 $1 a :1 $2 bb :2",
     "PUBSUB NUMPAT": ":3",
     "PUBSUB NUMPAT x": "-ERR wrong number of arguments for 'pubsub|numpat' command",
+    "PUBSUB SHARDCHANNELS": "*1 $1 s",
+    "PUBSUB SHARDCHANNELS x*": "*1 $2 x*",
+    "PUBSUB SHARDCHANNELS a b":
+      "-ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. Try PUBSUB HELP.",
+    "PUBSUB SHARDNUMSUB": "*0",
+    "PUBSUB SHARDNUMSUB a bb": "*4 $1 a :2 $2 bb :3",
     "PUBSUB foo": "-ERR unknown subcommand 'foo'. Try PUBSUB HELP.",
   };
   for (const [line, reply] of Object.entries(replies)) expect(server.line(line), line).toBe(reply);

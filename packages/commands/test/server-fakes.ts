@@ -112,12 +112,20 @@ function fakeHost(server: FakeServer): ServerHost {
       unsubscribe: okTo("unsubscribe"),
       psubscribe: okTo("psubscribe"),
       punsubscribe: okTo("punsubscribe"),
+      ssubscribe: okTo("ssubscribe"),
+      sunsubscribe: okTo("sunsubscribe"),
       publish: (channel, buf, off, len) => {
         calls.push(["publish", channel, Buffer.from(buf.subarray(off, off + len)).toString("latin1")]);
         return 2;
       },
+      spublish: (channel, buf, off, len) => {
+        calls.push(["spublish", channel, Buffer.from(buf.subarray(off, off + len)).toString("latin1")]);
+        return 5;
+      },
       channels: (pattern) => (pattern === null ? ["a", "b"] : [pattern]),
       subscribers: (channel) => channel.length,
+      shardChannels: (pattern) => (pattern === null ? ["s"] : [pattern]),
+      shardSubscribers: (channel) => channel.length + 1,
       patternCount: () => 3,
     },
     transactions: {

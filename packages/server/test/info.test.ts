@@ -50,6 +50,7 @@ const source: InfoSource = {
     keyspaceMisses: 10,
     pubsubChannels: 11,
     pubsubPatterns: 12,
+    pubsubShardChannels: 0,
     errorReplies: 13,
     outputLimitDisconnections: 14,
     queryLimitDisconnections: 15,

@@ -49,6 +49,69 @@ describe.each([
     client.close();
   });
 
+  // Negative control: with confirmations that count all names in one, and with shard channels among the others, it was red.
+  it("keeps shard channels apart from the others", async () => {
+    const client = await listener();
+    await client
+      .call("SSUBSCRIBE", "a", "b", "a")
+      .call("SUBSCRIBE", "a")
+      .call("PSUBSCRIBE", "*")
+      .call("SSUBSCRIBE", "c")
+      .expect(
+        confirmation(mark, "ssubscribe", "a", 1) +
+          confirmation(mark, "ssubscribe", "b", 2) +
+          confirmation(mark, "ssubscribe", "a", 2) +
+          confirmation(mark, "subscribe", "a", 1) +
+          confirmation(mark, "psubscribe", "*", 2) +
+          confirmation(mark, "ssubscribe", "c", 3),
+      );
+    await publisher.call("SPUBLISH", "a", "hello").call("SPUBLISH", "z", "x").expect(":1\r\n:0\r\n");
+    await client.expect(list(mark, ["smessage", "a", "hello"]));
+    await publisher.call("PUBLISH", "b", "y").expect(":1\r\n");
+    await client.expect(list(mark, ["pmessage", "*", "b", "y"]));
+    await publisher
+      .call("PUBSUB", "SHARDNUMSUB", "a", "z")
+      .call("PUBSUB", "SHARDCHANNELS", "[c-z]")
+      .call("PUBSUB", "CHANNELS")
+      .expect(`*4\r\n${bulk("a")}:1\r\n${bulk("z")}:0\r\n*1\r\n${bulk("c")}*1\r\n${bulk("a")}`);
+    expect(await publisher.call("CLIENT", "LIST", "TYPE", "pubsub").until("\n\r\n")).toContain(" psub=1 ssub=3 ");
+    await client
+      .call("UNSUBSCRIBE")
+      .call("PUNSUBSCRIBE")
+      .expect(confirmation(mark, "unsubscribe", "a", 1) + confirmation(mark, "punsubscribe", "*", 0));
+    // Still a subscriber.
+    if (proto === 2) await client.call("SPUBLISH", "a", "x").until("allowed in this context\r\n");
+    await client
+      .call("SUNSUBSCRIBE", "a", "z")
+      .call("SUNSUBSCRIBE")
+      .call("SUNSUBSCRIBE")
+      .call("GET", "k")
+      .expect(
+        confirmation(mark, "sunsubscribe", "a", 2) +
+          confirmation(mark, "sunsubscribe", "z", 2) +
+          confirmation(mark, "sunsubscribe", "b", 1) +
+          confirmation(mark, "sunsubscribe", "c", 0) +
+          `${mark}3\r\n${bulk("sunsubscribe")}${nil}:0\r\n${nil}`,
+      );
+    await client.call("SSUBSCRIBE", "q").expect(confirmation(mark, "ssubscribe", "q", 1));
+    await client.call("RESET").expect("+RESET\r\n");
+    await publisher.call("PUBSUB", "SHARDCHANNELS").expect("*0\r\n");
+    client.close();
+  });
+
+  it("queues SSUBSCRIBE in a transaction, where it fails", async () => {
+    const client = await listener();
+    await client
+      .call("MULTI")
+      .call("SSUBSCRIBE", "a")
+      .call("SUBSCRIBE", "b")
+      .call("EXEC")
+      .expect(
+        `+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\r\n${confirmation(mark, "subscribe", "b", 1)}`,
+      );
+    client.close();
+  });
+
   it("delivers binary payloads to many", async () => {
     const payload = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
     const clients = await Promise.all(Array.from({ length: 20 }, listener));

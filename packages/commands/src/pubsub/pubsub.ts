@@ -1,8 +1,12 @@
-/** SUBSCRIBE and its kin, PUBLISH and PUBSUB: the server keeps who listens to what. Channels and patterns are latin1 strings. */
+/**
+ * SUBSCRIBE and its kin, PUBLISH and PUBSUB: the server keeps who listens to what. Channels and patterns are latin1 strings. Shard channels are names of their
+ * own: in a cluster only the slot's node has them, and a single server has all.
+ */
 import type { CommandContext } from "../context.js";
-import { unknownSubcommandOrArity } from "../errors.js";
+import { denyBlockingClient, unknownSubcommandOrArity } from "../errors.js";
 import { family } from "../table/declare.js";
 import { helpCommand } from "../table/help.js";
+import { key, keyRange } from "../table/keys.js";
 
 const HELP = [
   "CHANNELS [<pattern>]",
@@ -12,6 +16,10 @@ const HELP = [
   "NUMSUB [<channel> ...]",
   "    Return the number of subscribers for the specified channels, excluding",
   "    pattern subscriptions(default: no channels).",
+  "SHARDCHANNELS [<pattern>]",
+  "    Return the currently active shard level channels matching a <pattern> (default: '*').",
+  "SHARDNUMSUB [<shardchannel> ...]",
+  "    Return the number of subscribers for the specified shard level channel(s)",
 ];
 
 function names({ request }: CommandContext, first: number): string[] {
@@ -36,26 +44,56 @@ function punsubscribe(ctx: CommandContext): void {
   ctx.host.pubsub.punsubscribe(ctx, names(ctx, 1));
 }
 
+/** In a transaction it fails while it runs, unlike SUBSCRIBE: as in Redis. */
+function ssubscribe(ctx: CommandContext): void {
+  if (ctx.denyBlocking) ctx.reply.error(denyBlockingClient("SSUBSCRIBE"));
+  else ctx.host.pubsub.ssubscribe(ctx, names(ctx, 1));
+}
+
+function sunsubscribe(ctx: CommandContext): void {
+  ctx.host.pubsub.sunsubscribe(ctx, names(ctx, 1));
+}
+
 function publish({ request, reply, host }: CommandContext): void {
   reply.int(host.pubsub.publish(request.str(1), request.buf, request.off[2], request.len[2]));
 }
 
-function channels({ request, reply, host }: CommandContext): void {
+function spublish({ request, reply, host }: CommandContext): void {
+  reply.int(host.pubsub.spublish(request.str(1), request.buf, request.off[2], request.len[2]));
+}
+
+function channels(ctx: CommandContext): void {
+  listActive(ctx, (pattern) => ctx.host.pubsub.channels(pattern));
+}
+
+function shardChannels(ctx: CommandContext): void {
+  listActive(ctx, (pattern) => ctx.host.pubsub.shardChannels(pattern));
+}
+
+function listActive({ request, reply }: CommandContext, matching: (pattern: string | null) => string[]): void {
   if (request.argc > 3) {
     reply.error(unknownSubcommandOrArity("pubsub", request.str(1)));
     return;
   }
-  const active = host.pubsub.channels(request.argc === 3 ? request.str(2) : null);
+  const active = matching(request.argc === 3 ? request.str(2) : null);
   reply.array(active.length);
   for (const channel of active) reply.bulkString(channel);
 }
 
 function numSub(ctx: CommandContext): void {
+  listCounts(ctx, (channel) => ctx.host.pubsub.subscribers(channel));
+}
+
+function shardNumSub(ctx: CommandContext): void {
+  listCounts(ctx, (channel) => ctx.host.pubsub.shardSubscribers(channel));
+}
+
+function listCounts(ctx: CommandContext, count: (channel: string) => number): void {
   const asked = names(ctx, 2);
   ctx.reply.array(asked.length * 2);
   for (const channel of asked) {
     ctx.reply.bulkString(channel);
-    ctx.reply.int(ctx.host.pubsub.subscribers(channel));
+    ctx.reply.int(count(channel));
   }
 }
 
@@ -95,6 +133,28 @@ export const pubsubCommands = family("pubsub", [
     run: punsubscribe,
   },
   {
+    name: "spublish",
+    arity: 3,
+    flags: ["pubsub", "loading", "stale", "fast"],
+    keys: [key(1, "not_key")],
+    since: "7.0.0",
+    complexity: "O(N)",
+    summary: "Posts a message to a shard channel.",
+    syntax: "shardchannel message",
+    run: spublish,
+  },
+  {
+    name: "ssubscribe",
+    arity: -2,
+    flags: ["pubsub", "noscript", "loading", "stale"],
+    keys: [keyRange(1, -1, "not_key")],
+    since: "7.0.0",
+    complexity: "O(N)",
+    summary: "Listens for messages published to shard channels.",
+    syntax: "shardchannel+",
+    run: ssubscribe,
+  },
+  {
     name: "subscribe",
     arity: -2,
     flags: ["pubsub", "noscript", "loading", "stale"],
@@ -103,6 +163,17 @@ export const pubsubCommands = family("pubsub", [
     summary: "Listens for messages published to channels.",
     syntax: "channel+",
     run: subscribe,
+  },
+  {
+    name: "sunsubscribe",
+    arity: -1,
+    flags: ["pubsub", "noscript", "loading", "stale"],
+    keys: [keyRange(1, -1, "not_key")],
+    since: "7.0.0",
+    complexity: "O(N)",
+    summary: "Stops listening to messages posted to shard channels.",
+    syntax: "shardchannel+?",
+    run: sunsubscribe,
   },
   {
     name: "unsubscribe",
@@ -150,6 +221,26 @@ export const pubsubCommands = family("pubsub", [
         summary: "Returns a count of subscribers to channels.",
         syntax: "channel+?",
         run: numSub,
+      },
+      {
+        name: "pubsub|shardchannels",
+        arity: -2,
+        flags: ["pubsub", "loading", "stale"],
+        since: "7.0.0",
+        complexity: "O(N)",
+        summary: "Returns the active shard channels.",
+        syntax: "pattern:pattern?",
+        run: shardChannels,
+      },
+      {
+        name: "pubsub|shardnumsub",
+        arity: -2,
+        flags: ["pubsub", "loading", "stale"],
+        since: "7.0.0",
+        complexity: "O(N)",
+        summary: "Returns a count of subscribers to shard channels.",
+        syntax: "shardchannel+?",
+        run: shardNumSub,
       },
     ],
   },

@@ -18,6 +18,8 @@ const RUN_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
   "unsubscribe",
   "psubscribe",
   "punsubscribe",
+  "ssubscribe",
+  "sunsubscribe",
   "ping",
   "quit",
   "reset",

@@ -59,6 +59,7 @@ export abstract class ClientState implements Session {
   #subscriptions = 0;
   channels: Set<string> | null = null;
   patterns: Set<string> | null = null;
+  shardChannels: Set<string> | null = null;
 
   /** Ends what it waits with in HALT_SUSPENDED (timers); null = it does not wait so, or what it waits for cannot be given up. */
   abandon: (() => void) | null = null;
@@ -95,7 +96,7 @@ export abstract class ClientState implements Session {
     this.plainIn = 0;
   }
 
-  /** Number of channels and patterns that it listens to. */
+  /** Number of channels, patterns and shard channels that it listens to. */
   get subscriptions(): number {
     return this.#subscriptions;
   }

@@ -70,7 +70,7 @@ function matches(client: ClientState, filter: ClientFilter, nowMs: number): bool
   return skipId === undefined || skipId !== client.id;
 }
 
-/** The line of CLIENT LIST. Fields that have no meaning here (file descriptor, sharded channels, tracking) have Redis's neutral value. @param nowMs of the monotonic clock */
+/** The line of CLIENT LIST. Fields that have no meaning here (file descriptor, tracking) have Redis's neutral value. @param nowMs of the monotonic clock */
 export function describeClient(client: ClientState, nowMs: number): string {
   const outputBytes = client.outputBytes;
   const fields = {
@@ -85,7 +85,7 @@ export function describeClient(client: ClientState, nowMs: number): string {
     db: client.dbIndex,
     sub: client.channels?.size ?? 0,
     psub: client.patterns?.size ?? 0,
-    ssub: 0,
+    ssub: client.shardChannels?.size ?? 0,
     multi: client.inMulti ? client.queue.count : -1,
     qbuf: client.inputBytes,
     "qbuf-free": 0,

@@ -38,6 +38,7 @@ export class InfoCollector {
         ...keyspace.stats,
         pubsubChannels: pubsub.channelCount(),
         pubsubPatterns: pubsub.patternCount(),
+        pubsubShardChannels: pubsub.shardChannelCount(),
       },
       errors: stats.errors,
       commands: this.#core.commands,

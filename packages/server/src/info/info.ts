@@ -70,6 +70,7 @@ export interface InfoSource {
     readonly keyspaceMisses: number;
     readonly pubsubChannels: number;
     readonly pubsubPatterns: number;
+    readonly pubsubShardChannels: number;
     readonly errorReplies: number;
     readonly outputLimitDisconnections: number;
     readonly queryLimitDisconnections: number;
@@ -260,7 +261,7 @@ function stats({ stats: s }: InfoSource): Field[] {
     ["keyspace_misses", s.keyspaceMisses],
     ["pubsub_channels", s.pubsubChannels],
     ["pubsub_patterns", s.pubsubPatterns],
-    ["pubsubshard_channels", 0],
+    ["pubsubshard_channels", s.pubsubShardChannels],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["total_error_replies", s.errorReplies],

@@ -4,11 +4,16 @@
  *   RESP2   *3 message channel payload      *4 pmessage pattern channel payload
  *   RESP3   >3 ...                          >4 ...
  *
+ * Shard channels are a third kind of name: smessage, and no pattern hears them. Their confirmations count shard channels alone, those of the others all others.
+ *
  * A message is encoded once for each protocol version and shared by all who receive it.
  */
 import { Glob, type PubSubHost } from "@hearthkv/commands";
 import { ReplyWriter } from "@hearthkv/resp";
 import type { ClientContext, ClientState } from "../clients/client-state.js";
+
+const MESSAGE: readonly string[] = ["message"];
+const SHARD_MESSAGE: readonly string[] = ["smessage"];
 
 /** Most channels have one listener, which then needs no set of its own. */
 type Listeners = ClientState | Set<ClientState>;
@@ -21,8 +26,19 @@ class Audience {
     return this.#byName.size;
   }
 
-  names(): IterableIterator<string> {
-    return this.#byName.keys();
+  /** Names that match a glob pattern; null: all. */
+  matching(pattern: string | null): string[] {
+    const names = [...this.#byName.keys()];
+    if (pattern === null) return names;
+    const glob = new Glob(pattern);
+    return names.filter((name) => glob.matchesText(name));
+  }
+
+  /** How many listen to a name. */
+  countOf(name: string): number {
+    const listeners = this.#byName.get(name);
+    if (listeners === undefined) return 0;
+    return listeners instanceof Set ? listeners.size : 1;
   }
 
   of(name: string): Listeners | undefined {
@@ -67,6 +83,7 @@ class PatternAudience extends Audience {
 export class PubSub implements PubSubHost {
   readonly #channels = new Audience();
   readonly #patterns = new PatternAudience();
+  readonly #shardChannels = new Audience();
   #writer = new ReplyWriter();
   #deliver: (client: ClientState, bytes: Buffer) => void;
 
@@ -97,31 +114,50 @@ export class PubSub implements PubSubHost {
     this.#leave(ctx, "punsubscribe", patterns, client.patterns, this.#patterns);
   }
 
+  ssubscribe(ctx: ClientContext, channels: readonly string[]): void {
+    const client = ctx.session;
+    client.shardChannels ??= new Set();
+    for (const channel of channels) this.#join(ctx, "ssubscribe", channel, client.shardChannels, this.#shardChannels);
+  }
+
+  sunsubscribe(ctx: ClientContext, channels: readonly string[]): void {
+    const client = ctx.session;
+    this.#leave(ctx, "sunsubscribe", channels, client.shardChannels, this.#shardChannels);
+  }
+
   publish(channel: string, buf: Uint8Array, off: number, len: number): number {
     let receivers = 0;
     const listeners = this.#channels.of(channel);
-    if (listeners !== undefined) receivers += this.#send(listeners, null, channel, buf, off, len);
+    if (listeners !== undefined) receivers += this.#send(listeners, MESSAGE, channel, buf, off, len);
     if (this.#patterns.size === 0) return receivers;
     const name = Buffer.from(channel, "latin1");
     for (const [pattern, glob] of this.#patterns.globs) {
       if (!glob.matches(name, 0, name.length)) continue;
       const matching = this.#patterns.of(pattern);
-      if (matching !== undefined) receivers += this.#send(matching, pattern, channel, buf, off, len);
+      if (matching !== undefined) receivers += this.#send(matching, ["pmessage", pattern], channel, buf, off, len);
     }
     return receivers;
   }
 
+  spublish(channel: string, buf: Uint8Array, off: number, len: number): number {
+    const listeners = this.#shardChannels.of(channel);
+    return listeners === undefined ? 0 : this.#send(listeners, SHARD_MESSAGE, channel, buf, off, len);
+  }
+
   channels(pattern: string | null): string[] {
-    const names = [...this.#channels.names()];
-    if (pattern === null) return names;
-    const glob = new Glob(pattern);
-    return names.filter((name) => glob.matchesText(name));
+    return this.#channels.matching(pattern);
+  }
+
+  shardChannels(pattern: string | null): string[] {
+    return this.#shardChannels.matching(pattern);
   }
 
   subscribers(channel: string): number {
-    const listeners = this.#channels.of(channel);
-    if (listeners === undefined) return 0;
-    return listeners instanceof Set ? listeners.size : 1;
+    return this.#channels.countOf(channel);
+  }
+
+  shardSubscribers(channel: string): number {
+    return this.#shardChannels.countOf(channel);
   }
 
   patternCount(): number {
@@ -133,12 +169,20 @@ export class PubSub implements PubSubHost {
     return this.#channels.size;
   }
 
+  /** The same for shard channels. */
+  shardChannelCount(): number {
+    return this.#shardChannels.size;
+  }
+
   /** Ends all subscriptions of a client without telling it. */
   drop(client: ClientState): void {
     if (client.channels !== null) for (const name of client.channels) this.#channels.remove(name, client);
     if (client.patterns !== null) for (const name of client.patterns) this.#patterns.remove(name, client);
+    if (client.shardChannels !== null)
+      for (const name of client.shardChannels) this.#shardChannels.remove(name, client);
     client.channels = null;
     client.patterns = null;
+    client.shardChannels = null;
     client.subscriptions = 0;
   }
 
@@ -149,60 +193,55 @@ export class PubSub implements PubSubHost {
       all.add(name, client);
       client.subscriptions++;
     }
-    confirm(ctx, kind, name);
+    confirm(ctx, kind, name, all === this.#shardChannels);
   }
 
   #leave(ctx: ClientContext, kind: string, names: readonly string[], own: Set<string> | null, all: Audience): void {
     const client = ctx.session;
     const leaving = names.length > 0 ? names : [...(own ?? [])];
-    if (leaving.length === 0) confirm(ctx, kind, null);
+    if (leaving.length === 0) confirm(ctx, kind, null, all === this.#shardChannels);
     for (const name of leaving) {
       if (own?.delete(name)) {
         all.remove(name, client);
         client.subscriptions--;
       }
-      confirm(ctx, kind, name);
+      confirm(ctx, kind, name, all === this.#shardChannels);
     }
   }
 
   #send(
     listeners: Listeners,
-    pattern: string | null,
+    head: readonly string[],
     channel: string,
     buf: Uint8Array,
     off: number,
     len: number,
   ): number {
     if (!(listeners instanceof Set)) {
-      this.#deliver(listeners, this.#encode(listeners.proto, pattern, channel, buf, off, len));
+      this.#deliver(listeners, this.#encode(listeners.proto, head, channel, buf, off, len));
       return 1;
     }
     let resp2: Buffer | null = null;
     let resp3: Buffer | null = null;
     for (const client of listeners) {
       if (client.proto === 2) {
-        resp2 ??= this.#encode(2, pattern, channel, buf, off, len);
+        resp2 ??= this.#encode(2, head, channel, buf, off, len);
         this.#deliver(client, resp2);
       } else {
-        resp3 ??= this.#encode(3, pattern, channel, buf, off, len);
+        resp3 ??= this.#encode(3, head, channel, buf, off, len);
         this.#deliver(client, resp3);
       }
     }
     return listeners.size;
   }
 
-  #encode(proto: 2 | 3, pattern: string | null, channel: string, buf: Uint8Array, off: number, len: number): Buffer {
+  /** @param head what stands before the channel */
+  #encode(proto: 2 | 3, head: readonly string[], channel: string, buf: Uint8Array, off: number, len: number): Buffer {
     const writer = this.#writer;
     writer.reset();
     writer.proto = proto;
-    if (pattern === null) {
-      writer.push(3);
-      writer.bulkString("message");
-    } else {
-      writer.push(4);
-      writer.bulkString("pmessage");
-      writer.bulkString(pattern);
-    }
+    writer.push(head.length + 2);
+    for (const word of head) writer.bulkString(word);
     writer.bulkString(channel);
     writer.bulk(buf, off, len);
     const message = Buffer.from(writer.bytes.subarray(0, writer.length));
@@ -212,10 +251,12 @@ export class PubSub implements PubSubHost {
   }
 }
 
-function confirm(ctx: ClientContext, kind: string, name: string | null): void {
+function confirm(ctx: ClientContext, kind: string, name: string | null, isShard: boolean): void {
+  const { subscriptions, shardChannels } = ctx.session;
+  const inShards = shardChannels?.size ?? 0;
   ctx.reply.push(3);
   ctx.reply.bulkString(kind);
   if (name === null) ctx.reply.nil();
   else ctx.reply.bulkString(name);
-  ctx.reply.int(ctx.session.subscriptions);
+  ctx.reply.int(isShard ? inShards : subscriptions - inShards);
 }
