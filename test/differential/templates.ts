@@ -364,6 +364,8 @@ export const templates: Readonly<Record<string, Template>> = {
   echo: of(1, value),
   select: of(3, database),
   auth: of(1, text("default", "nobody", "x"), maybe(0.7, value)),
+  role: of(0.1),
+  "client|unblock": of(0.5, text("999999999", "0", "-1", "x"), maybe(0.6, text("timeout", "ERROR", "y"))),
   "client|getname": of(1),
   "client|setname": of(1, text("", "name", "a b", "tab\t", "\u00e4", "x".repeat(100))),
   "client|id": whatever(of(1)),

@@ -166,6 +166,8 @@ export interface ClientsHost {
   describeOne(session: Session): string;
   /** Closes the matching connections and returns how many. The caller's own is closed after its reply. */
   kill(filter: ClientFilter, caller: Session): number;
+  /** Ends a client's waiting for a key as if its time were up, or with ERR.unblocked; false when no client of this number waits for one. */
+  unblock(id: number, withError: boolean): boolean;
 }
 
 export interface PubSubHost {

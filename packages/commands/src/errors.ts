@@ -114,6 +114,9 @@ export const ERR = {
   clientId: "ERR client-id should be greater than 0",
   invalidClientId: "ERR Invalid client ID",
   noSuchClient: "ERR No such client",
+  unblockReason: "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+  unblocked: "UNBLOCKED client unblocked via CLIENT UNBLOCK",
+  clusterDisabled: "ERR This instance has cluster support disabled",
   maxClients: "ERR max number of clients reached",
   // server
   loading: "LOADING Redis is loading the dataset in memory",

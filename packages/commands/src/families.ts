@@ -19,9 +19,11 @@ import { listElementCommands } from "./lists/elements.js";
 import { listCommands } from "./lists/lists.js";
 import { listMoveCommands } from "./lists/moves.js";
 import { pubsubCommands } from "./pubsub/pubsub.js";
+import { clusterCommands } from "./server/cluster.js";
 import { commandCommands } from "./server/command.js";
 import { configCommands } from "./server/config.js";
 import { debugCommands } from "./server/debug.js";
+import { lolwutCommands } from "./server/lolwut.js";
 import { memoryCommands } from "./server/memory.js";
 import { serverCommands } from "./server/server.js";
 import { waitCommands } from "./server/wait.js";
@@ -46,6 +48,8 @@ export function makeCommandTable(): CommandTable {
     ...connectionCommands,
     ...clientCommands,
     ...serverCommands,
+    ...clusterCommands,
+    ...lolwutCommands,
     ...memoryCommands,
     ...waitCommands,
     ...configCommands,

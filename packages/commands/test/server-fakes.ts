@@ -106,6 +106,10 @@ function fakeHost(server: FakeServer): ServerHost {
         calls.push(["kill", filter]);
         return state.killed;
       },
+      unblock: (id, withError) => {
+        calls.push(["unblock", id, withError]);
+        return id === 8;
+      },
     },
     pubsub: {
       subscribe: okTo("subscribe"),

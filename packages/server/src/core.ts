@@ -89,7 +89,11 @@ export class Core {
     const writeError = () => persistence.writeError;
     this.migrations = new Migrations(dispatcher, writeError, interestChanged);
     keyWatch.listen([this.watches, this.blocking, this.migrations], this.events);
-    this.clients = new Clients(this.clock, (client) => this.#forget(client));
+    this.clients = new Clients(
+      this.clock,
+      (client) => this.#forget(client),
+      (client, withError) => this.blocking.giveUp(client, withError),
+    );
     const reply = new ReplyWriter();
     const writes = new WriteMarks();
     this.ticker = new Ticker(persistence, stats, reply, writes);

@@ -17,7 +17,11 @@ class Waiting {
   readonly blocking: Blocking = new Blocking(
     this.keyspace,
     new Clock(),
-    () => ({ retry: ({ asked, request }) => asked.retry({ request } as never), timedOut: () => {} }),
+    () => ({
+      retry: ({ asked, request }) => asked.retry({ request } as never),
+      timedOut: () => {},
+      unblocked: () => {},
+    }),
     () => this.#watch.update(),
   );
 

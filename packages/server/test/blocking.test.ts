@@ -32,6 +32,30 @@ describe("blocking", () => {
     await clients[3]?.expect(pair("q", "4"));
   });
 
+  // Negative control: without remove() in giveUp() the element went to the client that had been told that its time was up.
+  it("gives up when CLIENT UNBLOCK says so", async () => {
+    const first = server.connect();
+    const id = Number((await first.call("CLIENT", "ID").until("\r\n")).slice(1));
+    const unblock = (...reason: string[]) => pusher.call("CLIENT", "UNBLOCK", String(id), ...reason);
+    await unblock().expect(":0\r\n");
+    for (const [reason, reply] of [
+      [[], "*-1\r\n"],
+      [["timeout"], "*-1\r\n"],
+      [["ERROR"], "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"],
+    ] as const) {
+      await first.call("BLPOP", "q", "0").expectSilence(15);
+      await unblock(...reason).expect(":1\r\n");
+      await first.call("PING").expect(`${reply}+PONG\r\n`);
+      await unblock(...reason).expect(":0\r\n");
+      await pusher
+        .call("RPUSH", "q", "x")
+        .call("LPOP", "q")
+        .expect(`:1\r\n${bulk("x")}`);
+    }
+    await unblock("x").expect("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+    await pusher.call("CLIENT", "UNBLOCK", "x").expect("-ERR value is not an integer or out of range\r\n");
+  });
+
   it("waits for several keys and takes from the one that was written", async () => {
     const client = await blockedOn("BLPOP", "a", "b", "c", "0");
     await pusher.call("RPUSH", "b", "x").expect(":1\r\n");

@@ -1,7 +1,15 @@
 /** CLIENT: what a connection tells of itself, and what it may do to others. */
 import { parseInt64 } from "@hearthkv/resp";
 import type { ClientFilter, CommandContext } from "../context.js";
-import { ERR, invalidAttribute, lowerAscii, noSuchUser, unknownClientType, unrecognizedOption } from "../errors.js";
+import {
+  ERR,
+  invalidAttribute,
+  lowerAscii,
+  noSuchUser,
+  unknownClientType,
+  unknownSubcommandOrArity,
+  unrecognizedOption,
+} from "../errors.js";
 import { family } from "../table/declare.js";
 import { helpCommand } from "../table/help.js";
 import { validClientText } from "./client-text.js";
@@ -37,6 +45,8 @@ const HELP = [
   "    Set client meta attr. Options are:",
   "    * LIB-NAME: the client lib name.",
   "    * LIB-VER: the client lib version.",
+  "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+  "    Unblock the specified blocked client.",
 ];
 const DEFAULT_USER = "default";
 
@@ -187,6 +197,21 @@ function killOption({ request }: CommandContext, i: number, filter: Writable<Cli
   return null;
 }
 
+function unblock({ request, reply, host }: CommandContext): void {
+  if (request.argc > 4) {
+    reply.error(unknownSubcommandOrArity("client", request.str(1)));
+    return;
+  }
+  const withError = request.argc === 4 && request.is(3, "error");
+  if (request.argc === 4 && !withError && !request.is(3, "timeout")) {
+    reply.error(ERR.unblockReason);
+    return;
+  }
+  const id = clientId(request, 2);
+  if (Number.isNaN(id)) reply.error(ERR.notInteger);
+  else reply.int(host.clients.unblock(id, withError) ? 1 : 0);
+}
+
 export const clientCommands = family("connection", [
   {
     name: "client",
@@ -279,6 +304,17 @@ export const clientCommands = family("connection", [
         summary: "Sets the connection name.",
         syntax: "connection-name",
         run: setName,
+      },
+      {
+        name: "client|unblock",
+        arity: -3,
+        flags: ["admin", "noscript", "loading", "stale"],
+        since: "5.0.0",
+        complexity: "O(1)",
+        summary: "Ends the waiting of a client that is blocked.",
+        syntax: "client-id:integer <unblock-type: TIMEOUT | ERROR>?",
+        differs: "Clients that wait in WAIT or WAITAOF wait on.",
+        run: unblock,
       },
     ],
   },

@@ -8,9 +8,18 @@ export class Clients implements ClientsHost {
   readonly #clients = new Map<number, ClientState>();
   readonly #clock: Clock;
   readonly #drop: (client: ClientState) => void;
+  readonly #giveUp: (client: ClientState, withError: boolean) => boolean;
 
-  /** @param drop ends subscriptions, watches and waiting of a client that has gone. */
-  constructor(clock: Clock, drop: (client: ClientState) => void) {
+  /**
+   * @param drop ends subscriptions, watches and waiting of a client that has gone
+   * @param giveUp ends a client's waiting for a key before its time; false when it does not wait so
+   */
+  constructor(
+    clock: Clock,
+    drop: (client: ClientState) => void,
+    giveUp: (client: ClientState, withError: boolean) => boolean,
+  ) {
+    this.#giveUp = giveUp;
     this.#clock = clock;
     this.#drop = drop;
   }
@@ -47,6 +56,11 @@ export class Clients implements ClientsHost {
       else client.kill();
     }
     return victims.length;
+  }
+
+  unblock(id: number, withError: boolean): boolean {
+    const client = this.#clients.get(id);
+    return client !== undefined && this.#giveUp(client, withError);
   }
 
   #matching(filter: ClientFilter, nowMs: number): ClientState[] {

@@ -290,6 +290,11 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     this.answer(client, asked.over);
   }
 
+  unblocked({ client }: BlockedCall): void {
+    this.answer(client, (reply) => reply.error(ERR.unblocked));
+    this.#stats.countError("UNBLOCKED");
+  }
+
   /** Seals what was changed outside of any command (expiry sweep) as a log entry, which the turn's end writes. */
   commitChores(): void {
     if (this.#effects.count === 0) return;

@@ -37,6 +37,8 @@ export interface BlockingRunner {
   retry(call: BlockedCall): boolean;
   /** Sends the reply of a call whose time is up. */
   timedOut(call: BlockedCall): void;
+  /** Sends the error of a call that CLIENT UNBLOCK ends. */
+  unblocked(call: BlockedCall): void;
 }
 
 interface ReadyKey {
@@ -107,6 +109,16 @@ export class Blocking implements KeyListener {
     this.#calls.delete(client);
     if (this.size === 0) this.#interestChanged();
     client.release(HALT_BLOCKED);
+  }
+
+  /** CLIENT UNBLOCK: ends the waiting before its time, as if it were up or with an error; false for a client that is not blocked. */
+  giveUp(client: ClientState, withError: boolean): boolean {
+    const call = this.#calls.get(client);
+    if (call === undefined) return false;
+    if (withError) this.#runner().unblocked(call);
+    else this.#runner().timedOut(call);
+    this.remove(client);
+    return true;
   }
 
   changed(id: string): void {
