@@ -49,11 +49,13 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     transactions: ["clients", "waiting"],
     turn: ["info", "persistence"],
     migration: ["clients", "dispatch", "waiting"],
+    insight: ["clients"],
     dispatch: [
       "admission",
       "clients",
       "config",
       "info",
+      "insight",
       "persistence",
       "pubsub",
       "transactions",

@@ -33,6 +33,12 @@ const notGenerated: Readonly<Record<string, string>> = {
   waitaof: "Redis 7.0 does not have it: allow-list.test.ts",
   sunioncard: "Redis 7.0 does not have it: allow-list.test.ts",
   sdiffcard: "Redis 7.0 does not have it: allow-list.test.ts",
+  ...Object.fromEntries(
+    ["commandlog|get", "commandlog|help", "commandlog|len", "commandlog|reset"].map((name) => [
+      name,
+      "Redis 7.0 does not have it: insight.test.ts",
+    ]),
+  ),
   "client|setinfo": "Redis 7.0 does not have it: allow-list.test.ts",
 };
 

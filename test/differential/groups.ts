@@ -385,5 +385,9 @@ export const groups: Readonly<Record<string, Group>> = {
   hyperLogLog: group(0.5, [], hyperLogLog),
   unknown: group(2, [], unknown),
   tooFew: group(0.5, ["client", "config", "memory", "object", "pubsub"], tooFew),
-  help: group(0.5, ["client|help", "config|help", "command|help", "memory|help", "object|help", "pubsub|help"], help),
+  help: group(
+    0.5,
+    ["client|help", "config|help", "command|help", "memory|help", "object|help", "pubsub|help", "slowlog|help"],
+    help,
+  ),
 };

@@ -51,6 +51,7 @@ export interface ServerHost {
   readonly pubsub: PubSubHost;
   readonly transactions: TransactionsHost;
   readonly persistence: PersistenceHost;
+  readonly commandLog: CommandLogHost;
   /** Text of INFO for the named sections (lower case; empty = default ones; "all", "everything" allowed). */
   info(sections: readonly string[]): string;
   resetStats(): void;
@@ -138,6 +139,30 @@ export interface MigrationOrder {
   deleted(key: Buffer): void;
   /** A key's value as DUMP gives it, and how long it lives (0 = for ever); null where there is none any more. It may find the key's time to be up. */
   dump(key: Buffer): { readonly payload: Uint8Array; readonly ttlMs: number } | null;
+}
+
+/** The logs that SLOWLOG (the first) and COMMANDLOG (all) show. */
+export type CommandLogKind = "slow" | "large-request" | "large-reply";
+
+/** A command that was logged. */
+export interface CommandLogEntry {
+  /** Counts up, in each log. */
+  readonly id: number;
+  readonly atSeconds: number;
+  /** Microseconds that it took; of large ones, bytes. */
+  readonly amount: number;
+  /** Cut short, secrets redacted. */
+  readonly args: readonly Buffer[];
+  /** Of the client. */
+  readonly address: string;
+  readonly name: string;
+}
+
+export interface CommandLogHost {
+  /** At most `count`, newest first. */
+  entries(kind: CommandLogKind, count: number): readonly CommandLogEntry[];
+  count(kind: CommandLogKind): number;
+  reset(kind: CommandLogKind): void;
 }
 
 /** CONFIG GET/SET. Names are Redis's; values are strings. */

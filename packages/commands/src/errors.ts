@@ -121,6 +121,8 @@ export const ERR = {
   // server
   loading: "LOADING Redis is loading the dataset in memory",
   noConfigFile: "ERR The server is running without a config file",
+  commandLogCount: "ERR count should be greater than or equal to -1",
+  commandLogType: "ERR type should be one of the following: slow, large-request, large-reply",
   saveInProgress: "ERR Background save already in progress",
   noShutdown: "ERR No shutdown in progress.",
   shutdownFailed: "ERR Errors trying to SHUTDOWN. Check logs.",

@@ -21,6 +21,7 @@ import { listMoveCommands } from "./lists/moves.js";
 import { pubsubCommands } from "./pubsub/pubsub.js";
 import { clusterCommands } from "./server/cluster.js";
 import { commandCommands } from "./server/command.js";
+import { commandLogCommands } from "./server/command-log.js";
 import { configCommands } from "./server/config.js";
 import { debugCommands } from "./server/debug.js";
 import { lolwutCommands } from "./server/lolwut.js";
@@ -53,6 +54,7 @@ export function makeCommandTable(): CommandTable {
     ...memoryCommands,
     ...waitCommands,
     ...configCommands,
+    ...commandLogCommands,
     ...commandCommands,
     ...debugCommands,
     ...keyCommands,

@@ -6,6 +6,9 @@ export type {
   ClientFilter,
   ClientsHost,
   CommandContext,
+  CommandLogEntry,
+  CommandLogHost,
+  CommandLogKind,
   ConfigHost,
   MemoryFigures,
   MigrationOrder,
@@ -38,6 +41,7 @@ export {
   parseEventClasses,
 } from "./events.js";
 export { makeCommandTable } from "./families.js";
+export { REDACTED, secretArguments } from "./secrets.js";
 export {
   arityError,
   arityHolds,

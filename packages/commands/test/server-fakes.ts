@@ -149,6 +149,18 @@ function fakeHost(server: FakeServer): ServerHost {
       waitAof: okTo("waitaof"),
       waitReplicas: okTo("wait"),
     },
+    commandLog: {
+      entries: (kind, count) => {
+        calls.push(["entries", kind, count]);
+        return [
+          { id: 4, atSeconds: 9, amount: 11, args: [Buffer.from("get"), Buffer.from("k")], address: "a:1", name: "n" },
+        ];
+      },
+      count: (kind) => kind.length,
+      reset: (kind) => {
+        calls.push(["reset log", kind]);
+      },
+    },
     memory: () => ({ startup: 5e6, dataset: 100e6, arenas: 300e6, clients: 300e6, peak: 900e6, rss: 500e6 }),
     info: (sections) => `# ${sections.join(",")}`,
     resetStats: () => calls.push(["resetstats"]),

@@ -12,6 +12,7 @@ import type { Settings } from "./config/settings.js";
 import { Dispatcher } from "./dispatch/dispatch.js";
 import { Host } from "./dispatch/host.js";
 import type { ServerStats } from "./info/stats.js";
+import { CommandLog } from "./insight/command-log.js";
 import { Migrations } from "./migration/migrations.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Persistence } from "./persistence/index.js";
@@ -61,6 +62,7 @@ export class Core {
   readonly clients: Clients;
   readonly pubsub: PubSub;
   readonly events: PublishedEvents;
+  readonly commandLog = new CommandLog();
   readonly watches: Watches;
   readonly blocking: Blocking;
   readonly migrations: Migrations;
@@ -107,6 +109,7 @@ export class Core {
       commands: this.commands,
       clients: this.clients,
       pubsub: this.pubsub,
+      commandLog: this.commandLog,
       debugEnabled: options.enableDebugCommand,
     });
     const { ticker, heap } = this;
@@ -129,9 +132,9 @@ export class Core {
     ticker.onRestricted = () => admission.changed();
     heap.onFull = () => admission.changed();
     settings.onPassword = () => admission.changed();
-    const { events } = this;
+    const { events, commandLog } = this;
     this.dispatcher = new Dispatcher(
-      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission, events },
+      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission, events, commandLog },
       host,
       {
         blocking: this.blocking,

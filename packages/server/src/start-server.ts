@@ -143,6 +143,7 @@ function makeServices(core: Core, lifetime: Lifetime): CoreServices {
     databases: keyspace.databaseCount,
     packedLimits: keyspace.limits,
     keyEvents: core.events,
+    commandLog: core.commandLog,
     maxclientsLimit: maxClientsPossible(),
     setLogLevel: (level) => {
       logger.level = level;

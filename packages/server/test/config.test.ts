@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Config, configProblem, type PersistenceKnobs } from "../src/config/config.js";
 import { parseMemory } from "../src/config/config-values.js";
 import { Settings } from "../src/config/settings.js";
+import { CommandLog } from "../src/insight/command-log.js";
 import { defaultOptions, type LogLevel } from "../src/options.js";
 
 let settings: Settings;
@@ -31,6 +32,7 @@ function newConfig(options: typeof defaultOptions): Config {
     databases: 16,
     packedLimits: new PackedLimits(),
     keyEvents: { asked: 0 },
+    commandLog: new CommandLog(),
     maxclientsLimit: 19_968,
     setLogLevel: (level) => logLevels.push(level),
   });

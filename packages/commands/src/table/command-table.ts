@@ -18,6 +18,8 @@ export interface CommandCounters {
   rejected: number;
   /** Ran and gave an error. */
   failed: number;
+  /** Calls since the last one whose time was taken, while not all are. */
+  untimed: number;
 }
 
 /** A row as the table holds it: all fields are there. */
@@ -34,6 +36,8 @@ export interface TableRow extends CommandRow {
   readonly bits: number;
   /** Where a request has elements of its key's collection; null: nowhere. */
   readonly elements: ElementPositions | null;
+  /** A call costs little whatever the data, if it has few arguments: O(1), or flagged fast. */
+  readonly isQuick: boolean;
 }
 
 /** In the order in which COMMAND INFO prints flags. */
@@ -211,6 +215,7 @@ function tableRow(row: CommandRow): TableRow {
     counters: newCounters(),
     bits: row.flags.reduce((sum, flag) => sum | flagBit(flag), 0),
     elements: elementsOf(row.syntax ?? ""),
+    isQuick: row.flags.includes("fast") || row.complexity?.startsWith("O(1)") === true,
   };
   return fields as TableRow;
 }
@@ -221,7 +226,7 @@ function needsSubcommand(ctx: CommandContext): void {
 }
 
 function newCounters(): CommandCounters {
-  return { calls: 0, usec: 0, rejected: 0, failed: 0 };
+  return { calls: 0, usec: 0, rejected: 0, failed: 0, untimed: 0 };
 }
 
 /** FOLD[byte] is the byte in lower case. */

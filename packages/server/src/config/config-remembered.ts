@@ -24,8 +24,6 @@ const INT = [0n, INT32_MAX] as const;
 const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, value: number])[] = [
   ["list-compress-depth", ...INT, 0],
   ["stream-node-max-entries", ...LONG, 100],
-  ["slowlog-log-slower-than", -1n, INT64_MAX, 10_000],
-  ["slowlog-max-len", ...LONG, 128],
   ["latency-monitor-threshold", ...LONG, 0],
   ["active-expire-effort", 1n, 10n, 1],
   ["maxmemory-samples", 1n, INT32_MAX, 5],

@@ -4,6 +4,7 @@
  */
 import { type ConfigHost, formatEventClasses, Glob, lowerAscii, parseEventClasses } from "@hearthkv/commands";
 import { PackedLimits } from "@hearthkv/engine";
+import { CommandLog } from "../insight/command-log.js";
 import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "../options.js";
 import type { SavePoint } from "../persistence/index.js";
 import { rememberedParameters } from "./config-remembered.js";
@@ -51,6 +52,7 @@ export interface ConfigParts {
   readonly packedLimits: PackedLimits;
   /** Classes and channels of keyspace notifications. */
   readonly keyEvents: { asked: number };
+  readonly commandLog: CommandLog;
   /** Most clients that the limit of open files allows. */
   readonly maxclientsLimit: number;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -203,6 +205,7 @@ export function configProblem(name: string, words: readonly string[]): string | 
     persistence: { ackLevel: "written", savePoints: [], snapshotOps: 0, snapshotWalBytes: 0 },
     packedLimits: new PackedLimits(),
     keyEvents: { asked: 0 },
+    commandLog: new CommandLog(),
     maxclientsLimit: Number.MAX_SAFE_INTEGER,
     setLogLevel: () => {},
   }).problem(name, words);
@@ -246,6 +249,7 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     outputLimits(settings),
     ...packedLimits(parts.packedLimits),
     keyEvents(field(parts.keyEvents, "asked")),
+    ...commandLogs(parts.commandLog),
     choice("loglevel", LOG_LEVELS, {
       get: logLevel.get,
       set: (level) => {
@@ -269,6 +273,30 @@ function keyEvents(cell: Cell<number>): Parameter {
       if (classes === null) return { error: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." };
       return { apply: () => cell.set(classes) };
     },
+  };
+}
+
+/** What is logged, and how much of it is kept: Redis's names and Valkey's. */
+function commandLogs(log: CommandLog): Parameter[] {
+  const slower = integer("slowlog-log-slower-than", -1n, INT64_MAX, orNever(field(log, "slowUsec")));
+  const length = integer("slowlog-max-len", 0n, INT64_MAX, field(log.slow, "maxLength"));
+  return [
+    slower,
+    length,
+    alias("commandlog-execution-slower-than", slower),
+    alias("commandlog-slow-execution-max-len", length),
+    integer("commandlog-request-larger-than", -1n, INT64_MAX, orNever(field(log, "requestBytes"))),
+    integer("commandlog-reply-larger-than", -1n, INT64_MAX, orNever(field(log, "replyBytes"))),
+    integer("commandlog-large-request-max-len", 0n, INT64_MAX, field(log.largeRequests, "maxLength")),
+    integer("commandlog-large-reply-max-len", 0n, INT64_MAX, field(log.largeReplies, "maxLength")),
+  ];
+}
+
+/** -1 is never: Infinity. */
+function orNever(cell: Cell<number>): Cell<number> {
+  return {
+    get: () => (cell.get() === Number.POSITIVE_INFINITY ? -1 : cell.get()),
+    set: (value) => cell.set(value < 0 ? Number.POSITIVE_INFINITY : value),
   };
 }
 

@@ -33,6 +33,7 @@ import {
 } from "../clients/client-state.js";
 import type { Clock } from "../clock.js";
 import type { ServerStats } from "../info/stats.js";
+import type { CommandLog } from "../insight/command-log.js";
 import type { Persistence } from "../persistence/index.js";
 import type { PublishedEvents } from "../pubsub/key-events.js";
 import type { QueueRunner, Transactions } from "../transactions/transactions.js";
@@ -43,21 +44,25 @@ import type { BlockedCall, Blocking, BlockingRunner } from "../waiting/blocking.
 import { LookAhead } from "./look-ahead.js";
 
 const WRITE = flagBit("write");
+const SKIP_LOG = flagBit("skip_slowlog");
 /** In a transaction these run at once; everything else is queued. */
 const RUN_INSIDE_MULTI: ReadonlySet<string> = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 /**
- * A look at the clock costs as much as a small command. So each command's first calls are timed, and all calls of one that takes long; of the others
- * one call in so many is, and counts for all of them.
+ * A look at the clock costs a good part of a small command. So of the calls of a command that is quick by its nature, and has been so far, one in so many is
+ * timed, and counts for all of them. Its first calls are all timed, and so is each with many arguments.
  */
 const TIMED_FIRST = 1024;
 const TIMED_EVERY = 64;
 const TIMED_ABOVE_US = 20;
+const TIMED_ARGS = 64;
 const MINUS = 45;
 /** What a transaction's queue may hold. What its commands change must fit a log entry besides, of 1 GB. */
 const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
 /** Commands: many clients with long pipelines run a hundred thousand between two turns of the cron. */
 const HEAP_LOOK_EVERY = 4096;
 const ERROR_WORD_BYTES_MAX = 40;
+/** At most so much of a request stands before its first argument's text and behind its last one's. */
+const REQUEST_HEAD_BYTES = 32;
 
 /** What the dispatcher works with. */
 export interface DispatcherParts {
@@ -75,6 +80,7 @@ export interface DispatcherParts {
   readonly heap: HeapWatch;
   readonly admission: Admission;
   readonly events: PublishedEvents;
+  readonly commandLog: CommandLog;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
@@ -93,6 +99,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   readonly #heap: HeapWatch;
   readonly #admission: Admission;
   readonly #events: PublishedEvents;
+  readonly #commandLog: CommandLog;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -124,6 +131,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     this.#heap = parts.heap;
     this.#admission = parts.admission;
     this.#events = parts.events;
+    this.#commandLog = parts.commandLog;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#clock = parts.clock;
@@ -368,7 +376,8 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     const { reply } = ctx;
     const mark = reply.length;
     const { counters } = row;
-    const timed = timedCalls(++counters.calls, counters.usec);
+    counters.calls++;
+    const timed = this.#timedCalls(row, ctx.request);
     const startMs = timed === 0 ? 0 : this.#clock.monotonicMs();
     this.#keyspace.values.settle();
     if ((this.#events.classes & EVENT_NEW) !== 0 && (row.bits & WRITE) !== 0) this.#events.before(ctx, row);
@@ -389,8 +398,37 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
       counters.failed++;
       this.#countError(reply, mark);
     }
-    if (timed !== 0) counters.usec += (this.#clock.monotonicMs() - startMs) * 1000 * timed;
+    if (timed !== 0) this.#took(ctx, row, (this.#clock.monotonicMs() - startMs) * 1000, timed, value === false);
+    const log = this.#commandLog;
+    const { request } = ctx;
+    const last = request.argc - 1;
+    const requestBytes = (request.off[last] as number) + (request.len[last] as number) - (request.off[0] as number);
+    if (requestBytes > log.requestBytes - REQUEST_HEAD_BYTES || reply.length - mark > log.replyBytes) {
+      if ((row.bits & SKIP_LOG) === 0)
+        log.addLarge(ctx.session, row, request, reply.length - mark, this.#clock.wallMs());
+    }
     return value;
+  }
+
+  /** For how many calls of a command this one stands when its time is taken; 0 = its time is not taken. */
+  #timedCalls(row: TableRow, request: Request): number {
+    const { counters } = row;
+    if (!row.isQuick || request.argc >= TIMED_ARGS || this.#commandLog.timesAll) return 1;
+    if (counters.calls <= TIMED_FIRST || counters.usec > counters.calls * TIMED_ABOVE_US) return 1;
+    if (++counters.untimed < TIMED_EVERY) return 0;
+    counters.untimed = 0;
+    return TIMED_EVERY;
+  }
+
+  /** The time of a call was taken, which stands for `calls`. */
+  #took(ctx: ClientContext, row: TableRow, usec: number, calls: number, waitsOn: boolean): void {
+    row.counters.usec += usec * calls;
+    const log = this.#commandLog;
+    // One that waits is logged when it has run.
+    const waits = waitsOn || (ctx === this.#context && ctx.session.blocked);
+    if (usec >= log.slowUsec && (row.bits & SKIP_LOG) === 0 && !waits) {
+      log.addSlow(ctx.session, row, ctx.request, usec, this.#clock.wallMs());
+    }
   }
 
   /** Seals what the client's command changed. Returns the entry's sequence; 0 where there is none that the client waits for. */
@@ -429,10 +467,4 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     for (const bytes of this.#pushes) this.reply.raw(bytes);
     this.#pushes.length = 0;
   }
-}
-
-/** For how many calls of a command this one stands when its time is taken; 0 = its time is not taken. */
-function timedCalls(calls: number, usec: number): number {
-  if (calls <= TIMED_FIRST || usec > calls * TIMED_ABOVE_US) return 1;
-  return calls % TIMED_EVERY === 0 ? TIMED_EVERY : 0;
 }

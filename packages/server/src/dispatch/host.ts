@@ -15,6 +15,7 @@ import type { ReplyWriter } from "@hearthkv/resp";
 import type { ClientContext, ClientState } from "../clients/client-state.js";
 import type { Clients } from "../clients/clients.js";
 import type { Settings } from "../config/settings.js";
+import type { CommandLog } from "../insight/command-log.js";
 import type { Persistence } from "../persistence/index.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import type { Transactions } from "../transactions/transactions.js";
@@ -33,6 +34,7 @@ export interface HostParts {
   readonly pubsub: PubSub;
   readonly transactions: Transactions;
   readonly config: ConfigHost;
+  readonly commandLog: CommandLog;
   readonly debugEnabled: boolean;
   readonly info: (sections: readonly string[]) => string;
   readonly memory: () => MemoryFigures;
@@ -51,6 +53,7 @@ export class Host implements ServerHost {
   readonly pubsub: PubSub;
   readonly transactions: TransactionsHost;
   readonly persistence: PersistenceHost;
+  readonly commandLog: CommandLog;
   readonly debugEnabled: boolean;
   readonly #parts: HostParts;
 
@@ -62,6 +65,7 @@ export class Host implements ServerHost {
     this.pubsub = parts.pubsub;
     this.transactions = parts.transactions;
     this.persistence = new PersistenceCommands(parts.persistence, parts.persistenceEnabled, parts.dispatcher);
+    this.commandLog = parts.commandLog;
     this.debugEnabled = parts.debugEnabled;
   }
 
