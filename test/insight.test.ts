@@ -27,6 +27,18 @@ const WORK: readonly (readonly string[])[] = [
   words("get"),
 ];
 
+const MONITORED: readonly (readonly string[])[] = [
+  ["SET", "k", 'a\0\n\r\t\x07\b"\\\x7f\u00e9'],
+  ...WORK.filter(([name]) => name !== "config"),
+  words("config get maxclients"),
+  words("slowlog len"),
+  words("client list"),
+  words("select 3"),
+  words("get k"),
+  words("blpop nothing 0.01"),
+  words("echo last"),
+];
+
 /** Of SLOWLOG GET: the arguments and the client's name, oldest first. */
 function logged(reply: Reply): unknown[] {
   if (!Array.isArray(reply)) throw new Error(`SLOWLOG GET says ${String(reply)}`);
@@ -92,6 +104,54 @@ describe("the slow log", () => {
   });
 });
 
+describe("MONITOR", () => {
+  /** What a monitor of the server is shown, without times and addresses, and what its own commands are answered. */
+  async function shown(port: number): Promise<unknown[]> {
+    const [monitor, client] = await Promise.all([RespClient.connect(port), RespClient.connect(port)]);
+    const own: Reply[] = [await monitor.send("monitor")];
+    for (const request of MONITORED) await client.send(...request);
+    await waitUntil("the monitor has the last command", async () => String(monitor.messages.at(-1)).includes('"last"'));
+    const lines = monitor.messages.map((line) =>
+      String(line).replace(/^[0-9]+\.[0-9]{6} (\[[0-9]+) [^\]]*/, "$1 address"),
+    );
+    own.push(await monitor.send("get", "k"), await monitor.send("set", "k", "v"));
+    monitor.messages.length = 0;
+    own.push(await monitor.send("reset"), await monitor.send("get", "n"));
+    await client.send("echo", "nobody looks");
+    await monitor.send("ping");
+    own.push(await client.send("multi"), await client.send("monitor"), await client.send("exec"));
+    monitor.close();
+    client.close();
+    return [lines, own.map(String), monitor.messages.map(String)];
+  }
+
+  // Seen red without the redaction, with administrative commands shown, where a client that is RESET is shown more, and where it may read keys.
+  test("shows what redis-server shows", async (context) => {
+    requirePeer(context, "redis-server");
+    const [hearth, redis] = await Promise.all([startHearth(), startRedis(["--appendonly", "no"])]);
+    const [ours, theirs] = [await shown(hearth.port), await shown(redis.port)];
+    expect(ours).toEqual(theirs);
+    expect(JSON.stringify(ours)).not.toContain("secret");
+  });
+
+  // Seen red where what is shown does not count as output.
+  test("closes one that does not read at its output limit, and serves the others on", async () => {
+    const { port } = await startHearth();
+    const [monitor, client] = await Promise.all([RespClient.connect(port), RespClient.connect(port)]);
+    await client.send("config", "set", "client-output-buffer-limit", "normal 1000000 0 0");
+    await monitor.send("monitor");
+    monitor.socket.pause();
+    const big = "x".repeat(60_000);
+    await waitUntil("the monitor is closed", async () => {
+      for (let i = 0; i < 100; i++) await client.send("echo", big);
+      return String(await client.send("info", "clients")).includes("connected_clients:1\r\n");
+    });
+    expect(await client.send("echo", "on")).toBe("on");
+    monitor.close();
+    client.close();
+  });
+});
+
 describe("the logs of large commands", () => {
   // Seen red with the request's size taken for the reply's, and without the entry of COMMANDLOG GET itself.
   test("have their sizes on the wire", async () => {
@@ -124,5 +184,46 @@ describe("the logs of large commands", () => {
       "-1",
     ]);
     client.close();
+  });
+});
+
+describe("LATENCY", () => {
+  // Seen red without the samples' own threshold, and with the histogram's first step left out.
+  test("watches what takes longer than the threshold, as redis-server does", async (context) => {
+    requirePeer(context, "redis-server");
+    const flags = ["--enable-debug-command", "yes"];
+    const [hearth, redis] = await Promise.all([startHearth({ flags }), startRedis(["--appendonly", "no", ...flags])]);
+    const seen: unknown[] = [];
+    for (const { port } of [hearth, redis]) {
+      const client = await RespClient.connect(port);
+      await client.send("config", "set", "latency-monitor-threshold", "50");
+      await client.send("debug", "sleep", "0");
+      await client.send("debug", "sleep", "0.06");
+      const latest = await client.send("latency", "latest");
+      const [name, , ms, max] = (latest as Reply[][])[0] as Reply[];
+      for (let i = 0; i < 3; i++) await client.send("set", "k", "v");
+      const histogram = (await client.send("latency", "histogram", "SET", "nope", "config")) as Reply[];
+      const info = String(await client.send("info", "latencystats"));
+      seen.push([
+        [(latest as Reply[]).length, name, Number(ms) >= 60, Number(max) >= 60],
+        histogram.map((part) => (Array.isArray(part) ? part.slice(0, 3) : part)),
+        info
+          .split("\r\n")
+          .filter((line) => /^#|_set:p50=[0-9]+\.[0-9]{3},p99=[0-9.]+,p99.9=[0-9.]+$/.test(line))
+          .map((line) => line.replace(/[0-9]+\.[0-9]{3}/g, "n")),
+        await client.send("latency", "reset", "nope"),
+        await client.send("latency", "reset"),
+        await client.send("latency", "latest"),
+        String(await client.send("config", "set", "latency-tracking-info-percentiles", "101")),
+        String(await client.send("config", "set", "latency-tracking-info-percentiles", "x")),
+        await client.send("config", "set", "latency-tracking-info-percentiles", "100 12.5"),
+        String(await client.send("info", "latencystats")).includes(",p12.5="),
+        await client.send("config", "set", "latency-tracking", "no"),
+        await client.send("config", "resetstat"),
+        String(await client.send("info", "latencystats")),
+      ]);
+      client.close();
+    }
+    expect(seen[0]).toEqual(seen[1]);
   });
 });

@@ -29,12 +29,13 @@ const notGenerated: Readonly<Record<string, string>> = {
   ssubscribe: "pubsub.test.ts",
   sunsubscribe: "pubsub.test.ts",
   spublish: "pubsub.test.ts",
+  monitor: "changes what later replies mean: insight.test.ts",
   quit: "ends the connection: sessions.test.ts",
   waitaof: "Redis 7.0 does not have it: allow-list.test.ts",
   sunioncard: "Redis 7.0 does not have it: allow-list.test.ts",
   sdiffcard: "Redis 7.0 does not have it: allow-list.test.ts",
   ...Object.fromEntries(
-    ["commandlog|get", "commandlog|help", "commandlog|len", "commandlog|reset"].map((name) => [
+    ["commandlog", "commandlog|get", "commandlog|help", "commandlog|len", "commandlog|reset"].map((name) => [
       name,
       "Redis 7.0 does not have it: insight.test.ts",
     ]),

@@ -278,7 +278,18 @@ function unknown(a: Arguments): Step[] {
 
 /** Commands that templates never bend with fewer arguments than they need. */
 function tooFew(a: Arguments): Step[] {
-  const names = ["subscribe", "psubscribe", "client", "config", "memory", "object", "pubsub", "debug"];
+  const names = [
+    "subscribe",
+    "psubscribe",
+    "client",
+    "config",
+    "memory",
+    "slowlog",
+    "latency",
+    "object",
+    "pubsub",
+    "debug",
+  ];
   if (a.random.chance(0.6)) return [step([a.casing(a.random.pick(names))])];
   return [
     step(a.random.pick([["zrank"], ["zrevrank", a.key()], ["command", "getkeys"], ["command", "getkeysandflags"]])),
@@ -384,10 +395,19 @@ export const groups: Readonly<Record<string, Group>> = {
   storedDistances: group(1, [], storedDistances),
   hyperLogLog: group(0.5, [], hyperLogLog),
   unknown: group(2, [], unknown),
-  tooFew: group(0.5, ["client", "config", "memory", "object", "pubsub"], tooFew),
+  tooFew: group(0.5, ["client", "config", "memory", "slowlog", "latency", "object", "pubsub"], tooFew),
   help: group(
     0.5,
-    ["client|help", "config|help", "command|help", "memory|help", "object|help", "pubsub|help", "slowlog|help"],
+    [
+      "client|help",
+      "config|help",
+      "command|help",
+      "memory|help",
+      "object|help",
+      "pubsub|help",
+      "slowlog|help",
+      "latency|help",
+    ],
     help,
   ),
 };

@@ -52,9 +52,12 @@ export interface ServerHost {
   readonly transactions: TransactionsHost;
   readonly persistence: PersistenceHost;
   readonly commandLog: CommandLogHost;
+  readonly latency: LatencyHost;
   /** Text of INFO for the named sections (lower case; empty = default ones; "all", "everything" allowed). */
   info(sections: readonly string[]): string;
   resetStats(): void;
+  /** Shows the session every command that runs, from now on, and answers; nothing where it is so already. */
+  monitor(ctx: CommandContext): void;
   memory(): MemoryFigures;
   /** Password of the default user, "" when none is required. Compared in constant time. */
   checkPassword(user: string, password: Buffer): boolean;
@@ -163,6 +166,26 @@ export interface CommandLogHost {
   entries(kind: CommandLogKind, count: number): readonly CommandLogEntry[];
   count(kind: CommandLogKind): number;
   reset(kind: CommandLogKind): void;
+}
+
+/** That something took so long; of one second the longest. */
+export interface LatencySample {
+  readonly atSeconds: number;
+  readonly ms: number;
+}
+
+/** What took long: the last samples, oldest first (there is one at least), and the longest ever. */
+export interface LatencyEvent {
+  readonly samples: readonly LatencySample[];
+  readonly maxMs: number;
+}
+
+export interface LatencyHost {
+  readonly events: ReadonlyMap<string, LatencyEvent>;
+  /** From so many milliseconds on something is a sample; 0 = nothing is. */
+  readonly thresholdMs: number;
+  /** Forgets those events; none are named: all. Returns how many there were. */
+  reset(names: readonly string[]): number;
 }
 
 /** CONFIG GET/SET. Names are Redis's; values are strings. */

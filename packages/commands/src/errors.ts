@@ -121,6 +121,8 @@ export const ERR = {
   // server
   loading: "LOADING Redis is loading the dataset in memory",
   noConfigFile: "ERR The server is running without a config file",
+  monitorDenied: "ERR MONITOR isn't allowed for DENY BLOCKING client",
+  monitorKeyspace: "ERR Replica can't interact with the keyspace",
   commandLogCount: "ERR count should be greater than or equal to -1",
   commandLogType: "ERR type should be one of the following: slow, large-request, large-reply",
   saveInProgress: "ERR Background save already in progress",
@@ -195,6 +197,11 @@ export function unknownHllSubcommand(name: string): string {
 /** ZUNION and its kin: a number of keys below 1. `name` as in a row. */
 export function noInputKey(name: string): string {
   return `ERR at least 1 input key is needed for '${name}' command`;
+}
+
+/** LATENCY GRAPH of an event that has not happened. */
+export function latencyNoSamples(event: string): string {
+  return `ERR No samples available for event '${echoed(event)}'`;
 }
 
 /** EXPIRE and its kin. `option` is latin1 as the client sent it. */

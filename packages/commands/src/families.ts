@@ -24,8 +24,10 @@ import { commandCommands } from "./server/command.js";
 import { commandLogCommands } from "./server/command-log.js";
 import { configCommands } from "./server/config.js";
 import { debugCommands } from "./server/debug.js";
+import { latencyCommands } from "./server/latency.js";
 import { lolwutCommands } from "./server/lolwut.js";
 import { memoryCommands } from "./server/memory.js";
+import { monitorCommands } from "./server/monitor.js";
 import { serverCommands } from "./server/server.js";
 import { waitCommands } from "./server/wait.js";
 import { setAlgebraCommands } from "./sets/algebra.js";
@@ -55,6 +57,8 @@ export function makeCommandTable(): CommandTable {
     ...waitCommands,
     ...configCommands,
     ...commandLogCommands,
+    ...latencyCommands,
+    ...monitorCommands,
     ...commandCommands,
     ...debugCommands,
     ...keyCommands,

@@ -10,6 +10,9 @@ export type {
   CommandLogHost,
   CommandLogKind,
   ConfigHost,
+  LatencyEvent,
+  LatencyHost,
+  LatencySample,
   MemoryFigures,
   MigrationOrder,
   PersistenceHost,
@@ -52,6 +55,7 @@ export {
 } from "./table/command-table.js";
 export type { CommandFlag, CommandGroup, CommandRow } from "./table/declare.js";
 export { type KeyUse, keysOf } from "./table/keys.js";
+export { LatencyHistogram } from "./table/latency-histogram.js";
 export { commandsPage } from "./table/page.js";
 export { type CommandArgument, parseArguments } from "./table/syntax.js";
 export { REDIS_VERSION } from "./version.js";

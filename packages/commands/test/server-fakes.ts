@@ -161,6 +161,12 @@ function fakeHost(server: FakeServer): ServerHost {
         calls.push(["reset log", kind]);
       },
     },
+    monitor: okTo("monitor"),
+    latency: {
+      events: new Map([["command", { samples: [50, 306, 100].map((ms) => ({ atSeconds: 0, ms })), maxMs: 400 }]]),
+      thresholdMs: 10,
+      reset: (names) => names.length,
+    },
     memory: () => ({ startup: 5e6, dataset: 100e6, arenas: 300e6, clients: 300e6, peak: 900e6, rss: 500e6 }),
     info: (sections) => `# ${sections.join(",")}`,
     resetStats: () => calls.push(["resetstats"]),

@@ -154,7 +154,7 @@ describe("rows", () => {
     if (row === undefined) throw new Error("no GET");
     row.counters.calls += 3;
     commandTable.resetCounters();
-    expect(row.counters).toEqual({ calls: 0, usec: 0, rejected: 0, failed: 0, untimed: 0 });
+    expect(row.counters).toEqual({ calls: 0, usec: 0, rejected: 0, failed: 0, untimed: 0, times: null });
   });
 });
 

@@ -13,6 +13,8 @@ import { Dispatcher } from "./dispatch/dispatch.js";
 import { Host } from "./dispatch/host.js";
 import type { ServerStats } from "./info/stats.js";
 import { CommandLog } from "./insight/command-log.js";
+import { LatencyMonitor } from "./insight/latency-monitor.js";
+import { Monitors } from "./insight/monitors.js";
 import { Migrations } from "./migration/migrations.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Persistence } from "./persistence/index.js";
@@ -63,6 +65,8 @@ export class Core {
   readonly pubsub: PubSub;
   readonly events: PublishedEvents;
   readonly commandLog = new CommandLog();
+  readonly latency = new LatencyMonitor();
+  readonly monitors = new Monitors((client, bytes) => this.dispatcher.deliver(client, bytes));
   readonly watches: Watches;
   readonly blocking: Blocking;
   readonly migrations: Migrations;
@@ -110,6 +114,8 @@ export class Core {
       clients: this.clients,
       pubsub: this.pubsub,
       commandLog: this.commandLog,
+      latency: this.latency,
+      monitors: this.monitors,
       debugEnabled: options.enableDebugCommand,
     });
     const { ticker, heap } = this;
@@ -132,9 +138,21 @@ export class Core {
     ticker.onRestricted = () => admission.changed();
     heap.onFull = () => admission.changed();
     settings.onPassword = () => admission.changed();
-    const { events, commandLog } = this;
+    const { events, latency, commandLog, monitors } = this;
     this.dispatcher = new Dispatcher(
-      { ...parts, commands: this.commands, reply, writes, ticker, heap, admission, events, commandLog },
+      {
+        ...parts,
+        commands: this.commands,
+        reply,
+        writes,
+        ticker,
+        heap,
+        admission,
+        events,
+        latency,
+        commandLog,
+        monitors,
+      },
       host,
       {
         blocking: this.blocking,
@@ -153,6 +171,7 @@ export class Core {
 
   #forget(client: ClientState): void {
     this.pubsub.drop(client);
+    this.monitors.remove(client);
     this.watches.clear(client);
     this.blocking.remove(client);
     client.abandon?.();

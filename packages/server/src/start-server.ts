@@ -144,6 +144,7 @@ function makeServices(core: Core, lifetime: Lifetime): CoreServices {
     packedLimits: keyspace.limits,
     keyEvents: core.events,
     commandLog: core.commandLog,
+    latency: core.latency,
     maxclientsLimit: maxClientsPossible(),
     setLogLevel: (level) => {
       logger.level = level;

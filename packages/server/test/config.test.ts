@@ -4,6 +4,7 @@ import { Config, configProblem, type PersistenceKnobs } from "../src/config/conf
 import { parseMemory } from "../src/config/config-values.js";
 import { Settings } from "../src/config/settings.js";
 import { CommandLog } from "../src/insight/command-log.js";
+import { LatencyMonitor } from "../src/insight/latency-monitor.js";
 import { defaultOptions, type LogLevel } from "../src/options.js";
 
 let settings: Settings;
@@ -33,6 +34,7 @@ function newConfig(options: typeof defaultOptions): Config {
     packedLimits: new PackedLimits(),
     keyEvents: { asked: 0 },
     commandLog: new CommandLog(),
+    latency: new LatencyMonitor(),
     maxclientsLimit: 19_968,
     setLogLevel: (level) => logLevels.push(level),
   });

@@ -55,6 +55,7 @@ const source: InfoSource = {
     outputLimitDisconnections: 14,
     queryLimitDisconnections: 15,
   },
+  percentiles: [50, 99, 99.9],
   errors: new Map([["ERR", 2]]),
   commands: commandTable,
   databases: [
@@ -83,9 +84,11 @@ it("chooses sections as Redis does", () => {
   ];
   expect(titles()).toEqual(byDefault);
   expect(titles("default")).toEqual(byDefault);
-  const all = byDefault.filter((title) => title !== "Modules").toSpliced(7, 0, "Commandstats");
+  const all = byDefault
+    .filter((title) => title !== "Modules")
+    .toSpliced(7, 1, "Commandstats", "Errorstats", "Latencystats");
   expect(titles("all")).toEqual(all);
-  expect(titles("everything")).toEqual(byDefault.toSpliced(8, 0, "Commandstats"));
+  expect(titles("everything")).toEqual(byDefault.toSpliced(8, 1, "Commandstats", "Errorstats", "Latencystats"));
   expect(titles("cpu", "nope", "server")).toEqual(["Server", "CPU"]);
   expect(infoText(["nope"], source)).toBe("");
   expect(infoText(["modules"], source)).toBe("# Modules\r\n");

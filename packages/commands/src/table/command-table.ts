@@ -8,6 +8,7 @@ import { unknownCommand, unknownSubcommand, wrongArity } from "../errors.js";
 import type { CommandFlag, CommandRow } from "./declare.js";
 import { type ElementPositions, elementsOf } from "./elements.js";
 import { fixedKeys, type KeySpec } from "./keys.js";
+import type { LatencyHistogram } from "./latency-histogram.js";
 
 /** What INFO commandstats tells of one command. The dispatcher counts. */
 export interface CommandCounters {
@@ -20,6 +21,8 @@ export interface CommandCounters {
   failed: number;
   /** Calls since the last one whose time was taken, while not all are. */
   untimed: number;
+  /** How long the calls took; null before the first, or where it is not kept. */
+  times: LatencyHistogram | null;
 }
 
 /** A row as the table holds it: all fields are there. */
@@ -226,7 +229,7 @@ function needsSubcommand(ctx: CommandContext): void {
 }
 
 function newCounters(): CommandCounters {
-  return { calls: 0, usec: 0, rejected: 0, failed: 0, untimed: 0 };
+  return { calls: 0, usec: 0, rejected: 0, failed: 0, untimed: 0, times: null };
 }
 
 /** FOLD[byte] is the byte in lower case. */

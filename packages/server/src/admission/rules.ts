@@ -8,6 +8,7 @@ import type { Request } from "@hearthkv/resp";
 import type { ClientState } from "../clients/client-state.js";
 
 const WRITE = flagBit("write");
+const ON_KEYS = WRITE | flagBit("readonly");
 const DENY_OOM = flagBit("denyoom");
 const NO_AUTH = flagBit("no_auth");
 const NO_MULTI = flagBit("no_multi");
@@ -82,6 +83,11 @@ export function admissionRules(now: Conditions): readonly Rule[] {
       name: "disk",
       restricts: () => now.writeError !== null,
       objection: ({ bits }) => ((bits & WRITE) !== 0 ? now.writeError : null),
+    },
+    {
+      name: "monitor",
+      restricts: (client) => client.isMonitor,
+      objection: ({ client, row }) => (client.isMonitor && (row.bits & ON_KEYS) !== 0 ? ERR.monitorKeyspace : null),
     },
     {
       name: "subscriber",

@@ -57,6 +57,7 @@ export abstract class ClientState implements Session {
   watchFailed = false;
 
   #subscriptions = 0;
+  #isMonitor = false;
   channels: Set<string> | null = null;
   patterns: Set<string> | null = null;
   shardChannels: Set<string> | null = null;
@@ -93,6 +94,16 @@ export abstract class ClientState implements Session {
 
   set inMulti(value: boolean) {
     this.#inMulti = value;
+    this.plainIn = 0;
+  }
+
+  /** Whether it is shown every command. */
+  get isMonitor(): boolean {
+    return this.#isMonitor;
+  }
+
+  set isMonitor(value: boolean) {
+    this.#isMonitor = value;
     this.plainIn = 0;
   }
 

@@ -126,6 +126,7 @@ export function describeClient(client: ClientState, nowMs: number): string {
 
 function flagLetters(client: ClientState): string {
   let letters = "";
+  if (client.isMonitor) letters += "O";
   if (client.subscriptions > 0) letters += "P";
   if (client.inMulti) letters += "x";
   if (client.blocked) letters += "b";

@@ -24,7 +24,6 @@ const INT = [0n, INT32_MAX] as const;
 const INTEGERS: readonly (readonly [name: string, min: bigint, max: bigint, value: number])[] = [
   ["list-compress-depth", ...INT, 0],
   ["stream-node-max-entries", ...LONG, 100],
-  ["latency-monitor-threshold", ...LONG, 0],
   ["active-expire-effort", 1n, 10n, 1],
   ["maxmemory-samples", 1n, INT32_MAX, 5],
   ["lfu-log-factor", ...INT, 10],
@@ -82,7 +81,6 @@ const SWITCHES: readonly (readonly [name: string, value: boolean])[] = [
   ["no-appendfsync-on-rewrite", false],
   ["aof-load-truncated", true],
   ["aof-use-rdb-preamble", true],
-  ["latency-tracking", true],
   ["replica-read-only", true],
   ["replica-serve-stale-data", true],
   ["aof-disable-auto-gc", false],
@@ -118,7 +116,6 @@ const TEXTS: readonly (readonly [name: string, value: string])[] = [
   ["cluster-announce-ip", ""],
   ["cluster-preferred-endpoint-type", "ip"],
   ["ignore-warnings", ""],
-  ["latency-tracking-info-percentiles", "50 99 99.9"],
   ["masterauth", ""],
   ["masteruser", ""],
   ["oom-score-adj", "no"],

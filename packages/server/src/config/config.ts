@@ -5,6 +5,7 @@
 import { type ConfigHost, formatEventClasses, Glob, lowerAscii, parseEventClasses } from "@hearthkv/commands";
 import { PackedLimits } from "@hearthkv/engine";
 import { CommandLog } from "../insight/command-log.js";
+import { LatencyMonitor } from "../insight/latency-monitor.js";
 import { type Ack, defaultOptions, type LogLevel, OptionsError, type ResolvedOptions } from "../options.js";
 import type { SavePoint } from "../persistence/index.js";
 import { rememberedParameters } from "./config-remembered.js";
@@ -53,6 +54,7 @@ export interface ConfigParts {
   /** Classes and channels of keyspace notifications. */
   readonly keyEvents: { asked: number };
   readonly commandLog: CommandLog;
+  readonly latency: LatencyMonitor;
   /** Most clients that the limit of open files allows. */
   readonly maxclientsLimit: number;
   readonly setLogLevel: (level: LogLevel) => void;
@@ -206,6 +208,7 @@ export function configProblem(name: string, words: readonly string[]): string | 
     packedLimits: new PackedLimits(),
     keyEvents: { asked: 0 },
     commandLog: new CommandLog(),
+    latency: new LatencyMonitor(),
     maxclientsLimit: Number.MAX_SAFE_INTEGER,
     setLogLevel: () => {},
   }).problem(name, words);
@@ -250,6 +253,9 @@ function liveParameters({ settings, options, persistence, port, ...parts }: Conf
     ...packedLimits(parts.packedLimits),
     keyEvents(field(parts.keyEvents, "asked")),
     ...commandLogs(parts.commandLog),
+    integer("latency-monitor-threshold", 0n, INT64_MAX, field(parts.latency, "thresholdMs")),
+    yesNo("latency-tracking", field(parts.latency, "tracksCommands")),
+    percentiles(field(parts.latency, "percentiles")),
     choice("loglevel", LOG_LEVELS, {
       get: logLevel.get,
       set: (level) => {
@@ -290,6 +296,20 @@ function commandLogs(log: CommandLog): Parameter[] {
     integer("commandlog-large-request-max-len", 0n, INT64_MAX, field(log.largeRequests, "maxLength")),
     integer("commandlog-large-reply-max-len", 0n, INT64_MAX, field(log.largeReplies, "maxLength")),
   ];
+}
+
+/** Of INFO latencystats, each from 0 to 100. */
+function percentiles(cell: Cell<readonly number[]>): Parameter {
+  const name = "latency-tracking-info-percentiles";
+  const read = (given: string): Change => {
+    const values = given.split(" ").flatMap((word) => (word === "" ? [] : [Number(word)]));
+    if (values.some(Number.isNaN)) return { error: `Invalid ${name} parameters` };
+    if (values.some((value) => value < 0 || value > 100)) {
+      return { error: `${name} parameters should sit between [0.0,100.0]` };
+    }
+    return { apply: () => cell.set(values) };
+  };
+  return { name, get: () => cell.get().join(" "), read, severalWords: true };
 }
 
 /** -1 is never: Infinity. */

@@ -281,7 +281,8 @@ export class Connection extends ClientState implements Outlet, Resting, Runnable
     else this.#softSinceMs = 0;
     const { timeoutSeconds } = this.#services.settings;
     const idle = nowMs - this.lastActiveMs > timeoutSeconds * 1000;
-    if (timeoutSeconds > 0 && idle && !this.#waitsForUs && this.subscriptions === 0) this.kill();
+    const listens = this.subscriptions > 0 || this.isMonitor;
+    if (timeoutSeconds > 0 && idle && !this.#waitsForUs && !listens) this.kill();
   }
 
   /** Here and not when it comes: four system calls less for each of many new connections, and for those that stay for one request. */

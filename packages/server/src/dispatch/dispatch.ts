@@ -15,6 +15,7 @@ import {
   ERR,
   EVENT_NEW,
   flagBit,
+  LatencyHistogram,
   type ServerHost,
   type TableRow,
 } from "@hearthkv/commands";
@@ -34,6 +35,8 @@ import {
 import type { Clock } from "../clock.js";
 import type { ServerStats } from "../info/stats.js";
 import type { CommandLog } from "../insight/command-log.js";
+import type { LatencyMonitor } from "../insight/latency-monitor.js";
+import type { Monitors } from "../insight/monitors.js";
 import type { Persistence } from "../persistence/index.js";
 import type { PublishedEvents } from "../pubsub/key-events.js";
 import type { QueueRunner, Transactions } from "../transactions/transactions.js";
@@ -44,6 +47,7 @@ import type { BlockedCall, Blocking, BlockingRunner } from "../waiting/blocking.
 import { LookAhead } from "./look-ahead.js";
 
 const WRITE = flagBit("write");
+const FAST = flagBit("fast");
 const SKIP_LOG = flagBit("skip_slowlog");
 /** In a transaction these run at once; everything else is queued. */
 const RUN_INSIDE_MULTI: ReadonlySet<string> = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
@@ -81,6 +85,8 @@ export interface DispatcherParts {
   readonly admission: Admission;
   readonly events: PublishedEvents;
   readonly commandLog: CommandLog;
+  readonly latency: LatencyMonitor;
+  readonly monitors: Monitors;
 }
 
 /** Runs commands. One per server; its methods are not to be called from within a command, except those that say so. */
@@ -100,6 +106,8 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   readonly #admission: Admission;
   readonly #events: PublishedEvents;
   readonly #commandLog: CommandLog;
+  readonly #latency: LatencyMonitor;
+  readonly #monitors: Monitors;
   readonly #stats: ServerStats;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -132,6 +140,8 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
     this.#admission = parts.admission;
     this.#events = parts.events;
     this.#commandLog = parts.commandLog;
+    this.#latency = parts.latency;
+    this.#monitors = parts.monitors;
     this.#stats = parts.stats;
     this.#logger = parts.logger;
     this.#clock = parts.clock;
@@ -407,13 +417,18 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
       if ((row.bits & SKIP_LOG) === 0)
         log.addLarge(ctx.session, row, request, reply.length - mark, this.#clock.wallMs());
     }
+    // What waited was shown when it began to wait.
+    if (this.#monitors.areThere && ctx === this.#context) {
+      this.#monitors.tell(ctx.session, row, request, this.#clock.wallMs());
+    }
     return value;
   }
 
   /** For how many calls of a command this one stands when its time is taken; 0 = its time is not taken. */
   #timedCalls(row: TableRow, request: Request): number {
     const { counters } = row;
-    if (!row.isQuick || request.argc >= TIMED_ARGS || this.#commandLog.timesAll) return 1;
+    if (!row.isQuick || request.argc >= TIMED_ARGS) return 1;
+    if (this.#commandLog.timesAll || this.#latency.thresholdMs > 0) return 1;
     if (counters.calls <= TIMED_FIRST || counters.usec > counters.calls * TIMED_ABOVE_US) return 1;
     if (++counters.untimed < TIMED_EVERY) return 0;
     counters.untimed = 0;
@@ -422,7 +437,17 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
 
   /** The time of a call was taken, which stands for `calls`. */
   #took(ctx: ClientContext, row: TableRow, usec: number, calls: number, waitsOn: boolean): void {
-    row.counters.usec += usec * calls;
+    const { counters } = row;
+    counters.usec += usec * calls;
+    const latency = this.#latency;
+    if (latency.tracksCommands) {
+      counters.times ??= new LatencyHistogram();
+      counters.times.add(usec, calls);
+    }
+    if (latency.thresholdMs > 0) {
+      const event = (row.bits & FAST) === 0 ? "command" : "fast-command";
+      latency.add(event, Math.floor(usec / 1000), this.#clock.wallMs());
+    }
     const log = this.#commandLog;
     // One that waits is logged when it has run.
     const waits = waitsOn || (ctx === this.#context && ctx.session.blocked);

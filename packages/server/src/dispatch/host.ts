@@ -16,6 +16,8 @@ import type { ClientContext, ClientState } from "../clients/client-state.js";
 import type { Clients } from "../clients/clients.js";
 import type { Settings } from "../config/settings.js";
 import type { CommandLog } from "../insight/command-log.js";
+import type { LatencyMonitor } from "../insight/latency-monitor.js";
+import type { Monitors } from "../insight/monitors.js";
 import type { Persistence } from "../persistence/index.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import type { Transactions } from "../transactions/transactions.js";
@@ -35,6 +37,8 @@ export interface HostParts {
   readonly transactions: Transactions;
   readonly config: ConfigHost;
   readonly commandLog: CommandLog;
+  readonly latency: LatencyMonitor;
+  readonly monitors: Monitors;
   readonly debugEnabled: boolean;
   readonly info: (sections: readonly string[]) => string;
   readonly memory: () => MemoryFigures;
@@ -54,6 +58,7 @@ export class Host implements ServerHost {
   readonly transactions: TransactionsHost;
   readonly persistence: PersistenceHost;
   readonly commandLog: CommandLog;
+  readonly latency: LatencyMonitor;
   readonly debugEnabled: boolean;
   readonly #parts: HostParts;
 
@@ -66,6 +71,7 @@ export class Host implements ServerHost {
     this.transactions = parts.transactions;
     this.persistence = new PersistenceCommands(parts.persistence, parts.persistenceEnabled, parts.dispatcher);
     this.commandLog = parts.commandLog;
+    this.latency = parts.latency;
     this.debugEnabled = parts.debugEnabled;
   }
 
@@ -85,6 +91,10 @@ export class Host implements ServerHost {
     this.#parts.resetStats();
   }
 
+  monitor({ session, reply }: ClientContext): void {
+    if (this.#parts.monitors.add(session)) reply.ok();
+  }
+
   checkPassword(user: string, password: Buffer): boolean {
     // The comparison is made for unknown users as well, so that both take the same time.
     const matches = this.#parts.settings.isPassword(password);
@@ -102,6 +112,7 @@ export class Host implements ServerHost {
     const client = session;
     this.#parts.transactions.discardQueue(client);
     this.#parts.pubsub.drop(client);
+    this.#parts.monitors.remove(client);
     this.select(client, 0);
     client.name = "";
     client.proto = 2;

@@ -42,6 +42,7 @@ export class InfoCollector {
       },
       errors: stats.errors,
       commands: this.#core.commands,
+      percentiles: this.#core.latency.percentiles,
       databases: keyspace.databases().map((db) => ({
         index: db.index,
         keys: db.keys.size,

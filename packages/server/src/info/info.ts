@@ -78,6 +78,8 @@ export interface InfoSource {
   /** Error replies by their first word. */
   readonly errors: ReadonlyMap<string, number>;
   readonly commands: CommandTable;
+  /** Those that latencystats tells. */
+  readonly percentiles: readonly number[];
   /** Databases that have keys. */
   readonly databases: readonly {
     readonly index: number;
@@ -106,10 +108,11 @@ const SECTIONS: readonly (readonly [name: string, section: Section])[] = [
   ["modules", ["Modules", () => []]],
   ["commandstats", ["Commandstats", commandStats]],
   ["errorstats", ["Errorstats", errorStats]],
+  ["latencystats", ["Latencystats", latencyStats]],
   ["cluster", ["Cluster", () => [["cluster_enabled", 0]]]],
   ["keyspace", ["Keyspace", keyspace]],
 ];
-const NOT_BY_DEFAULT = ["commandstats"];
+const NOT_BY_DEFAULT = ["commandstats", "latencystats"];
 const NOT_IN_ALL = ["modules"];
 
 /** The text of the sections named (lower case, in any order); no names mean the default ones. Unknown names add nothing. */
@@ -306,6 +309,17 @@ function commandStats({ commands }: InfoSource): Field[] {
     const each = (usec / Math.max(1, calls)).toFixed(2);
     const value = `calls=${calls},usec=${usec},usec_per_call=${each},rejected_calls=${rejected},failed_calls=${failed}`;
     fields.push([`cmdstat_${name}`, value]);
+  }
+  return fields;
+}
+
+function latencyStats({ commands, percentiles }: InfoSource): Field[] {
+  const fields: Field[] = [];
+  for (const { name, counters } of commands.allRows()) {
+    const { times } = counters;
+    if (times === null) continue;
+    const values = percentiles.map((percent) => `p${percent}=${times.percentile(percent).toFixed(3)}`);
+    fields.push([`latency_percentiles_usec_${name}`, values.join(",")]);
   }
   return fields;
 }
