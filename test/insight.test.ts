@@ -134,7 +134,6 @@ describe("MONITOR", () => {
     expect(JSON.stringify(ours)).not.toContain("secret");
   });
 
-  // Seen red where what is shown does not count as output.
   test("closes one that does not read at its output limit, and serves the others on", async () => {
     const { port } = await startHearth();
     const [monitor, client] = await Promise.all([RespClient.connect(port), RespClient.connect(port)]);
@@ -153,7 +152,7 @@ describe("MONITOR", () => {
 });
 
 describe("the logs of large commands", () => {
-  // Seen red with the request's size taken for the reply's, and without the entry of COMMANDLOG GET itself.
+  // Seen red with the request's size taken for the reply's.
   test("have their sizes on the wire", async () => {
     const { port } = await startHearth();
     const client = await RespClient.connect(port);
@@ -188,7 +187,7 @@ describe("the logs of large commands", () => {
 });
 
 describe("LATENCY", () => {
-  // Seen red without the samples' own threshold, and with the histogram's first step left out.
+  // Seen red without the samples' own threshold.
   test("watches what takes longer than the threshold, as redis-server does", async (context) => {
     requirePeer(context, "redis-server");
     const flags = ["--enable-debug-command", "yes"];

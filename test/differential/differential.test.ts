@@ -51,6 +51,7 @@ const onlyErrors: readonly string[] = [
   "config|set",
   "object|freq",
   "client|kill",
+  "latency|graph",
 ];
 /** Containers are counted by their subcommands. */
 const containers = commandTable.rows().filter((row) => row.subcommands !== undefined && row.name !== "command");

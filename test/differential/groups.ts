@@ -297,7 +297,7 @@ function tooFew(a: Arguments): Step[] {
 }
 
 function help(a: Arguments): Step[] {
-  const container = a.random.pick(["client", "config", "command", "memory", "object", "pubsub"]);
+  const container = a.random.pick(["client", "config", "command", "memory", "object", "pubsub", "slowlog", "latency"]);
   const extra = a.random.chance(0.1) ? ["x"] : [];
   return [step([a.casing(container), a.casing("help"), ...extra], kinds)];
 }

@@ -15,7 +15,7 @@ test("LATENCY shows what was watched", () => {
   expect(server.line("LATENCY NOPE")).toBe("-ERR unknown subcommand 'NOPE'. Try LATENCY HELP.");
 });
 
-// Seen red with a row more, with the highest step not filled, and without the empty line.
+// Seen red with the highest step not filled.
 test("LATENCY GRAPH draws as redis-server", () => {
   const server = new FakeServer();
   const [, head, line, ...rows] = server.run("LATENCY", "GRAPH", "command").split(/\r?\n/);
@@ -33,7 +33,6 @@ test("a histogram has two digits of each value", () => {
   expect(times.percentile(50)).toBe(81.407);
   expect(times.percentile(0)).toBe(0.301);
   expect(times.percentile(100)).toBe(1_073_741.823);
-  // Seen red where a step leaves out the bucket of its own value.
   expect(times.cumulative()).toEqual([
     [1, 1],
     [16, 3],

@@ -32,7 +32,7 @@ describe("blocking", () => {
     await clients[3]?.expect(pair("q", "4"));
   });
 
-  // Negative control: without remove() in giveUp() the element went to the client that had been told that its time was up.
+  // Negative control: without remove() in giveUp() it was red.
   it("gives up when CLIENT UNBLOCK says so", async () => {
     const first = server.connect();
     const id = Number((await first.call("CLIENT", "ID").until("\r\n")).slice(1));

@@ -49,7 +49,7 @@ describe.each([
     client.close();
   });
 
-  // Negative control: with confirmations that count all names in one, and with shard channels among the others, it was red.
+  // Negative control: with confirmations that count all names in one it was red.
   it("keeps shard channels apart from the others", async () => {
     const client = await listener();
     await client
