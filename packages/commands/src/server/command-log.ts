@@ -7,14 +7,12 @@ import { helpCommand } from "../table/help.js";
 
 const SLOWLOG_HELP = [
   "GET [<count>]",
-  "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
-  "    Entries are made of:",
-  "    id, timestamp, time in microseconds, arguments array, client IP and port,",
-  "    client name",
+  "    The newest <count> entries, 10 where none is given, all with -1. Each has id, Unix time, microseconds,",
+  "    arguments, the client's address and its name.",
   "LEN",
-  "    Return the length of the slowlog.",
+  "    How many entries there are.",
   "RESET",
-  "    Reset the slowlog.",
+  "    Empty the log.",
 ];
 const COMMANDLOG_HELP = [
   "GET <count> <type>",

@@ -7,19 +7,17 @@ import { helpCommand } from "../table/help.js";
 
 const HELP = [
   "DOCTOR",
-  "    Return a human readable latency analysis report.",
+  "    A report on what took long.",
   "GRAPH <event>",
-  "    Return an ASCII latency graph for the <event> class.",
+  "    The samples of an event, drawn.",
   "HISTORY <event>",
-  "    Return time-latency samples for the <event> class.",
+  "    The samples of an event: Unix time and milliseconds.",
   "LATEST",
-  "    Return the latest latency samples for all events.",
+  "    The latest and the worst sample of each event.",
   "RESET [<event> ...]",
-  "    Reset latency data of one or more <event> classes.",
-  "    (default: reset all data for all event classes)",
-  "HISTOGRAM [COMMAND ...]",
-  "    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
-  "    If no commands are specified then all histograms are replied.",
+  "    Forget the samples of these events, or of all.",
+  "HISTOGRAM [<command> ...]",
+  "    How long calls of these commands took, or of all: cumulative counts for doubling times.",
 ];
 const GRAPH_COLUMNS = 80;
 const GRAPH_ROWS = 4;
