@@ -19,7 +19,9 @@ const COMMANDS = 3000;
 const COMMANDS_MAX = 100_000;
 const NO_LIMIT = 1 << 20;
 /** Their turn comes at the end: chance seldom gives them what they need. */
-const NEED_A_STATE = ["unlock", "extendlock", "flushall"];
+const NEED_A_STATE = ["unlock", "extendlock", "flushall", "linsert", "lrem", "smove"];
+/** Logs nothing before another server has answered. */
+const LATE = "migrate";
 const REFUSED = "-ERR nothing was changed: the log takes ";
 
 class Client extends Nobody {
@@ -97,19 +99,18 @@ describe("with entries of at most 4000 bytes", () => {
     expect(follower.digest(persistence)).toBe(keyspace.digest());
   });
 
-  it("SPOP and ZPOPMIN name what they take; to take all is a deletion", () => {
+  it("SPOP names what it takes, ZPOPMIN how many; to take all is a deletion", () => {
     fresh();
     for (let i = 0; i < 9; i++) {
       transaction(["SADD", "set", `${i}${value(900)}`], ["ZADD", "zset", `${i}`, `${i}${value(900)}`]);
     }
     persistence.limitEntries(4000);
     expect(transaction(["SPOP", "set", "8"])).toEqual([tooLarge]);
-    expect(transaction(["ZPOPMAX", "zset", "8"])).toEqual([tooLarge]);
-    expect(transaction(["SCARD", "set"], ["ZCARD", "zset"])).toEqual([":9", ":9"]);
+    expect(transaction(["SCARD", "set"])).toEqual([":9"]);
     expect(transaction(["SPOP", "set", "4"])[0]).toBe("*4");
-    expect(transaction(["ZPOPMIN", "zset", "4"])[0]).toBe("*8");
+    expect(transaction(["ZPOPMAX", "zset", "8"])[0]).toBe("*16");
     expect(transaction(["SPOP", "set", "5"])[0]).toBe("*5");
-    expect(transaction(["ZPOPMIN", "zset", "9"])[0]).toBe("*10");
+    expect(transaction(["ZPOPMIN", "zset", "9"])[0]).toBe("*2");
     expect(transaction(["EXISTS", "set", "zset"])).toEqual([":0"]);
     expect(follower.digest(persistence)).toBe(keyspace.digest());
   });
@@ -139,7 +140,9 @@ it("prop: a write that the entry has no room for changes nothing, whatever it is
     if (row !== undefined) refused.add(row.name);
   };
 
-  const writes = [...commandTable.allRows()].filter((row) => row.flags.includes("write")).map(({ name }) => name);
+  const writes = [...commandTable.allRows()]
+    .filter((row) => row.flags.includes("write") && row.name !== LATE)
+    .map(({ name }) => name);
   const missing = (): string[] => writes.filter((name) => !refused.has(name) && !NEED_A_STATE.includes(name));
   for (let done = 0; done < COMMANDS || (done < COMMANDS_MAX && missing().length > 0); ) {
     const limit = random.pick([0, 0, 0, 30, 100, 400, NO_LIMIT, NO_LIMIT, NO_LIMIT]);
@@ -169,10 +172,15 @@ it("prop: a write that the entry has no room for changes nothing, whatever it is
   core.dispatcher.begin(client);
   persistence.limitEntries(NO_LIMIT);
   run(client, ["LOCK", "a lock", "owner", "100000"]);
+  run(client, ["RPUSH", "a list", "a", "b"]);
+  run(client, ["SADD", "a set", "a", "b"]);
   persistence.limitEntries(0);
   digest = "";
   attempt(["EXTENDLOCK", "a lock", "owner", "100000"]);
   attempt(["UNLOCK", "a lock", "owner"]);
+  attempt(["LINSERT", "a list", "BEFORE", "b", "c"]);
+  attempt(["LREM", "a list", "0", "a"]);
+  attempt(["SMOVE", "a set", "another set", "a"]);
   attempt(["FLUSHALL"]);
   core.dispatcher.end();
   expect(writes.filter((name) => !refused.has(name))).toEqual([]);

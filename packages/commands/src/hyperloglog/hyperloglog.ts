@@ -177,7 +177,10 @@ function storeSketch(ctx: CommandContext): void {
   notify(ctx, EVENT_STRING, "pfadd", 1);
 }
 
-function writeSketch({ request: r, db }: CommandContext): void {
+/** What the body of a mutation has besides key and bytes, at most. */
+const BODY_BYTES = 13;
+
+function writeSketch({ request: r, db, keyspace }: CommandContext): void {
   const { bytes, length, changedFrom: from, loadedLength: before, unchangedTail: tail } = sketch;
   const key = [r.buf, r.off[1], r.len[1]] as const;
   const wasOld = (bytes[CACHE_STATE_AT] & CACHE_IS_OLD) !== 0;
@@ -186,10 +189,13 @@ function writeSketch({ request: r, db }: CommandContext): void {
     db.strings.setKeepTtl(...key, bytes, 0, length);
     return;
   }
-  if (!wasOld) db.strings.setRange(...key, CACHE_STATE_AT, bytes, CACHE_STATE_AT, 1);
-  if (from >= before) return;
   const removed = before - tail - from;
   const added = length - tail - from;
+  const { effects } = keyspace;
+  // Of two mutations the second must not be refused.
+  if (effects.enabled) effects.require(2 * (BODY_BYTES + r.len[1]) + 1 + Math.max(added, 0));
+  if (!wasOld) db.strings.setRange(...key, CACHE_STATE_AT, bytes, CACHE_STATE_AT, 1);
+  if (from >= before) return;
   if (removed === added) db.strings.setRange(...key, from, bytes, from, added);
   else db.strings.splice(...key, from, removed, bytes, from, added);
 }
