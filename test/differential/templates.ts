@@ -270,8 +270,8 @@ export const templates: Readonly<Record<string, Template>> = {
   ),
   // With a replica it would wait for ever but for the timeout.
   wait: fixed(0.3, text("0", "-1", "x", "", "1"), text("1", "-1", "x", "", "1e3")),
-  // A payload that Redis takes with what is around it, or a stream, is not drawn.
-  restore: of(
+  // A payload that Redis takes with what is around it, or a stream, is not drawn; nor is any time put in (see restoreTime).
+  restore: fixed(
     5,
     key(),
     restoreTime,
