@@ -89,13 +89,13 @@ export function readValue(type: number, source: RdbSource, visitor: ValueVisitor
     case t.RDB_HASH_LISTPACK:
       visitor.begin("hash");
       source.string();
-      requirePairs(walkOf(type)(source, elements));
+      requireGroups(walkOf(type)(source, elements), 2);
       return;
     case t.RDB_ZSET_ZIPLIST:
     case t.RDB_ZSET_LISTPACK:
       visitor.begin("zset");
       source.string();
-      requirePairs(walkOf(type)(source, scoredElements(visitor)));
+      requireGroups(walkOf(type)(source, scoredElements(visitor)), 2);
       return;
     case t.RDB_HASH_VALKEY:
     case t.RDB_HASH_EXPIRIES:
@@ -106,7 +106,7 @@ export function readValue(type: number, source: RdbSource, visitor: ValueVisitor
       visitor.begin("hash");
       source.take(8);
       source.string();
-      requireSome(eachInListpack(source, fieldsWithExpiry(visitor)));
+      requireGroups(eachInListpack(source, fieldsWithExpiry(visitor)), 3);
       return;
     default:
       throw UNSUPPORTED.has(type)
@@ -212,9 +212,10 @@ function requireSome(count: number): void {
   if (count === 0) throw new RdbError("a collection without elements");
 }
 
-function requirePairs(count: number): void {
+/** Elements that come `of` together: pairs, or fields with value and expiry. */
+function requireGroups(count: number, of: 2 | 3): void {
   requireSome(count);
-  if (count % 2 !== 0) throw new RdbError("the last pair has one half");
+  if (count % of !== 0) throw new RdbError(`the last ${of} elements are ${count % of}`);
 }
 
 function requireScore(score: number): number {

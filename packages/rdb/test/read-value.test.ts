@@ -62,6 +62,8 @@ describe("refused", () => {
     other[at] = value;
     return string(other);
   };
+  /** A hash that is this listpack (hexadecimal) of fields, values and expiries. */
+  const fieldsWithExpiry = (listpack: string) => bytes(25, Buffer.alloc(8), string(Buffer.from(listpack, "hex")));
   test.each([
     ["nothing", bytes()],
     ["a type that there is not", bytes(8, 0)],
@@ -82,6 +84,9 @@ describe("refused", () => {
     ["a score that is NaN", bytes(5, 1, string("a"), Buffer.from("000000000000f87f", "hex"))],
     ["a score of a ziplist that is no number", bytes(12, string(ziplist(["a", "b"])))],
     ["half of a pair", bytes(13, string(ziplist(["a", "b", "c"])))],
+    // Control: where these pass, RESTORE makes a hash of no fields of the first, and of the second one that lacks an expiry.
+    ["a field alone where expiries are", fieldsWithExpiry("0a0000000100816602ff")],
+    ["a field and its value where expiries are", fieldsWithExpiry("0d0000000200816602817602ff")],
     ["a ziplist that says another size", bytes(10, damaged(ziplist(["a"]), 0, 20))],
     ["a ziplist that says another number", bytes(10, damaged(ziplist(["a"]), 8, 2))],
     ["a ziplist without its end", bytes(10, damaged(ziplist(["a"]), 13, 1))],
