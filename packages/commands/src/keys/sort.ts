@@ -271,7 +271,7 @@ export const sortCommands = family("generic", [
     findKeys: sortKeys,
     since: "1.0.0",
     summary: "Sorts a list, a set or a sorted set, and gives it back or stores it.",
-    syntax: `${READ_SYNTAX} STORE=destination:string?`,
+    syntax: `${READ_SYNTAX} STORE=destination?`,
     differs: "ALPHA compares bytes, whatever the locale.",
     run: sort,
   },

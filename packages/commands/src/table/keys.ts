@@ -5,7 +5,7 @@
  *   GET key                              key(1, "RO access")
  *   MSET key value [key value ...]       keyRange(1, -1, "OW update", 2)
  *   ZUNIONSTORE dst numkeys key ...      key(1, "OW update"), countedKeys(2, "RO access")
- *   XREAD ... STREAMS key ... id ...     keysBehind("STREAMS", 1, "RO access", 2)
+ *   MIGRATE ... KEYS key ...             keysBehind("KEYS", -2, "RW access delete")
  */
 import { parseSafeInt, type Request } from "@hearthkv/resp";
 import type { TableRow } from "./command-table.js";
@@ -110,11 +110,6 @@ export function fixedKeys(specs: readonly KeySpec[]): { first: number; last: num
     else return none;
   }
   return joined;
-}
-
-/** Whether some of the keys are where only the request can tell. */
-export function hasMovableKeys(specs: readonly KeySpec[]): boolean {
-  return specs.some(({ begin, find }) => typeof begin !== "number" || "count" in find);
 }
 
 /** Whether one of the arguments from `from` on is the word, in whatever case. */

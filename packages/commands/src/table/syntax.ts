@@ -1,5 +1,5 @@
 /**
- * The short notation in which command-docs.ts writes down the arguments of a command.
+ * The short notation in which a declaration has the arguments of its command (`syntax`).
  *
  *   name  name:type        a value; the type is "string" unless given
  *   @name  @name/1         a key; it belongs to the first (second) key specification
