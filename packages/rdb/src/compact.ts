@@ -17,8 +17,6 @@ export type ElementVisitor = (source: RdbSource) => void;
 
 const END = 255;
 const COUNT_UNKNOWN = 65535;
-const LISTPACK_HEADER_BYTES = 6;
-const ZIPLIST_HEADER_BYTES = 10;
 const ZIPLIST_LONG_BEFORE = 254;
 const ZIPMAP_LONG = 254;
 const INTSET_HEADER_BYTES = 8;
@@ -32,7 +30,7 @@ function inside(holder: RdbSource): RdbSource {
 export function eachInListpack(holder: RdbSource, visit: ElementVisitor): number {
   const source = inside(holder);
   const total = source.u32();
-  const said = source.bytes[source.take(2)] | (source.bytes[source.at - 1] << 8);
+  const said = source.u16();
   if (total !== holder.len) throw new RdbError(`a listpack of ${total} bytes in ${holder.len}`);
   let count = 0;
   for (; peek(source) !== END; count++) {
@@ -41,22 +39,22 @@ export function eachInListpack(holder: RdbSource, visit: ElementVisitor): number
     source.take(backlenBytes(source.at - start));
     visit(source);
   }
-  finish(source, "listpack", LISTPACK_HEADER_BYTES);
-  if (said !== COUNT_UNKNOWN && said !== count) throw new RdbError(`a listpack with ${count} elements says ${said}`);
+  finish(source, "listpack");
+  requireSaid(said, count);
   return count;
 }
 
 function listpackElement(source: RdbSource): void {
   const first = source.u8();
   if (first < 0x80) source.text(String(first));
-  else if (first < 0xc0) bytes(source, first & 63);
+  else if (first < 0xc0) source.plain(first & 63);
   else if (first < 0xe0) source.text(String((((first & 31) << 27) >> 19) | source.u8()));
-  else if (first < 0xf0) bytes(source, ((first & 15) << 8) | source.u8());
-  else if (first === 0xf0) bytes(source, source.u32());
-  else if (first === 0xf1) source.integer(source.take(2), 2);
-  else if (first === 0xf2) source.integer(source.take(3), 3);
-  else if (first === 0xf3) source.integer(source.take(4), 4);
-  else if (first === 0xf4) source.integer(source.take(8), 8);
+  else if (first < 0xf0) source.plain(((first & 15) << 8) | source.u8());
+  else if (first === 0xf0) source.plain(source.u32());
+  else if (first === 0xf1) source.integer(2);
+  else if (first === 0xf2) source.integer(3);
+  else if (first === 0xf3) source.integer(4);
+  else if (first === 0xf4) source.integer(8);
   else throw new RdbError(`a listpack's element begins with ${first}`);
 }
 
@@ -73,7 +71,7 @@ export function eachInZiplist(holder: RdbSource, visit: ElementVisitor): number 
   const source = inside(holder);
   const total = source.u32();
   source.take(4);
-  const said = source.bytes[source.take(2)] | (source.bytes[source.at - 1] << 8);
+  const said = source.u16();
   if (total !== holder.len) throw new RdbError(`a ziplist of ${total} bytes in ${holder.len}`);
   let count = 0;
   for (; peek(source) !== END; count++) {
@@ -81,29 +79,26 @@ export function eachInZiplist(holder: RdbSource, visit: ElementVisitor): number 
     ziplistElement(source);
     visit(source);
   }
-  finish(source, "ziplist", ZIPLIST_HEADER_BYTES);
-  if (said !== COUNT_UNKNOWN && said !== count) throw new RdbError(`a ziplist with ${count} elements says ${said}`);
+  finish(source, "ziplist");
+  requireSaid(said, count);
   return count;
 }
 
 function ziplistElement(source: RdbSource): void {
   const first = source.u8();
-  if (first < 0x40) bytes(source, first);
-  else if (first < 0x80) bytes(source, ((first & 63) << 8) | source.u8());
-  else if (first === 0x80) {
-    const at = source.take(4);
-    const b = source.bytes;
-    bytes(source, ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0);
-  } else if (first === 0xc0) source.integer(source.take(2), 2);
-  else if (first === 0xd0) source.integer(source.take(4), 4);
-  else if (first === 0xe0) source.integer(source.take(8), 8);
-  else if (first === 0xf0) source.integer(source.take(3), 3);
-  else if (first === 0xfe) source.integer(source.take(1), 1);
+  if (first < 0x40) source.plain(first);
+  else if (first < 0x80) source.plain(((first & 63) << 8) | source.u8());
+  else if (first === 0x80) source.plain(source.u32be());
+  else if (first === 0xc0) source.integer(2);
+  else if (first === 0xd0) source.integer(4);
+  else if (first === 0xe0) source.integer(8);
+  else if (first === 0xf0) source.integer(3);
+  else if (first === 0xfe) source.integer(1);
   else if (first > 0xf0 && first < 0xfe) source.text(String((first & 15) - 1));
   else throw new RdbError(`a ziplist's element begins with ${first}`);
 }
 
-/** Visits the elements of an intset that is the last string of `holder`; returns how many. They must ascend. */
+/** Visits the elements of an intset that is the last string of `holder`; returns how many. */
 export function eachInIntset(holder: RdbSource, visit: ElementVisitor): number {
   const source = inside(holder);
   const width = source.u32();
@@ -111,7 +106,7 @@ export function eachInIntset(holder: RdbSource, visit: ElementVisitor): number {
   if (width !== 2 && width !== 4 && width !== 8) throw new RdbError(`an intset of integers of ${width} bytes`);
   if (holder.len !== INTSET_HEADER_BYTES + width * count) throw new RdbError("an intset of another size than it says");
   for (let i = 0; i < count; i++) {
-    source.integer(source.take(width), width);
+    source.integer(width);
     visit(source);
   }
   return count;
@@ -123,16 +118,15 @@ export function eachInZipmap(holder: RdbSource, visit: ElementVisitor): number {
   source.take(1);
   let count = 0;
   for (; peek(source) !== END; count += 2) {
-    bytes(source, zipmapLength(source));
+    source.plain(zipmapLength(source));
     visit(source);
     const length = zipmapLength(source);
     const spare = source.u8();
-    bytes(source, length);
+    source.plain(length);
     source.take(spare);
     visit(source);
   }
-  source.take(1);
-  if (source.at !== source.end) throw new RdbError("bytes behind the end of a zipmap");
+  finish(source, "zipmap");
   return count;
 }
 
@@ -142,18 +136,16 @@ function zipmapLength(source: RdbSource): number {
   return first === ZIPMAP_LONG ? source.u32() : first;
 }
 
-function bytes(source: RdbSource, len: number): void {
-  source.off = source.take(len);
-  source.len = len;
-  source.buf = source.bytes;
-}
-
 function peek(source: RdbSource): number {
   if (source.at >= source.end) throw new RdbError("a collection without its end");
   return source.bytes[source.at];
 }
 
-function finish(source: RdbSource, what: string, headerBytes: number): void {
+function finish(source: RdbSource, what: string): void {
   source.take(1);
-  if (source.at !== source.end || source.at < headerBytes) throw new RdbError(`bytes behind the end of a ${what}`);
+  if (source.at !== source.end) throw new RdbError(`bytes behind the end of a ${what}`);
+}
+
+function requireSaid(said: number, count: number): void {
+  if (said !== COUNT_UNKNOWN && said !== count) throw new RdbError(`${count} elements where ${said} are said to be`);
 }

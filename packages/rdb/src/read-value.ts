@@ -108,10 +108,10 @@ export function readValue(type: number, source: RdbSource, visitor: ValueVisitor
       source.string();
       requireGroups(eachInListpack(source, fieldsWithExpiry(visitor)), 3);
       return;
-    default:
-      throw UNSUPPORTED.has(type)
-        ? new UnsupportedValueError(UNSUPPORTED.get(type) as string)
-        : new RdbError(`there is no type ${type}`);
+    default: {
+      const what = UNSUPPORTED.get(type);
+      throw what === undefined ? new RdbError(`there is no type ${type}`) : new UnsupportedValueError(what);
+    }
   }
 }
 

@@ -17,8 +17,9 @@ const NO_BYTES = new Uint8Array(0);
 /** "-9223372036854775808" has 20. */
 const DIGITS_MAX = 24;
 
-const LENGTH_14 = 0x40;
-const LENGTH_32 = 0x80;
+/** First bytes of a length: with the rest of 14 bits, and in front of 32 bits. */
+export const LENGTH_14 = 0x40;
+export const LENGTH_32 = 0x80;
 const LENGTH_64 = 0x81;
 const ENCODED = 0xc0;
 const ENCODED_INT8 = 0xc0;
@@ -55,9 +56,22 @@ export class RdbSource {
     return this.bytes[this.take(1)];
   }
 
+  /** Little endian, as all integers but those said to be otherwise. */
+  u16(): number {
+    const at = this.take(2);
+    return this.bytes[at] | (this.bytes[at + 1] << 8);
+  }
+
   u32(): number {
     const at = this.take(4);
     return u32At(this.bytes, at);
+  }
+
+  /** Big endian. */
+  u32be(): number {
+    const at = this.take(4);
+    const b = this.bytes;
+    return ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
   }
 
   /** A signed 64-bit integer; beyond 2^53 it is the nearest double. */
@@ -82,16 +96,13 @@ export class RdbSource {
   string(): void {
     const first = this.u8();
     if (first < ENCODED) {
-      const len = this.#lengthFrom(first);
-      this.off = this.take(len);
-      this.len = len;
-      this.buf = this.bytes;
+      this.plain(this.#lengthFrom(first));
     } else if (first === ENCODED_INT8) {
-      this.integer(this.take(1), 1);
+      this.integer(1);
     } else if (first === ENCODED_INT16) {
-      this.integer(this.take(2), 2);
+      this.integer(2);
     } else if (first === ENCODED_INT32) {
-      this.integer(this.take(4), 4);
+      this.integer(4);
     } else if (first === ENCODED_LZF) {
       this.#compressed();
     } else {
@@ -99,8 +110,17 @@ export class RdbSource {
     }
   }
 
-  /** A string that is made of the signed integer of `bytes` bytes (1, 2, 3, 4, 8) at `at`, little endian. */
-  integer(at: number, bytes: number, from: Uint8Array = this.bytes): void {
+  /** A string that is the next `len` bytes. */
+  plain(len: number): void {
+    this.off = this.take(len);
+    this.len = len;
+    this.buf = this.bytes;
+  }
+
+  /** A string that is made of the signed integer of the next `bytes` bytes (1, 2, 3, 4, 8), little endian. */
+  integer(bytes: number): void {
+    const from = this.bytes;
+    const at = this.take(bytes);
     if (bytes === 8) {
       const low = u32At(from, at);
       const high = u32At(from, at + 4) | 0;
@@ -125,15 +145,9 @@ export class RdbSource {
   #lengthFrom(first: number): number {
     if (first < LENGTH_14) return first;
     if (first < LENGTH_32) return ((first & 63) << 8) | this.u8();
-    if (first === LENGTH_32) return this.#big32();
-    if (first === LENGTH_64) return this.#big32() * TWO_32 + this.#big32();
+    if (first === LENGTH_32) return this.u32be();
+    if (first === LENGTH_64) return this.u32be() * TWO_32 + this.u32be();
     throw new RdbError(`a length that begins with ${first}`);
-  }
-
-  #big32(): number {
-    const at = this.take(4);
-    const b = this.bytes;
-    return ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
   }
 
   #compressed(): void {

@@ -1,7 +1,6 @@
 /** The pieces of which values are written, into memory that the caller has. source.ts has their picture. */
+import { LENGTH_14, LENGTH_32 } from "./source.js";
 
-const LENGTH_14 = 0x40;
-const LENGTH_32 = 0x80;
 const LENGTH_6_MAX = 1 << 6;
 const LENGTH_14_MAX = 1 << 14;
 
