@@ -1,33 +1,22 @@
 import { expect, test } from "vitest";
+import { Random, seedOf } from "../../engine/test/support/random.js";
 import { asLine, CommandRunner, testTranscript } from "./transcript.js";
 
 testTranscript("hyperloglog");
 
-/** A pseudo-random source (mulberry32), so that a failure can be repeated. */
-function seeded(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * n);
-  };
-}
-
 /** Runs of every kind, of which most do not cover what they should, and now and then one that lacks its second byte. */
-function damaged(random: (n: number) => number): string {
-  const header = `HYLL${String.fromCharCode(random(20) === 0 ? random(256) : 1)}\0\0\0`;
-  const cache = Array.from({ length: 8 }, () => String.fromCharCode(random(256))).join("");
+function damaged(random: Random): string {
+  const header = `HYLL${String.fromCharCode(random.int(20) === 0 ? random.int(256) : 1)}\0\0\0`;
+  const cache = Array.from({ length: 8 }, () => String.fromCharCode(random.int(256))).join("");
   let runs = "";
-  for (let i = random(40); i >= 0; i--) runs += String.fromCharCode(random(3) === 0 ? 0x40 | random(64) : random(256));
-  if (random(2) === 0) runs += "\x7f\xff".repeat(random(4));
-  return header + cache + runs + (random(30) === 0 ? "\0".repeat(random(40_000)) : "");
+  for (let i = random.int(40); i >= 0; i--)
+    runs += String.fromCharCode(random.int(3) === 0 ? 0x40 | random.int(64) : random.int(256));
+  if (random.int(2) === 0) runs += "\x7f\xff".repeat(random.int(4));
+  return header + cache + runs + (random.int(30) === 0 ? "\0".repeat(random.int(40_000)) : "");
 }
 
 test("whatever a value holds, it counts or is told damaged, and after an error it is as it was", () => {
-  const seed = Number(process.env.HEARTHKV_SEED ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`damaged HyperLogLogs: HEARTHKV_SEED=${seed}`);
-  const random = seeded(seed);
+  const random = new Random(seedOf("damaged HyperLogLogs"));
   const runner = new CommandRunner();
   const run = (...args: string[]) => asLine(runner.run(args, 2));
   const texts = [
@@ -40,7 +29,7 @@ test("whatever a value holds, it counts or is told damaged, and after an error i
   for (let round = 0; round < 5000; round++) {
     run("set", "h", damaged(random));
     const before = run("get", "h");
-    const elements = Array.from({ length: random(20) }, () => String(random(1e9)));
+    const elements = Array.from({ length: random.int(20) }, () => String(random.int(1e9)));
     const commands = [
       ["pfadd", "h", ...elements],
       ["pfcount", "h"],
@@ -50,7 +39,7 @@ test("whatever a value holds, it counts or is told damaged, and after an error i
       ["pfdebug", "getreg", "h"],
       ["pfdebug", "decode", "h"],
     ];
-    const command = commands[random(commands.length)] as string[];
+    const command = random.pick(commands);
     const reply = run(...command);
     if (!reply.startsWith("-")) continue;
     errors++;

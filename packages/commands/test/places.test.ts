@@ -1,28 +1,16 @@
 import { expect, test } from "vitest";
+import { Random, seedOf } from "../../engine/test/support/random.js";
 import { cellAt, geohashText, placeOf, scoreAt, scoresOf } from "../src/geo/geohash.js";
 import { sortFirst } from "../src/geo/partial-sort.js";
 import { testTranscript } from "./transcript.js";
 
 testTranscript("places");
 
-/** A pseudo-random source (mulberry32), so that a failure can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 test("prop: a score leads back to its place, and lies in each cell around it", () => {
-  const seed = Number(process.env.HEARTHKV_SEED ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`places: HEARTHKV_SEED=${seed}`);
-  const random = seeded(seed);
+  const random = new Random(seedOf("places"));
   const wrong: unknown[] = [];
   for (let i = 0; i < 20_000; i++) {
-    const place = [random() * 360 - 180, random() * 170 - 85] as const;
+    const place = [random.next() * 360 - 180, random.next() * 170 - 85] as const;
     const score = scoreAt(...place);
     const [longitude, latitude] = placeOf(score);
     const isNear = Math.abs(longitude - place[0]) < 360 / 2 ** 26 && Math.abs(latitude - place[1]) < 171 / 2 ** 26;
@@ -41,11 +29,11 @@ test("a geohash is the one of geohash.org", () => {
 });
 
 test("prop: the first items are those that sorting would give", () => {
-  const random = seeded(7);
+  const random = new Random(7);
   for (let round = 0; round < 500; round++) {
-    const values = 1 + Math.floor(random() * 60);
-    const items = Array.from({ length: Math.floor(random() * 300) }, () => Math.floor(random() * values));
-    const wanted = Math.floor(random() * (items.length + 1));
+    const values = 1 + random.int(60);
+    const items = Array.from({ length: random.int(300) }, () => random.int(values));
+    const wanted = random.int(items.length + 1);
     const expected = items.toSorted((a, b) => a - b).slice(0, wanted);
     sortFirst(items, wanted, (a, b) => a - b);
     expect(items.slice(0, wanted)).toEqual(expected);

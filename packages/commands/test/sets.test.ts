@@ -1,28 +1,18 @@
 import { expect, test } from "vitest";
+import { Random, seedOf } from "../../engine/test/support/random.js";
 import { CommandRunner, testTranscript } from "./transcript.js";
 
 testTranscript("sets");
 
 const MEMBERS = Array.from({ length: 100 }, (_, i) => `m${i}`);
 
-/** A pseudo-random source (mulberry32), so that a failure can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 function members(reply: string): string[] {
   return reply.split("\r\n").filter((word) => word.startsWith("m"));
 }
 
 test("a positive count gives different members, each as often as any other", () => {
-  const seed = Date.now() % 1_000_000;
-  const runner = new CommandRunner(seeded(seed));
+  const { seed, next } = new Random(seedOf("sets"));
+  const runner = new CommandRunner(next);
   runner.run(["sadd", "s", ...MEMBERS]);
   const seen = new Map<string, number>();
   for (let round = 0; round < 2000; round++) {

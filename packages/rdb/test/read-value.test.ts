@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { Random, seedOf } from "../../engine/test/support/random.js";
 import { openPayload, putFooter, RdbError, RdbSource, UnsupportedValueError } from "../src/index.js";
 import { intset, length, oldForms, string, ziplist, zipmap } from "./old-forms.js";
 import { readAll } from "./read.js";
 import { recordedPayloads, recordedStreams } from "./recorded.js";
+import { smallValues } from "./small-values.js";
 
 function opened(payload: Uint8Array): RdbSource {
   const source = openPayload(payload, 0, payload.length);
@@ -105,19 +107,7 @@ describe("refused", () => {
 });
 
 test("whatever the bytes are: a value or an RdbError, and nothing outside of them", () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-  console.log(`read-value: seed ${seed}`);
-  let state = seed | 1;
-  const random = (below: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    return (state >>> 8) % below;
-  };
-  const values = [
-    ...oldForms.map(({ bytes }) => bytes),
-    ...[...recordedPayloads.map(({ hex }) => hex), ...recordedStreams].map((hex) =>
-      Buffer.from(hex, "hex").subarray(0, -10),
-    ),
-  ].filter(({ length: bytes }) => bytes < 1000);
+  const random = new Random(seedOf("read-value"));
   const outcome = (value: Buffer, len: number, outside: number): string => {
     const buffer = Buffer.concat([Buffer.alloc(16, outside), value, Buffer.alloc(16, outside)]);
     const source = new RdbSource(buffer, 16, len);
@@ -131,10 +121,11 @@ test("whatever the bytes are: a value or an RdbError, and nothing outside of the
     }
   };
   for (let n = 0; n < 100_000; n++) {
-    const value = Buffer.from(values[random(values.length)] as Buffer);
-    for (let hits = random(4); hits >= 0; hits--) value[random(value.length)] = random(3) === 0 ? 255 : random(256);
-    const len = random(4) === 0 ? random(value.length + 1) : value.length;
+    const value = Buffer.from(random.pick(smallValues));
+    for (let hits = random.int(4); hits >= 0; hits--)
+      value[random.int(value.length)] = random.int(3) === 0 ? 255 : random.int(256);
+    const len = random.int(4) === 0 ? random.int(value.length + 1) : value.length;
     // With other bytes around it the outcome is the same.
-    expect(outcome(value, len, 0x5a), `seed ${seed}, step ${n}`).toBe(outcome(value, len, 0xa5));
+    expect(outcome(value, len, 0x5a), `seed ${random.seed}, step ${n}`).toBe(outcome(value, len, 0xa5));
   }
 });
