@@ -16,11 +16,10 @@ const SLOWLOG_HELP = [
 ];
 const COMMANDLOG_HELP = [
   "GET <count> <type>",
-  "    Return the newest <count> entries of a log (-1: all).",
-  "    An entry is made of id, timestamp, microseconds (slow) or bytes (large-request,",
-  "    large-reply), arguments array, client IP and port, client name",
+  "    The newest <count> entries of a log, all with -1. Each has id, Unix time, microseconds (slow) or bytes",
+  "    (large-request, large-reply), arguments, the client's address and its name.",
   "LEN <type>",
-  "    Return the number of entries of a log.",
+  "    How many entries a log has.",
   "RESET <type>",
   "    Empty a log.",
 ];
@@ -99,7 +98,7 @@ export const commandLogCommands = family("server", [
     flags: [],
     since: "2.2.12",
     complexity: "Depends on subcommand.",
-    summary: "A container for slow log commands.",
+    summary: "Tells of the last commands that took long.",
     differs: SAMPLED,
     subcommands: [
       {
@@ -121,7 +120,7 @@ export const commandLogCommands = family("server", [
         flags: FLAGS,
         since: "2.2.12",
         complexity: "O(1)",
-        summary: "Returns the number of entries in the slow log.",
+        summary: "Counts the entries of the slow log.",
         tips: ["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
         run: ({ reply, host }) => reply.int(host.commandLog.count("slow")),
       },
@@ -146,7 +145,7 @@ export const commandLogCommands = family("server", [
     flags: [],
     since: "8.1.0",
     complexity: "Depends on subcommand.",
-    summary: "A container for the logs of slow commands, large requests and large replies.",
+    summary: "Tells of the last commands that took long, were large or had a large reply.",
     differs: `Valkey's. ${SAMPLED}`,
     subcommands: [
       {
@@ -167,7 +166,7 @@ export const commandLogCommands = family("server", [
         flags: FLAGS,
         since: "8.1.0",
         complexity: "O(1)",
-        summary: "Returns the number of entries in a command log.",
+        summary: "Counts the entries of a command log.",
         syntax: TYPE_SYNTAX,
         tips: ["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
         run: commandLogLength,

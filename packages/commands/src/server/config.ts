@@ -5,14 +5,14 @@ import { family } from "../table/declare.js";
 import { helpCommand } from "../table/help.js";
 
 const HELP = [
-  "GET <pattern>",
-  "    Return parameters matching the glob-like <pattern> and their values.",
-  "SET <directive> <value>",
-  "    Set the configuration <directive> to <value>.",
+  "GET <pattern> [<pattern> ...]",
+  "    Settings whose names match, with their values.",
   "RESETSTAT",
-  "    Reset statistics reported by the INFO command.",
+  "    Let the counters of INFO begin again.",
   "REWRITE",
-  "    Rewrite the configuration file.",
+  "    Not supported: the settings file is never written.",
+  "SET <name> <value> [<name> <value> ...]",
+  "    Change settings: all of them, or none.",
 ];
 
 function get({ request, reply, host }: CommandContext): void {
@@ -54,7 +54,7 @@ export const configCommands = family("server", [
     arity: -2,
     flags: [],
     since: "2.0.0",
-    summary: "A container for server configuration commands.",
+    summary: "Shows and changes settings.",
     subcommands: [
       {
         name: "config|get",
@@ -62,7 +62,7 @@ export const configCommands = family("server", [
         flags: ["admin", "noscript", "loading", "stale"],
         since: "2.0.0",
         complexity: "O(N)",
-        summary: "Returns the effective values of configuration parameters.",
+        summary: "Tells the settings whose names match, with their values.",
         syntax: "(parameter: parameter)+",
         history: [["7.0.0", "takes several patterns"]],
         run: get,
@@ -74,7 +74,7 @@ export const configCommands = family("server", [
         flags: ["admin", "noscript", "loading", "stale"],
         since: "2.0.0",
         complexity: "O(1)",
-        summary: "Resets the server's statistics.",
+        summary: "Lets the counters of INFO begin again.",
         run: resetStat,
       },
       {
@@ -93,7 +93,7 @@ export const configCommands = family("server", [
         flags: ["admin", "noscript", "loading", "stale"],
         since: "2.0.0",
         complexity: "O(N)",
-        summary: "Sets configuration parameters in-flight.",
+        summary: "Changes settings while the server runs: all that are given, or none.",
         syntax: "(parameter-value: parameter value)+",
         tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
         history: [["7.0.0", "sets several parameters at once"]],

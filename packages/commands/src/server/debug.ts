@@ -7,11 +7,11 @@ import { helpLines } from "../table/help.js";
 
 const HELP = helpLines("debug", [
   "DIGEST",
-  "    Output a hex signature representing the current DB content.",
+  "    A number that stands for all of the data: equal data, equal number.",
   "RELOAD",
-  "    Save a snapshot on disk and reload it back to memory.",
+  "    Make a snapshot and read the data back.",
   "SLEEP <seconds>",
-  "    Stop the server for <seconds>. Decimals allowed.",
+  "    Stand still for so long, the whole server. 0.5 is half a second.",
 ]);
 
 function debug(ctx: CommandContext): void {
@@ -46,7 +46,7 @@ export const debugCommands = family("server", [
     arity: -2,
     flags: ["admin", "noscript", "loading", "stale"],
     since: "1.0.0",
-    summary: "A container for debugging commands.",
+    summary: "Helps tests: makes a digest of the data, reloads it, stalls the server.",
     differs: "DIGEST, RELOAD and SLEEP only.",
     run: debug,
   },

@@ -159,7 +159,7 @@ export const latencyCommands = family("server", [
     flags: [],
     since: "2.8.13",
     complexity: "Depends on subcommand.",
-    summary: "A container for latency diagnostics commands.",
+    summary: "Tells what took long, and how long commands take.",
     differs: "The events are command and fast-command. Of a quick command one call in 64 counts for all of them.",
     subcommands: [
       {

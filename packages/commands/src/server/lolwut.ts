@@ -46,7 +46,7 @@ export const lolwutCommands = family("server", [
     categories: ["admin", "dangerous"],
     since: "2.8.12",
     complexity: "O(1)",
-    summary: "Returns the replication role.",
+    summary: "Tells that the server is a master, and has no replicas.",
     run: role,
   },
 ]);

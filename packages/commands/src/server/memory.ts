@@ -9,15 +9,15 @@ import { key } from "../table/keys.js";
 
 const HELP = [
   "DOCTOR",
-  "    Return what stands out in the memory's figures.",
+  "    What stands out in the memory's figures.",
   "MALLOC-STATS",
-  "    Return how the memory of the data is divided.",
+  "    How the memory of the data is divided.",
   "PURGE",
   "    Give back to the system what is not in use.",
   "STATS",
-  "    Return the memory's figures.",
+  "    The memory's figures.",
   "USAGE <key> [SAMPLES <count>]",
-  "    Return the bytes that a key takes with its value. They are counted, so SAMPLES has no effect.",
+  "    The bytes that a key takes with its value. They are counted, so SAMPLES has no effect.",
 ];
 
 const MB = 1024 * 1024;

@@ -17,7 +17,7 @@ export function helpCommand(container: string, since: string, lines: readonly st
     flags: ["loading", "stale"],
     since,
     complexity: "O(1)",
-    summary: "Returns helpful text about the different subcommands.",
+    summary: "Tells what subcommands there are.",
     run: ({ reply }) => {
       reply.array(all.length);
       for (const line of all) reply.simple(line);

@@ -30,7 +30,7 @@ export const transactionCommands = family("transactions", [
     flags: ["noscript", "loading", "stale", "fast", "allow_busy"],
     since: "2.0.0",
     complexity: "O(N)",
-    summary: "Discards a transaction.",
+    summary: "Ends a transaction and runs nothing of it.",
     run: discard,
   },
   {
@@ -38,7 +38,7 @@ export const transactionCommands = family("transactions", [
     arity: 1,
     flags: ["noscript", "loading", "stale", "skip_slowlog"],
     since: "1.2.0",
-    summary: "Executes all commands in a transaction.",
+    summary: "Runs what was queued since MULTI, with nobody in between.",
     run: exec,
   },
   {
@@ -47,7 +47,7 @@ export const transactionCommands = family("transactions", [
     flags: ["noscript", "loading", "stale", "fast", "allow_busy"],
     since: "1.2.0",
     complexity: "O(1)",
-    summary: "Starts a transaction.",
+    summary: "Begins a transaction: what follows is queued until EXEC.",
     run: multi,
   },
   {
@@ -56,7 +56,7 @@ export const transactionCommands = family("transactions", [
     flags: ["noscript", "loading", "stale", "fast", "allow_busy"],
     since: "2.2.0",
     complexity: "O(1)",
-    summary: "Forgets about watched keys of a transaction.",
+    summary: "Watches no key any more.",
     run: unwatch,
   },
   {
@@ -66,7 +66,7 @@ export const transactionCommands = family("transactions", [
     keys: [keyRange(1, -1, "RO")],
     since: "2.2.0",
     complexity: "O(1)",
-    summary: "Monitors changes to keys for a transaction.",
+    summary: "Lets EXEC run nothing if one of these keys is changed before.",
     syntax: "@key+",
     run: watch,
   },
