@@ -184,6 +184,43 @@ describe("the logs of large commands", () => {
     ]);
     client.close();
   });
+
+  // What waited as in Valkey 9.1, seen. Red where what begins to wait is logged, too, and where the texts of a copied request are taken for all of it.
+  test("have what waited for a key, and what was in a transaction, once", async () => {
+    const { port } = await startHearth();
+    const [client, other] = await Promise.all([RespClient.connect(port), RespClient.connect(port)]);
+    await other.send("config", "set", "commandlog-request-larger-than", "400");
+    const popped = client.send("blpop", ...Array.from({ length: 50 }, (_, i) => `k${i}`), "0");
+    await waitUntil("the client waits", async () =>
+      String(await other.send("info", "clients")).includes("blocked_clients:1"),
+    );
+    await other.send("rpush", "k49", "x");
+    expect(await popped).toEqual(["k49", "x"]);
+    expect(await other.send("commandlog", "len", "large-request")).toBe(1);
+    await client.send("multi");
+    await client.send("mget", ...Array.from({ length: 50 }, (_, i) => `k${i}`));
+    await client.send("exec");
+    expect(await other.send("commandlog", "len", "large-request")).toBe(2);
+    client.close();
+    other.close();
+  });
+
+  // Seen red where entries go with the next one that comes.
+  test("are cut at once when they are to be shorter", async () => {
+    const { port } = await startHearth();
+    const client = await RespClient.connect(port);
+    await client.send("config", "set", "commandlog-reply-larger-than", "0");
+    for (let i = 0; i < 4; i++) await client.send("echo", String(i));
+    await client.send("config", "set", "commandlog-large-reply-max-len", "2", "commandlog-reply-larger-than", "-1");
+    expect(await client.send("commandlog", "get", "-1", "large-reply")).toMatchObject([
+      [4, expect.any(Number), 7, ["echo", "3"], expect.any(String), ""],
+      [3, expect.any(Number), 7, ["echo", "2"], expect.any(String), ""],
+    ]);
+    expect(await client.send("commandlog", "get", "1", "large-reply")).toHaveLength(1);
+    await client.send("config", "set", "commandlog-large-reply-max-len", "0");
+    expect(await client.send("commandlog", "len", "large-reply")).toBe(0);
+    client.close();
+  });
 });
 
 describe("LATENCY", () => {

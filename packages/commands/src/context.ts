@@ -154,8 +154,8 @@ export interface CommandLogEntry {
   readonly atSeconds: number;
   /** Microseconds that it took; of large ones, bytes. */
   readonly amount: number;
-  /** Cut short, secrets redacted. */
-  readonly args: readonly Buffer[];
+  /** latin1; cut short, secrets redacted. */
+  readonly args: readonly string[];
   /** Of the client. */
   readonly address: string;
   readonly name: string;

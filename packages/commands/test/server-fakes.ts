@@ -152,9 +152,7 @@ function fakeHost(server: FakeServer): ServerHost {
     commandLog: {
       entries: (kind, count) => {
         calls.push(["entries", kind, count]);
-        return [
-          { id: 4, atSeconds: 9, amount: 11, args: [Buffer.from("get"), Buffer.from("k")], address: "a:1", name: "n" },
-        ];
+        return [{ id: 4, atSeconds: 9, amount: 11, args: ["get", "k"], address: "a:1", name: "n" }];
       },
       count: (kind) => kind.length,
       reset: (kind) => {

@@ -54,7 +54,7 @@ function writeEntries({ reply, host }: CommandContext, kind: CommandLogKind, cou
     reply.int(atSeconds);
     reply.int(amount);
     reply.array(args.length);
-    for (const arg of args) reply.bulk(arg, 0, arg.length);
+    for (const arg of args) reply.bulkString(arg);
     reply.bulkString(address);
     reply.bulkString(name);
   }

@@ -65,8 +65,8 @@ const QUEUE_BYTES_MAX = 768 * 1024 * 1024;
 /** Commands: many clients with long pipelines run a hundred thousand between two turns of the cron. */
 const HEAP_LOOK_EVERY = 4096;
 const ERROR_WORD_BYTES_MAX = 40;
-/** At most so much of a request stands before its first argument's text and behind its last one's. */
-const REQUEST_HEAD_BYTES = 32;
+/** On the wire a request takes less than so much for each argument besides their texts, which are all that a copy has. */
+const ARGUMENT_HEAD_BYTES = 32;
 
 /** What the dispatcher works with. */
 export interface DispatcherParts {
@@ -408,14 +408,14 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
       counters.failed++;
       this.#countError(reply, mark);
     }
-    if (timed !== 0) this.#took(ctx, row, (this.#clock.monotonicMs() - startMs) * 1000, timed, value === false);
+    if (timed !== 0) this.#took(ctx, row, (this.#clock.monotonicMs() - startMs) * 1000, timed, value);
     const log = this.#commandLog;
     const { request } = ctx;
     const last = request.argc - 1;
     const requestBytes = (request.off[last] as number) + (request.len[last] as number) - (request.off[0] as number);
-    if (requestBytes > log.requestBytes - REQUEST_HEAD_BYTES || reply.length - mark > log.replyBytes) {
-      if ((row.bits & SKIP_LOG) === 0)
-        log.addLarge(ctx.session, row, request, reply.length - mark, this.#clock.wallMs());
+    const mayBeLarge = requestBytes > log.requestBytes - ARGUMENT_HEAD_BYTES * request.argc;
+    if ((mayBeLarge || reply.length - mark > log.replyBytes) && this.#isLogged(ctx, row, value)) {
+      log.addLarge(ctx.session, row, request, reply.length - mark, this.#clock.wallMs());
     }
     // What waited was shown when it began to wait.
     if (this.#monitors.areThere && ctx === this.#context) {
@@ -436,7 +436,7 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
   }
 
   /** The time of a call was taken, which stands for `calls`. */
-  #took(ctx: ClientContext, row: TableRow, usec: number, calls: number, waitsOn: boolean): void {
+  #took(ctx: ClientContext, row: TableRow, usec: number, calls: number, value: unknown): void {
     const { counters } = row;
     counters.usec += usec * calls;
     const latency = this.#latency;
@@ -449,11 +449,15 @@ export class Dispatcher implements BlockingRunner, QueueRunner {
       latency.add(event, Math.floor(usec / 1000), this.#clock.wallMs());
     }
     const log = this.#commandLog;
-    // One that waits is logged when it has run.
-    const waits = waitsOn || (ctx === this.#context && ctx.session.blocked);
-    if (usec >= log.slowUsec && (row.bits & SKIP_LOG) === 0 && !waits) {
+    if (usec >= log.slowUsec && this.#isLogged(ctx, row, value)) {
       log.addSlow(ctx.session, row, ctx.request, usec, this.#clock.wallMs());
     }
+  }
+
+  /** Whether a call may stand in the command logs. One that begins to wait, or waits on, does when it has run. @param value that it returned */
+  #isLogged(ctx: ClientContext, row: TableRow, value: unknown): boolean {
+    const waits = value === false || (ctx === this.#context && ctx.session.blocked);
+    return (row.bits & SKIP_LOG) === 0 && !waits;
   }
 
   /** Seals what the client's command changed. Returns the entry's sequence; 0 where there is none that the client waits for. */

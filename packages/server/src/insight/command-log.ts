@@ -14,14 +14,48 @@ const QUICK_BELOW_USEC = 1000;
 
 /** One kind. */
 class Entries {
-  /** Oldest first. */
-  list: CommandLogEntry[] = [];
+  /** By their numbers, without a gap: the one added last has #nextId - 1. */
+  readonly #byId = new Map<number, CommandLogEntry>();
   #nextId = 0;
-  maxLength = 128;
+  #maxLength = 128;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** How many are kept. Those that are too many go at once. */
+  get maxLength(): number {
+    return this.#maxLength;
+  }
+
+  set maxLength(maxLength: number) {
+    this.#maxLength = maxLength;
+    this.#trim();
+  }
 
   add(entry: Omit<CommandLogEntry, "id">): void {
-    this.list.push({ id: this.#nextId++, ...entry });
-    while (this.list.length > this.maxLength) this.list.shift();
+    const id = this.#nextId++;
+    this.#byId.set(id, { id, ...entry });
+    this.#trim();
+  }
+
+  /** At most `count`, newest first. */
+  newest(count: number): CommandLogEntry[] {
+    const entries: CommandLogEntry[] = [];
+    for (let id = this.#nextId - 1; entries.length < count; id--) {
+      const entry = this.#byId.get(id);
+      if (entry === undefined) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  clear(): void {
+    this.#byId.clear();
+  }
+
+  #trim(): void {
+    while (this.size > this.#maxLength) this.#byId.delete(this.#nextId - this.size);
   }
 }
 
@@ -42,16 +76,15 @@ export class CommandLog implements CommandLogHost {
   }
 
   entries(kind: CommandLogKind, count: number): readonly CommandLogEntry[] {
-    const { list } = this.#of(kind);
-    return list.slice(Math.max(0, list.length - count)).reverse();
+    return this.#of(kind).newest(count);
   }
 
   count(kind: CommandLogKind): number {
-    return this.#of(kind).list.length;
+    return this.#of(kind).size;
   }
 
   reset(kind: CommandLogKind): void {
-    this.#of(kind).list = [];
+    this.#of(kind).clear();
   }
 
   /** @param usec that the command took */
@@ -95,19 +128,20 @@ function requestBytes(request: Request): number {
   return bytes;
 }
 
-function shortened(row: TableRow, request: Request): Buffer[] {
+/** Texts and not buffers, of which the smallest would keep a block of 8 KB. */
+function shortened(row: TableRow, request: Request): string[] {
   const { argc, buf, off, len } = request;
   const secrets = secretArguments(row, request);
   const kept = argc > ARGUMENTS_MAX ? ARGUMENTS_MAX - 1 : argc;
-  const args: Buffer[] = [];
+  const args: string[] = [];
   for (let i = 0; i < kept; i++) {
     const start = off[i] as number;
     const length = len[i] as number;
-    const shown = Buffer.from(buf.subarray(start, start + Math.min(length, ARGUMENT_BYTES_MAX)));
+    const shown = buf.toString("latin1", start, start + Math.min(length, ARGUMENT_BYTES_MAX));
     const left = length - shown.length;
-    if (secrets.has(i)) args.push(Buffer.from(REDACTED));
-    else args.push(left === 0 ? shown : Buffer.concat([shown, Buffer.from(`... (${left} more bytes)`)]));
+    if (secrets.has(i)) args.push(REDACTED);
+    else args.push(left === 0 ? shown : `${shown}... (${left} more bytes)`);
   }
-  if (kept < argc) args.push(Buffer.from(`... (${argc - kept} more arguments)`));
+  if (kept < argc) args.push(`... (${argc - kept} more arguments)`);
   return args;
 }
