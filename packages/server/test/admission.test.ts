@@ -61,7 +61,23 @@ describe("admission", () => {
   });
 });
 
-// Negative control: without the rule "congestion" the client was plain after the read, and its next write did not wait for the log.
+// As redis-server 7.0, seen. Negative control: red where the rule for monitors came before the other two.
+it("has for a monitor what others are told first", () => {
+  const now = { memoryFull: false, writeError: null, loading: true, congested: false };
+  const admission = new Admission(admissionRules(now));
+  const client = new Authenticated(keyspace.db(0));
+  const request = Request.of("get", "k");
+  const ask = () => admission.objection(client, commands.resolve(request) as TableRow, request);
+  client.isMonitor = true;
+  client.subscriptions = 1;
+  expect(ask()).toMatch(/^ERR Can't execute 'get': only/);
+  client.subscriptions = 0;
+  expect(ask()).toMatch(/^LOADING /);
+  now.loading = false;
+  expect(ask()).toBe("ERR Replica can't interact with the keyspace");
+});
+
+// Negative control: without the rule for a log that is behind the client was plain after the read, and its next write did not wait for the log.
 it("makes nobody plain while the log is behind", () => {
   const now = { memoryFull: false, writeError: null, loading: false, congested: true };
   const admission = new Admission(admissionRules(now));

@@ -37,7 +37,6 @@ export interface Candidate {
 
 /** One thing that may be in the way. */
 export interface Rule {
-  readonly name: string;
   /** Whether it may just now be in the way of something that this client sends. It is asked again when something has changed that could make it so. */
   restricts(client: ClientState): boolean;
   /** The error for a request, null where it is not in the way. */
@@ -59,50 +58,48 @@ export interface Conditions {
 export function admissionRules(now: Conditions): readonly Rule[] {
   return [
     {
-      name: "size",
-      // It depends on the request alone: the dispatcher asks for large ones of anybody.
+      // The length of its keys. It depends on the request alone: the dispatcher asks for large ones of anybody.
       restricts: () => false,
       objection: ({ row, request }) => sizeProblem(row, request),
     },
     {
-      name: "authenticated",
+      // The password.
       restricts: (client) => !client.authenticated,
       objection: ({ client, row }) => (!client.authenticated && (row.bits & NO_AUTH) === 0 ? ERR.noAuth : null),
     },
     {
-      name: "transaction",
+      // A transaction, which some may not be in.
       restricts: (client) => client.inMulti,
       objection: ({ client, row }) => (client.inMulti && (row.bits & NO_MULTI) !== 0 ? ERR.notInMulti : null),
     },
     {
-      name: "memory",
+      // The heap.
       restricts: () => now.memoryFull,
       objection: ({ bits }) => (now.memoryFull && (bits & DENY_OOM) !== 0 ? ERR.outOfMemory : null),
     },
     {
-      name: "disk",
+      // The log.
       restricts: () => now.writeError !== null,
       objection: ({ bits }) => ((bits & WRITE) !== 0 ? now.writeError : null),
     },
     {
-      name: "monitor",
-      restricts: (client) => client.isMonitor,
-      objection: ({ client, row }) => (client.isMonitor && (row.bits & ON_KEYS) !== 0 ? ERR.monitorKeyspace : null),
-    },
-    {
-      name: "subscriber",
+      // It listens to channels.
       restricts: (client) => client.subscriptions > 0,
       objection: ({ client, row }) =>
         client.subscriberMode && !RUN_WHILE_SUBSCRIBED.has(row.name) ? subscriberContext(row.name) : null,
     },
     {
-      name: "loading",
+      // The data, which is not there yet.
       restricts: () => now.loading,
       objection: ({ row }) => (now.loading && (row.bits & LOADING) === 0 ? ERR.loading : null),
     },
     {
-      name: "congestion",
-      // Nothing is refused: who wants to write waits (Dispatcher), so nobody may pass for plain.
+      // It is shown all commands.
+      restricts: (client) => client.isMonitor,
+      objection: ({ client, row }) => (client.isMonitor && (row.bits & ON_KEYS) !== 0 ? ERR.monitorKeyspace : null),
+    },
+    {
+      // The log is behind. Nothing is refused: who wants to write waits (Dispatcher), so nobody may pass for plain.
       restricts: () => now.congested,
       objection: () => null,
     },
