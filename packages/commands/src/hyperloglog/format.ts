@@ -85,7 +85,7 @@ export function denseByteCount(index: number): number {
 }
 
 /** Adds the registers of a dense value that begins at `off` to a histogram: how many have each value. */
-export function countDense(buf: Uint8Array, off: number, histogram: Int32Array): void {
+function countDense(buf: Uint8Array, off: number, histogram: Int32Array): void {
   const end = off + DENSE_BYTES;
   // Four registers are three bytes.
   for (let p = off + HEADER_BYTES; p < end; p += 3) {
@@ -95,6 +95,17 @@ export function countDense(buf: Uint8Array, off: number, histogram: Int32Array):
     histogram[(four >>> (2 * VALUE_BITS)) & VALUE_MASK]++;
     histogram[four >>> (3 * VALUE_BITS)]++;
   }
+}
+
+/** Adds the registers of a value to a histogram; false where the runs of a sparse one do not cover exactly all registers. */
+export function countRegisters(buf: Uint8Array, off: number, len: number, histogram: Int32Array): boolean {
+  if (encodingOf(buf, off) === DENSE) {
+    countDense(buf, off, histogram);
+    return true;
+  }
+  return eachRun(buf, off, len, (_first, count, value) => {
+    histogram[value] += count;
+  });
 }
 
 /** Raises registers to those of a dense value that begins at `off`, where these are higher. */
@@ -149,7 +160,7 @@ export function runValue(byte: number): number {
 }
 
 /** A short run of up to 64 zero registers, or of up to four with a value. */
-export function zeroRun(count: number): number {
+function zeroRun(count: number): number {
   return count - 1;
 }
 
@@ -158,7 +169,7 @@ export function valueRun(value: number, count: number): number {
 }
 
 /** Longest runs of one byte. */
-export const ZERO_RUN_MAX = 64;
+const ZERO_RUN_MAX = 64;
 export const VALUE_RUN_MAX = 4;
 
 /** Writes a run of zero registers; returns the place behind it. */

@@ -16,7 +16,7 @@ import {
   CACHE_BYTES,
   CACHE_IS_OLD,
   CACHE_STATE_AT,
-  countDense,
+  countRegisters,
   DENSE,
   denseRegister,
   eachRun,
@@ -78,11 +78,7 @@ function pfcount(ctx: CommandContext): void {
     return;
   }
   histogram.fill(0);
-  const add = (_first: number, count: number, value: number) => {
-    histogram[value] += count;
-  };
-  if (encodingOf(buf, off) === DENSE) countDense(buf, off, histogram);
-  else if (!eachRun(buf, off, len, add)) {
+  if (!countRegisters(buf, off, len, histogram)) {
     reply.error(ERR.corruptHyperLogLog);
     return;
   }

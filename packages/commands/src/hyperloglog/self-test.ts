@@ -1,15 +1,7 @@
 /** PFSELFTEST: whether registers hold what was written, and counts are as near as they should be. */
 import { hashElement } from "./element-hash.js";
 import { estimate, VALUES } from "./estimate.js";
-import {
-  countDense,
-  DENSE_BYTES,
-  denseRegister,
-  eachRun,
-  REGISTER_BITS,
-  REGISTERS,
-  setDenseRegister,
-} from "./format.js";
+import { countRegisters, DENSE_BYTES, denseRegister, REGISTER_BITS, REGISTERS, setDenseRegister } from "./format.js";
 import { CORRUPT, Sketch } from "./sketch.js";
 
 const ELEMENTS = 20_000;
@@ -58,12 +50,8 @@ function countFault(): string | null {
   return null;
 }
 
-function countOf({ bytes, length, isDense }: Sketch): number {
+function countOf({ bytes, length }: Sketch): number {
   const histogram = new Int32Array(VALUES);
-  if (isDense) countDense(bytes, 0, histogram);
-  else
-    eachRun(bytes, 0, length, (_first, count, value) => {
-      histogram[value] += count;
-    });
+  countRegisters(bytes, 0, length, histogram);
   return estimate(histogram);
 }

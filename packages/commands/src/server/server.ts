@@ -3,7 +3,7 @@ import { parseInt64, parseSafeInt } from "@hearthkv/resp";
 import { intArg } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR, lowerAscii, outsideRange } from "../errors.js";
-import { family } from "../table/declare.js";
+import { type CommandDeclaration, family } from "../table/declare.js";
 
 /** A step of the system's clock larger than this is followed at once. */
 const CLOCK_DRIFT_MS_MAX = 1;
@@ -154,6 +154,22 @@ function waitAof(ctx: CommandContext): void {
   host.persistence.waitAof(ctx, Number(local), timeoutMs, Number(replicas));
 }
 
+/** What FLUSHALL and FLUSHDB have in common. */
+const flushing = {
+  arity: -1,
+  flags: ["write"],
+  since: "1.0.0",
+  complexity: "O(N)",
+  syntax: "<async: ASYNC | SYNC>?",
+  tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+  categories: ["keyspace", "dangerous"],
+  history: [
+    ["4.0.0", "option ASYNC"],
+    ["6.2.0", "option SYNC"],
+  ],
+  differs: "ASYNC and SYNC are the same: memory is given back in steps either way.",
+} satisfies Partial<CommandDeclaration>;
+
 export const serverCommands = family("server", [
   {
     name: "bgsave",
@@ -178,37 +194,15 @@ export const serverCommands = family("server", [
     run: dbSize,
   },
   {
+    ...flushing,
     name: "flushall",
-    arity: -1,
-    flags: ["write"],
-    since: "1.0.0",
-    complexity: "O(N)",
     summary: "Empties all databases.",
-    syntax: "<async: ASYNC | SYNC>?",
-    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
-    categories: ["keyspace", "dangerous"],
-    history: [
-      ["4.0.0", "option ASYNC"],
-      ["6.2.0", "option SYNC"],
-    ],
-    differs: "ASYNC and SYNC are the same: memory is given back in steps either way.",
     run: flushAll,
   },
   {
+    ...flushing,
     name: "flushdb",
-    arity: -1,
-    flags: ["write"],
-    since: "1.0.0",
-    complexity: "O(N)",
     summary: "Empties the database.",
-    syntax: "<async: ASYNC | SYNC>?",
-    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
-    categories: ["keyspace", "dangerous"],
-    history: [
-      ["4.0.0", "option ASYNC"],
-      ["6.2.0", "option SYNC"],
-    ],
-    differs: "ASYNC and SYNC are the same: memory is given back in steps either way.",
     run: flushDb,
   },
   {
