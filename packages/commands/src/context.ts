@@ -72,18 +72,13 @@ export interface ServerHost {
   readonly debugEnabled: boolean;
   /** DEBUG SLEEP: blocks the whole server for so long. */
   sleep(ms: number): void;
-  /** DEBUG RELOAD: saves, empties memory and loads what was saved; replies through `done`. */
+  /** DEBUG RELOAD: saves, empties memory and loads what was saved; replies when that is done. */
   reload(ctx: CommandContext): void;
   /**
    * Suspends the session until `call` gets what it waits for or its time is up. Where nothing may wait (`ctx.denyBlocking`) its time is up at once. The
    * command has found nothing, and has written no reply.
    */
   block(ctx: CommandContext, call: BlockingCall): void;
-  /**
-   * Suspends the session (no further requests are read from it) until the returned function is called; that function runs `reply` with a writer
-   * whose bytes go to that session.
-   */
-  suspend(ctx: CommandContext): (reply: (writer: ReplyWriter) => void) => void;
   /** Suspends the session until the keys have been sent, or that failed, and answers then. */
   migrate(ctx: CommandContext, order: MigrationOrder): void;
 }
@@ -204,7 +199,6 @@ export interface ClientFilter {
   address?: string;
   localAddress?: string;
   user?: string;
-  maxAgeSeconds?: number;
   skipId?: number;
 }
 

@@ -190,7 +190,6 @@ function fakeHost(server: FakeServer): ServerHost {
     sleep: (ms) => calls.push(["sleep", ms]),
     reload: okTo("reload"),
     block: () => {},
-    suspend: () => () => {},
     migrate: okTo("migrate"),
   };
 }

@@ -31,7 +31,7 @@ export function unitArg(ctx: CommandContext, i: number): number {
   return Number.NaN;
 }
 
-/** A length that is not negative, at argument `i`; NaN after an error reply. */
+/** The length at argument `i`, which may be negative; NaN after an error reply. */
 export function lengthArg(ctx: CommandContext, i: number, notNumber: string): number {
   const r = ctx.request;
   const length = parseFloat64(r.buf, r.off[i], r.len[i]);

@@ -42,7 +42,7 @@ export class Clients implements ClientsHost {
 
   describe(filter: ClientFilter): string[] {
     const nowMs = this.#clock.monotonicMs();
-    return this.#matching(filter, nowMs).map((client) => describeClient(client, nowMs));
+    return this.#matching(filter).map((client) => describeClient(client, nowMs));
   }
 
   describeOne(session: ClientState): string {
@@ -50,7 +50,7 @@ export class Clients implements ClientsHost {
   }
 
   kill(filter: ClientFilter, caller: Session): number {
-    const victims = this.#matching(filter, this.#clock.monotonicMs());
+    const victims = this.#matching(filter);
     for (const client of victims) {
       if (client.id === caller.id) caller.closeAfterReply = true;
       else client.kill();
@@ -63,8 +63,8 @@ export class Clients implements ClientsHost {
     return client !== undefined && this.#giveUp(client, withError);
   }
 
-  #matching(filter: ClientFilter, nowMs: number): ClientState[] {
-    return this.#candidates(filter.ids).filter((client) => matches(client, filter, nowMs));
+  #matching(filter: ClientFilter): ClientState[] {
+    return this.#candidates(filter.ids).filter((client) => matches(client, filter));
   }
 
   /** Those with the given numbers, which are looked up: there may be many of both. */
@@ -74,13 +74,12 @@ export class Clients implements ClientsHost {
   }
 }
 
-function matches(client: ClientState, filter: ClientFilter, nowMs: number): boolean {
-  const { type, address, localAddress, user, maxAgeSeconds, skipId } = filter;
+function matches(client: ClientState, filter: ClientFilter): boolean {
+  const { type, address, localAddress, user, skipId } = filter;
   if (type !== undefined && type !== (client.subscriptions > 0 ? "pubsub" : "normal")) return false;
   if (address !== undefined && address !== client.address) return false;
   if (localAddress !== undefined && localAddress !== client.localAddress) return false;
   if (user !== undefined && (user !== "default" || !client.authenticated)) return false;
-  if (maxAgeSeconds !== undefined && (nowMs - client.createdMs) / 1000 < maxAgeSeconds) return false;
   return skipId === undefined || skipId !== client.id;
 }
 

@@ -1,6 +1,6 @@
 /**
  * CONFIG GET and CONFIG SET: the parameters under their names, first those that do something, then those of Redis that are accepted and remembered so that
- * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, keyspace events) refuses other values.
+ * tools which set them go on working. A parameter that would promise what the server does not do (a memory limit, replication) refuses other values.
  */
 import { type ConfigHost, formatEventClasses, Glob, lowerAscii, parseEventClasses } from "@hearthkv/commands";
 import { PackedLimits } from "@hearthkv/engine";

@@ -11,7 +11,6 @@ import {
   type TransactionsHost,
 } from "@hearthkv/commands";
 import type { Keyspace } from "@hearthkv/engine";
-import type { ReplyWriter } from "@hearthkv/resp";
 import type { ClientContext, ClientState } from "../clients/client-state.js";
 import type { Clients } from "../clients/clients.js";
 import type { Settings } from "../config/settings.js";
@@ -101,15 +100,13 @@ export class Host implements ServerHost {
     return user === "default" && matches;
   }
 
-  select(session: ClientState, index: number): void {
-    const client = session;
+  select(client: ClientState, index: number): void {
     client.dbIndex = index;
     client.db = this.#parts.keyspace.db(index);
     this.#parts.dispatcher().selected(client);
   }
 
-  resetSession(session: ClientState): void {
-    const client = session;
+  resetSession(client: ClientState): void {
     this.#parts.transactions.discardQueue(client);
     this.#parts.pubsub.drop(client);
     this.#parts.monitors.remove(client);
@@ -143,7 +140,7 @@ export class Host implements ServerHost {
       ctx.reply.ok();
       return;
     }
-    const answer = this.suspend(ctx);
+    const answer = this.#parts.dispatcher().suspend(ctx.session);
     persistence.snapshotNow().then(
       () => {
         reloadKeyspace(keyspace);
@@ -159,9 +156,5 @@ export class Host implements ServerHost {
 
   migrate(ctx: ClientContext, order: MigrationOrder): void {
     this.#parts.migrate(ctx.session, order);
-  }
-
-  suspend(ctx: ClientContext): (reply: (writer: ReplyWriter) => void) => void {
-    return this.#parts.dispatcher().suspend(ctx.session);
   }
 }
