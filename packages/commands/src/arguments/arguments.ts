@@ -37,6 +37,22 @@ export function isOrAbsent(ctx: CommandContext, type: number, wanted: number): b
   return false;
 }
 
+/** How many elements the collection of the type `wanted` has, that a lookup which gave `type` has found: 0 where there is none, -1 after the reply WRONGTYPE. */
+export function sizeFound(ctx: CommandContext, type: number, wanted: number): number {
+  if (!isOrAbsent(ctx, type, wanted)) return -1;
+  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+}
+
+/** Where a range begins in `size` elements: `first` may count from the end, and what is before the start is the start. */
+export function rangeFrom(first: number, size: number): number {
+  return Math.max(0, first < 0 ? size + first : first);
+}
+
+/** Where it ends, behind its last element: before where it begins when it is empty. */
+export function rangeTo(last: number, size: number): number {
+  return Math.min(size, (last < 0 ? size + last : last) + 1);
+}
+
 /**
  * An int64, clamped to what a number holds exactly: for positions and counts, where the difference cannot be seen.
  * NaN after an error reply.

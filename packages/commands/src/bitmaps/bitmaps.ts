@@ -14,7 +14,7 @@ import {
   TYPE_NONE,
   TYPE_STRING,
 } from "@hearthkv/engine";
-import { intArg, isOrAbsent, lookupAt, lookupReadAt } from "../arguments/arguments.js";
+import { intArg, isOrAbsent, lookupAt, lookupReadAt, rangeFrom } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { bitopSources, ERR } from "../errors.js";
 import { EVENT_GENERIC, EVENT_STRING, notify } from "../events.js";
@@ -137,8 +137,8 @@ function placeRange(ctx: CommandContext, type: number, wasGiven: boolean): boole
     return size > 0;
   }
   const units = size / unitBits;
-  first = Math.max(0, first < 0 ? units + first : first);
-  last = Math.min(Math.max(0, last < 0 ? units + last : last), units - 1);
+  first = rangeFrom(first, units);
+  last = Math.min(rangeFrom(last, units), units - 1);
   if (first > last) return false;
   first *= unitBits;
   last = (last + 1) * unitBits - 1;

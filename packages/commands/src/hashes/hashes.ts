@@ -1,7 +1,7 @@
 /** Hashes. */
-import { type PairVisitor, TYPE_HASH, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
+import { type PairVisitor, TYPE_HASH, WRONG_TYPE } from "@hearthkv/engine";
 import { isLongDouble, parseInt64 } from "@hearthkv/resp";
-import { elementsFit, isOrAbsent, lookupAt, lookupReadAt, replyFound, wrongArity } from "../arguments/arguments.js";
+import { elementsFit, lookupAt, lookupReadAt, replyFound, sizeFound, wrongArity } from "../arguments/arguments.js";
 import { pairCountArg, replyRandom } from "../arguments/random.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
@@ -12,17 +12,12 @@ import { key } from "../table/keys.js";
 
 /** Looks the key up for reading: the hash's size, 0 when there is none, -1 after an error reply. */
 function readHash(ctx: CommandContext): number {
-  return sizeOf(ctx, lookupReadAt(ctx, 1));
+  return sizeFound(ctx, lookupReadAt(ctx, 1), TYPE_HASH);
 }
 
 /** The same for changing. */
 function writeHash(ctx: CommandContext): number {
-  return sizeOf(ctx, lookupAt(ctx, 1));
-}
-
-function sizeOf(ctx: CommandContext, type: number): number {
-  if (!isOrAbsent(ctx, type, TYPE_HASH)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+  return sizeFound(ctx, lookupAt(ctx, 1), TYPE_HASH);
 }
 
 function hset(ctx: CommandContext): void {

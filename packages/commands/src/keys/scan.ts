@@ -1,7 +1,7 @@
 /** SCAN and its kin: a cursor, a step of about COUNT elements, and those of them that match. */
-import { TYPE_HASH, TYPE_NONE, TYPE_SET, TYPE_ZSET, typeCode } from "@hearthkv/engine";
+import { TYPE_HASH, TYPE_SET, TYPE_ZSET, typeCode } from "@hearthkv/engine";
 import { formatDouble } from "@hearthkv/resp";
-import { elementsFit, intArg, isOrAbsent, latin1, lookupReadAt } from "../arguments/arguments.js";
+import { elementsFit, intArg, latin1, lookupReadAt, sizeFound } from "../arguments/arguments.js";
 import { Glob } from "../arguments/glob.js";
 import type { CommandContext } from "../context.js";
 import { ERR, lowerAscii } from "../errors.js";
@@ -79,16 +79,16 @@ type CollectionStep = (cursor: number, options: ScanOptions, found: string[], ma
 function scanCollection(ctx: CommandContext, wanted: number, step: CollectionStep): void {
   const cursor = cursorArg(ctx, 2);
   if (Number.isNaN(cursor)) return;
-  const type = lookupReadAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, wanted)) return;
-  if (type === TYPE_NONE) {
+  const size = sizeFound(ctx, lookupReadAt(ctx, 1), wanted);
+  if (size < 0) return;
+  if (size === 0) {
     replyStep(ctx, 0, []);
     return;
   }
   const options = optionsFrom(ctx, 3, wanted);
   if (options === null) return;
   const { pattern } = options;
-  if (ctx.db.found.size < WHOLE_BELOW) options.count = WHOLE_BELOW;
+  if (size < WHOLE_BELOW) options.count = WHOLE_BELOW;
   const found: string[] = [];
   const next = step(cursor, options, found, (buf, off, len) => pattern === null || pattern.matches(buf, off, len));
   replyStep(ctx, next, found);

@@ -1,6 +1,15 @@
 /** Lists: what finds, changes or removes elements inside. */
-import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
-import { intArg, intFromArg, isOrAbsent, lookupAt, lookupReadAt, signedArg } from "../arguments/arguments.js";
+import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, WRONG_TYPE } from "@hearthkv/engine";
+import {
+  intArg,
+  intFromArg,
+  lookupAt,
+  lookupReadAt,
+  rangeFrom,
+  rangeTo,
+  signedArg,
+  sizeFound,
+} from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_LIST, notify, notifyTaken } from "../events.js";
@@ -38,9 +47,8 @@ function lpos(ctx: CommandContext): void {
     }
     if (Number.isNaN(value)) return;
   }
-  const type = lookupReadAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  const size = type === TYPE_NONE ? 0 : db.found.size;
+  const size = sizeFound(ctx, lookupReadAt(ctx, 1), TYPE_LIST);
+  if (size < 0) return;
   const looked = longest === 0 ? size : Math.min(size, longest);
   const fromTail = rank < 0;
   const from = fromTail ? size - looked : 0;
@@ -63,15 +71,15 @@ function lpos(ctx: CommandContext): void {
 /** LSET key index element. The index is read only when there is a list, as in Redis. */
 function lset(ctx: CommandContext): void {
   const { request: r, db, reply } = ctx;
-  const type = lookupAt(ctx, 1);
-  if (type === TYPE_NONE) {
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_LIST);
+  if (size < 0) return;
+  if (size === 0) {
     reply.error(ERR.noSuchKey);
     return;
   }
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
   const index = intArg(ctx, 2);
   if (Number.isNaN(index)) return;
-  const position = index < 0 ? db.found.size + index : index;
+  const position = index < 0 ? size + index : index;
   if (position >= 0 && db.lists.set(r.buf, r.off[1], r.len[1], position, r.buf, r.off[3], r.len[3])) {
     notify(ctx, EVENT_LIST, "lset", 1);
     reply.ok();
@@ -86,13 +94,12 @@ function linsert(ctx: CommandContext): void {
     reply.error(ERR.syntax);
     return;
   }
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  if (type === TYPE_NONE) {
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_LIST);
+  if (size < 0) return;
+  if (size === 0) {
     reply.int(0);
     return;
   }
-  const { size } = db.found;
   let pivot = -1;
   db.lists.eachEqual(r.buf, r.off[3], r.len[3], 0, size, false, (position) => {
     pivot = position;
@@ -127,13 +134,10 @@ function ltrim(ctx: CommandContext): void {
   if (Number.isNaN(first)) return;
   const last = intArg(ctx, 3);
   if (Number.isNaN(last)) return;
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  if (type !== TYPE_NONE) {
-    const { size } = db.found;
-    const from = Math.max(0, first < 0 ? size + first : first);
-    const to = Math.min(size, (last < 0 ? size + last : last) + 1);
-    db.lists.trim(r.buf, r.off[1], r.len[1], from, to);
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_LIST);
+  if (size < 0) return;
+  if (size > 0) {
+    db.lists.trim(r.buf, r.off[1], r.len[1], rangeFrom(first, size), rangeTo(last, size));
     notifyTaken(ctx, EVENT_LIST, "ltrim", 1);
   }
   reply.ok();

@@ -1,6 +1,15 @@
 /** Lists. */
 import { lengthAt, lengthBytes, SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE, WRONG_TYPE } from "@hearthkv/engine";
-import { countArg, intArg, isOrAbsent, lookupAt, lookupReadAt, wrongArity } from "../arguments/arguments.js";
+import {
+  countArg,
+  intArg,
+  lookupAt,
+  lookupReadAt,
+  rangeFrom,
+  rangeTo,
+  sizeFound,
+  wrongArity,
+} from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_LIST, notify, notifyTaken } from "../events.js";
@@ -73,13 +82,13 @@ function popSeveral(ctx: CommandContext, side: number): void {
   const { request: r, db, reply } = ctx;
   const count = countArg(ctx, 2);
   if (Number.isNaN(count)) return;
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return;
-  if (type === TYPE_NONE) {
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_LIST);
+  if (size < 0) return;
+  if (size === 0) {
     reply.nilArray();
     return;
   }
-  reply.array(Math.min(count, db.found.size));
+  reply.array(Math.min(count, size));
   if (count === 0) return;
   db.lists.pop(r.buf, r.off[1], r.len[1], side, count, (buf, off, len) => reply.bulk(buf, off, len));
   notifyPopped(ctx, 1, side);
@@ -92,9 +101,7 @@ export function notifyPopped(ctx: CommandContext, i: number, side: number): void
 
 /** Looks the key up for reading: the list's length, 0 when there is none, -1 after an error reply. */
 function readList(ctx: CommandContext): number {
-  const type = lookupReadAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_LIST)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+  return sizeFound(ctx, lookupReadAt(ctx, 1), TYPE_LIST);
 }
 
 function llen(ctx: CommandContext): void {
@@ -110,8 +117,8 @@ function lrange(ctx: CommandContext): void {
   if (Number.isNaN(last)) return;
   const size = readList(ctx);
   if (size < 0) return;
-  const from = Math.max(0, first < 0 ? size + first : first);
-  const to = Math.min(size, (last < 0 ? size + last : last) + 1);
+  const from = rangeFrom(first, size);
+  const to = rangeTo(last, size);
   reply.array(Math.max(0, to - from));
   if (from >= to) return;
   if (db.found.isPacked) db.lists.range(from, to, (buf, off, len) => reply.bulk(buf, off, len));

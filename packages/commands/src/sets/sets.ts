@@ -1,13 +1,13 @@
 /** Sets. */
-import { TYPE_NONE, TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
+import { TYPE_SET, WRONG_TYPE } from "@hearthkv/engine";
 import {
   countArg,
   elementsFit,
-  isOrAbsent,
   lookupAt,
   lookupReadAt,
   replyFound,
   signedArg,
+  sizeFound,
 } from "../arguments/arguments.js";
 import { replyRandom } from "../arguments/random.js";
 import type { CommandContext } from "../context.js";
@@ -18,17 +18,12 @@ import { key } from "../table/keys.js";
 
 /** Looks the key up for reading: the set's size, 0 when there is none, -1 after an error reply. */
 function readSet(ctx: CommandContext): number {
-  return sizeOf(ctx, lookupReadAt(ctx, 1));
+  return sizeFound(ctx, lookupReadAt(ctx, 1), TYPE_SET);
 }
 
 /** The same for changing. */
 function writeSet(ctx: CommandContext): number {
-  return sizeOf(ctx, lookupAt(ctx, 1));
-}
-
-function sizeOf(ctx: CommandContext, type: number): number {
-  if (!isOrAbsent(ctx, type, TYPE_SET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+  return sizeFound(ctx, lookupAt(ctx, 1), TYPE_SET);
 }
 
 function sadd(ctx: CommandContext): void {

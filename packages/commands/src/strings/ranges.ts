@@ -1,7 +1,7 @@
 /** Parts of strings. */
 import { STRING_BYTES_MAX, TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
 import { parseInt64 } from "@hearthkv/resp";
-import { intArg, isOrAbsent, lookupAt, lookupReadAt } from "../arguments/arguments.js";
+import { intArg, isOrAbsent, lookupAt, lookupReadAt, rangeFrom } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { EVENT_STRING, notify } from "../events.js";
@@ -58,8 +58,9 @@ function getRange(ctx: CommandContext): void {
   const type = lookupReadAt(ctx, 1);
   if (!isOrAbsent(ctx, type, TYPE_STRING)) return;
   const size = type === TYPE_NONE ? 0 : db.keys.valueLen;
-  const from = fromStart(first, size);
-  const to = Math.min(fromStart(last, size) + 1, size);
+  const from = rangeFrom(first, size);
+  // As Redis: an end before the start is the start.
+  const to = Math.min(rangeFrom(last, size) + 1, size);
   if (from >= to || (first < 0 && last < 0 && isBehind(ctx, 2, 3))) reply.bulkString("");
   else reply.bulk(db.keys.valueBuf, db.keys.valueOff + from, to - from);
 }
@@ -67,11 +68,6 @@ function getRange(ctx: CommandContext): void {
 /** Whether the integer at argument `i` is the larger one, also where a number is not exact. */
 export function isBehind({ request: r }: CommandContext, i: number, j: number): boolean {
   return parseInt64(r.buf, r.off[i], r.len[i])! > parseInt64(r.buf, r.off[j], r.len[j])!;
-}
-
-/** A position that may count from the end, as one from the start; before the start is the start. */
-function fromStart(position: number, size: number): number {
-  return Math.max(0, position < 0 ? size + position : position);
 }
 
 export const stringRangeCommands = family("string", [

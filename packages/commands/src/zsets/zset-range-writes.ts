@@ -1,6 +1,6 @@
 /** Ranges of sorted sets that are removed, or stored at another key. */
 import { TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine";
-import { elementsFit, isOrAbsent, lookupAt } from "../arguments/arguments.js";
+import { elementsFit, lookupAt, sizeFound } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { EVENT_ZSET, notifyStored, notifyTaken } from "../events.js";
 import { family } from "../table/declare.js";
@@ -26,9 +26,9 @@ function removeRange(ctx: CommandContext, kind: RangeKind): void {
   const { request: r, db, reply } = ctx;
   const finder = finderFor(ctx, 1, kind, false);
   if (finder === null) return;
-  const type = lookupAt(ctx, 1);
-  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return;
-  const { from, to } = type === TYPE_NONE ? { from: 0, to: 0 } : finder(db, db.found.size);
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_ZSET);
+  if (size < 0) return;
+  const { from, to } = size === 0 ? { from: 0, to: 0 } : finder(db, size);
   if (from < to) {
     db.zsets.popRanks(r.buf, r.off[1], r.len[1], from, to, false, null);
     notifyTaken(ctx, EVENT_ZSET, ctx.row.name, 1);

@@ -1,7 +1,7 @@
 /** Ranges of sorted sets: by rank, by score, by member. Each becomes a range of ranks; only then something is read. */
-import { type Database, TYPE_NONE, TYPE_ZSET } from "@hearthkv/engine";
+import { type Database, TYPE_ZSET } from "@hearthkv/engine";
 import { parseFloat64 } from "@hearthkv/resp";
-import { elementsFit, intArg, isOrAbsent, lookupReadAt } from "../arguments/arguments.js";
+import { elementsFit, intArg, lookupReadAt, rangeFrom, rangeTo, sizeFound } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
@@ -93,9 +93,7 @@ function rangeCommand(ctx: CommandContext, kind: RangeKind | null, reverse: bool
 
 /** Looks a key up for reading: number of members, 0 when there is no such key, -1 after an error reply. */
 export function readZset(ctx: CommandContext, i = 1): number {
-  const type = lookupReadAt(ctx, i);
-  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.found.size;
+  return sizeFound(ctx, lookupReadAt(ctx, i), TYPE_ZSET);
 }
 
 /** The options from argument `first` on. Null after an error reply. */
@@ -148,8 +146,8 @@ function rankRange(ctx: CommandContext, at: number, reverse: boolean): RankFinde
   const last = intArg(ctx, at + 2);
   if (Number.isNaN(last)) return null;
   return (_db, size) => {
-    const from = Math.max(0, first < 0 ? size + first : first);
-    const to = Math.min(size, (last < 0 ? size + last : last) + 1);
+    const from = rangeFrom(first, size);
+    const to = rangeTo(last, size);
     return reverse ? { from: size - to, to: size - from } : { from, to };
   };
 }

@@ -1,12 +1,12 @@
 /** Sorted sets, but for their ranges (zset-ranges.ts). */
-import { TYPE_NONE, TYPE_ZSET, WRONG_TYPE, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "@hearthkv/engine";
+import { TYPE_ZSET, WRONG_TYPE, ZADD_GT, ZADD_LT, ZADD_NX, ZADD_XX, zaddAllows } from "@hearthkv/engine";
 import {
   countArg,
   doubleArg,
   elementsFit,
-  isOrAbsent,
   lookupAt,
   replyFound,
+  sizeFound,
   wrongArity,
 } from "../arguments/arguments.js";
 import { pairCountArg, replyRandom } from "../arguments/random.js";
@@ -57,11 +57,11 @@ function addWithOptions(ctx: CommandContext, given: number): void {
     // -0 becomes 0, as in Redis where it keeps small sorted sets.
     scores[k] = score + 0;
   }
+  const conditions = flags & CONDITIONS;
   if ((flags & INCR) !== 0) {
-    addOne(ctx, flags & CONDITIONS, first, scores[0]);
+    addOne(ctx, conditions, first, scores[0]);
     return;
   }
-  const conditions = flags & CONDITIONS;
   const added = db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, first + 1, pairs, conditions);
   if (added !== WRONG_TYPE && db.zsets.changed > 0) notify(ctx, EVENT_ZSET, "zadd", 1);
   if (added === WRONG_TYPE) reply.error(ERR.wrongType);
@@ -94,7 +94,7 @@ function pairsAllowed(ctx: CommandContext, flags: number, rest: number): boolean
 /** ZADD INCR, with the increment at argument `at` and the member behind it. */
 function addOne(ctx: CommandContext, conditions: number, at: number, delta: number): void {
   const { request: r, db, reply } = ctx;
-  const size = sizeOf(ctx, lookupAt(ctx, 1));
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_ZSET);
   if (size < 0) return;
   const before = size === 0 ? Number.NaN : db.zsets.score(r.buf, r.off[at + 1], r.len[at + 1]);
   const after = (Number.isNaN(before) ? 0 : before) + delta;
@@ -110,12 +110,6 @@ function addOne(ctx: CommandContext, conditions: number, at: number, delta: numb
   db.zsets.add(r.buf, r.off[1], r.len[1], scores, r.buf, r.off, r.len, at + 1, 1, 0);
   if (after !== before) notify(ctx, EVENT_ZSET, "zincr", 1);
   reply.double(after);
-}
-
-/** Number of members of the sorted set just looked up, 0 when there is none, -1 after an error reply. */
-function sizeOf(ctx: CommandContext, type: number): number {
-  if (!isOrAbsent(ctx, type, TYPE_ZSET)) return -1;
-  return type === TYPE_NONE ? 0 : ctx.db.found.size;
 }
 
 function zrem(ctx: CommandContext): void {
@@ -198,7 +192,7 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   }
   const count = r.argc === 3 ? countArg(ctx, 2) : 1;
   if (Number.isNaN(count)) return;
-  const size = sizeOf(ctx, lookupAt(ctx, 1));
+  const size = sizeFound(ctx, lookupAt(ctx, 1), TYPE_ZSET);
   if (size < 0) return;
   const popped = Math.min(count, size);
   // One pair is flat, several are nested; RESP2 knows only flat ones.
@@ -206,16 +200,14 @@ function pop(ctx: CommandContext, fromTop: boolean): void {
   reply.array(nested ? popped : 2 * popped);
   if (popped === 0) return;
   const from = fromTop ? size - popped : 0;
-  if (popped === 1 && !nested) {
-    popOne(ctx, from);
-    notifyTaken(ctx, EVENT_ZSET, fromTop ? "zpopmax" : "zpopmin", 1);
-    return;
+  if (popped === 1 && !nested) popOne(ctx, from);
+  else {
+    db.zsets.popRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
+      if (nested) reply.array(2);
+      reply.bulk(buf, off, len);
+      reply.double(score);
+    });
   }
-  db.zsets.popRanks(r.buf, r.off[1], r.len[1], from, from + popped, fromTop, (buf, off, len, score) => {
-    if (nested) reply.array(2);
-    reply.bulk(buf, off, len);
-    reply.double(score);
-  });
   notifyTaken(ctx, EVENT_ZSET, fromTop ? "zpopmax" : "zpopmin", 1);
 }
 
