@@ -91,20 +91,6 @@ export function countArg(ctx: CommandContext, i: number): number {
   return intFromArg(ctx, i, 0, ERR.mustBePositive);
 }
 
-/** What LMPOP, ZMPOP and their kin have from argument `first` on: nothing, or COUNT and how many. 1 where there is nothing, NaN after an error reply. */
-export function popCountArg(ctx: CommandContext, first: number): number {
-  const { request: r, reply } = ctx;
-  if (first >= r.argc) return 1;
-  if (first + 1 === r.argc || !r.is(first, "count")) {
-    reply.error(ERR.syntax);
-    return Number.NaN;
-  }
-  const count = intFromArg(ctx, first + 1, 1, ERR.countNotPositive);
-  if (Number.isNaN(count) || r.argc === first + 2) return count;
-  reply.error(ERR.syntax);
-  return Number.NaN;
-}
-
 /** A double, infinities included. NaN after an error reply. */
 export function doubleArg(ctx: CommandContext, i: number, error: string = ERR.notFloat): number {
   const r = ctx.request;

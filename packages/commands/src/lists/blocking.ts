@@ -1,50 +1,22 @@
 /** List commands that wait for an element. */
-import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE } from "@hearthkv/engine";
-import { elements, elementsFit, isOrAbsent, lookupAt } from "../arguments/arguments.js";
+import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST } from "@hearthkv/engine";
+import { elementsFit } from "../arguments/arguments.js";
+import { popCountedOrWait, popOneOrWait } from "../arguments/first-pop.js";
 import { timeoutArg } from "../arguments/timeout.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
 import { countedKeys, key, keyRange } from "../table/keys.js";
-import { notifyPopped } from "./lists.js";
-import { listPopArgs, moveElement, popListElements, sideArg } from "./moves.js";
+import { listPopper, moveElement, sideArg } from "./moves.js";
 
+/** BLPOP key [key ...] timeout */
 function blpop(ctx: CommandContext): void {
-  popOrWait(ctx, SIDE_HEAD);
+  popOneOrWait(ctx, listPopper, false);
 }
 
+/** BRPOP key [key ...] timeout */
 function brpop(ctx: CommandContext): void {
-  popOrWait(ctx, SIDE_TAIL);
-}
-
-function popOrWait(ctx: CommandContext, side: number): void {
-  if (!elementsFit(ctx, 1)) return;
-  const lastKey = ctx.request.argc - 2;
-  const timeoutMs = timeoutArg(ctx, lastKey + 1);
-  if (Number.isNaN(timeoutMs) || popFirst(ctx, lastKey, side)) return;
-  ctx.host.block(ctx, {
-    type: TYPE_LIST,
-    keys: elements(ctx, 1).slice(0, lastKey),
-    timeoutMs,
-    retry: (again) => popFirst(again, lastKey, side),
-    over: (reply) => reply.nilArray(),
-  });
-}
-
-/** Pops from the first key that has a list, or replies that one before it has something else; false when there is neither. */
-function popFirst(ctx: CommandContext, lastKey: number, side: number): boolean {
-  const { request: r, db, reply } = ctx;
-  for (let i = 1; i <= lastKey; i++) {
-    const type = lookupAt(ctx, i);
-    if (!isOrAbsent(ctx, type, TYPE_LIST)) return true;
-    if (type === TYPE_NONE) continue;
-    reply.array(2);
-    reply.bulk(r.buf, r.off[i], r.len[i]);
-    db.lists.pop(r.buf, r.off[i], r.len[i], side, 1, (buf, off, len) => reply.bulk(buf, off, len));
-    notifyPopped(ctx, i, side);
-    return true;
-  }
-  return false;
+  popOneOrWait(ctx, listPopper, true);
 }
 
 /** BLMOVE source destination LEFT | RIGHT LEFT | RIGHT timeout */
@@ -80,18 +52,7 @@ function moveOrWait(ctx: CommandContext, from: number, to: number): void {
 
 /** BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count] */
 function blmpop(ctx: CommandContext): void {
-  if (!elementsFit(ctx, 1)) return;
-  const pop = listPopArgs(ctx, 2);
-  if (pop === null) return;
-  const timeoutMs = timeoutArg(ctx, 1);
-  if (Number.isNaN(timeoutMs) || popListElements(ctx, pop)) return;
-  ctx.host.block(ctx, {
-    type: TYPE_LIST,
-    keys: elements(ctx, pop.firstKey).slice(0, pop.endKey - pop.firstKey),
-    timeoutMs,
-    retry: (again) => popListElements(again, pop),
-    over: (reply) => reply.nilArray(),
-  });
+  popCountedOrWait(ctx, listPopper);
 }
 
 export const blockingListCommands = family("list", [

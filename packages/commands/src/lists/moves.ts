@@ -1,6 +1,7 @@
 /** Lists: elements that go from one list to another, and pops from the first of several lists. */
 import { SIDE_HEAD, SIDE_TAIL, TYPE_LIST, TYPE_NONE } from "@hearthkv/engine";
-import { intFromArg, isOrAbsent, lookupAt, popCountArg } from "../arguments/arguments.js";
+import { isOrAbsent, lookupAt } from "../arguments/arguments.js";
+import { type Popper, popCounted } from "../arguments/first-pop.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
@@ -42,51 +43,22 @@ export function sideArg({ request: r }: CommandContext, i: number): number {
   return r.is(i, "right") ? SIDE_TAIL : -1;
 }
 
-/** What LMPOP and BLMPOP ask for: up to `count` elements of the first list among arguments [firstKey, endKey). */
-export interface ListPop {
-  readonly firstKey: number;
-  readonly endKey: number;
-  readonly side: number;
-  readonly count: number;
-}
-
-/** numkeys at argument `at`, and what is behind it. Null after an error reply. */
-export function listPopArgs(ctx: CommandContext, at: number): ListPop | null {
-  const { request: r, reply } = ctx;
-  const keys = intFromArg(ctx, at, 1, ERR.numKeysNotPositive);
-  if (Number.isNaN(keys)) return null;
-  const firstKey = at + 1;
-  const endKey = firstKey + keys;
-  const side = endKey < r.argc ? sideArg(ctx, endKey) : -1;
-  if (side < 0) {
-    reply.error(ERR.syntax);
-    return null;
-  }
-  const count = popCountArg(ctx, endKey + 1);
-  return Number.isNaN(count) ? null : { firstKey, endKey, side, count };
-}
+/** How LMPOP, BLPOP and their kin pop. */
+export const listPopper: Popper = {
+  type: TYPE_LIST,
+  ends: ["left", "right"],
+  width: 1,
+  pop(ctx, i, count, { fromLast }) {
+    const { request: r, db, reply } = ctx;
+    const side = fromLast ? SIDE_TAIL : SIDE_HEAD;
+    db.lists.pop(r.buf, r.off[i], r.len[i], side, count, (buf, off, len) => reply.bulk(buf, off, len));
+    notifyPopped(ctx, i, side);
+  },
+};
 
 /** LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count] */
 function lmpop(ctx: CommandContext): void {
-  const pop = listPopArgs(ctx, 1);
-  if (pop !== null && !popListElements(ctx, pop)) ctx.reply.nilArray();
-}
-
-/** Replies what is asked for, or that a key before it holds no list; false when no key has anything. */
-export function popListElements(ctx: CommandContext, { firstKey, endKey, side, count }: ListPop): boolean {
-  const { request: r, db, reply } = ctx;
-  for (let i = firstKey; i < endKey; i++) {
-    const type = lookupAt(ctx, i);
-    if (!isOrAbsent(ctx, type, TYPE_LIST)) return true;
-    if (type === TYPE_NONE) continue;
-    reply.array(2);
-    reply.bulk(r.buf, r.off[i], r.len[i]);
-    reply.array(Math.min(count, db.found.size));
-    db.lists.pop(r.buf, r.off[i], r.len[i], side, count, (buf, off, len) => reply.bulk(buf, off, len));
-    notifyPopped(ctx, i, side);
-    return true;
-  }
-  return false;
+  popCounted(ctx, listPopper);
 }
 
 export const listMoveCommands = family("list", [
