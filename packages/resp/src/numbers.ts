@@ -13,8 +13,9 @@ const ZERO = 48;
 const SAFE_INT_CHARS_MAX = 17;
 /** A sign and the 19 digits of 2^63. */
 const INT64_CHARS_MAX = 20;
-const INT64_MAX = 2n ** 63n - 1n;
-const INT64_MIN = -(2n ** 63n);
+/** The range of 64-bit integers, which is that of Redis's. */
+export const INT64_MAX = 2n ** 63n - 1n;
+export const INT64_MIN = -(2n ** 63n);
 
 /** The integer in `buf[off, off + len)`, or NaN when it is not a strict int64 or lies beyond ±(2^53 - 1). Allocates nothing. */
 export function parseSafeInt(buf: Uint8Array, off: number, len: number): number {

@@ -3,14 +3,12 @@
  * then only returns.
  */
 import { TYPE_NONE } from "@hearthkv/engine";
-import { parseFloat64, parseInt64, parseSafeInt } from "@hearthkv/resp";
+import { INT64_MIN, parseFloat64, parseInt64, parseSafeInt } from "@hearthkv/resp";
 import type { CommandContext } from "../context.js";
 import { wrongArity as arityError, ERR, outsideRange } from "../errors.js";
 
 /** The largest element of a collection: the longest string that V8 makes. */
 export const ELEMENT_BYTES_MAX = 536_870_888;
-
-const INT64_MIN = -(2n ** 63n);
 
 /** Looks up the key at argument `i` for a command that changes it; returns its TYPE_* code and leaves the cursor of `ctx.db.keys` on it. */
 export function lookupAt(ctx: CommandContext, i: number): number {

@@ -1,12 +1,10 @@
 /** Points in time given as arguments. */
-import { parseInt64, parseSafeInt } from "@hearthkv/resp";
+import { INT64_MAX, parseInt64, parseSafeInt } from "@hearthkv/resp";
 import type { CommandContext } from "../context.js";
 import { ERR, invalidExpire } from "../errors.js";
 
 /** The latest expiry that is kept exactly, in ms; Redis would go on to 2^63 - 1. Later ones become this one. */
 export const EXPIRE_AT_MAX_MS = Number.MAX_SAFE_INTEGER;
-
-const INT64_MAX = 2n ** 63n - 1n;
 
 /**
  * A point in time that a value shall live until: an integer above 0.

@@ -1,6 +1,6 @@
 /** How long keys live. */
 import { TYPE_NONE } from "@hearthkv/engine";
-import { parseInt64, parseSafeInt } from "@hearthkv/resp";
+import { INT64_MAX, INT64_MIN, parseInt64, parseSafeInt } from "@hearthkv/resp";
 import { lookupAt } from "../arguments/arguments.js";
 import { EXPIRE_AT_MAX_MS, startOfRelative } from "../arguments/expire-at.js";
 import type { CommandContext } from "../context.js";
@@ -13,9 +13,6 @@ const NX = 1;
 const XX = 2;
 const GT = 4;
 const LT = 8;
-
-const INT64_MAX = 2n ** 63n - 1n;
-const INT64_MIN = -(2n ** 63n);
 
 /** What TTL and its kin say of a key that does not exist, and of one without expiry. */
 const NO_KEY = -2;

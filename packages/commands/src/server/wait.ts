@@ -1,11 +1,9 @@
 /** WAIT: for replicas, of which there are none yet. Who asks for one waits until the time is up. */
-import { parseInt64 } from "@hearthkv/resp";
+import { INT64_MAX, parseInt64 } from "@hearthkv/resp";
 import { intArg } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
 import { family } from "../table/declare.js";
-
-const INT64_MAX = 2n ** 63n - 1n;
 
 function wait(ctx: CommandContext): void {
   const { request: r, reply, host } = ctx;

@@ -1,6 +1,6 @@
 /** INCR and its kin, and the arithmetic that hashes share with them. */
 import { TYPE_NONE, TYPE_STRING } from "@hearthkv/engine";
-import { addLongDouble, isLongDouble, parseInt64, parseSafeInt } from "@hearthkv/resp";
+import { addLongDouble, INT64_MAX, INT64_MIN, isLongDouble, parseInt64, parseSafeInt } from "@hearthkv/resp";
 import { isOrAbsent, latin1, lookupAt } from "../arguments/arguments.js";
 import type { CommandContext } from "../context.js";
 import { ERR } from "../errors.js";
@@ -8,8 +8,6 @@ import { EVENT_STRING, notify } from "../events.js";
 import { family } from "../table/declare.js";
 import { key } from "../table/keys.js";
 
-const INT64_MAX = 2n ** 63n - 1n;
-const INT64_MIN = -(2n ** 63n);
 const INFINITE = /^[+-]?inf(?:inity)?$/i;
 /** No number is longer: Redis copies a float's text into a buffer of 5 KB. */
 const FLOAT_BYTES_MAX = 5 * 1024 - 1;

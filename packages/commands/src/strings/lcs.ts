@@ -26,15 +26,14 @@ interface LcsTable {
 }
 
 function lcs(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
-  const types = [lookupReadAt(ctx, 1), lookupReadAt(ctx, 2)];
-  if (types.some((type) => type !== TYPE_NONE && type !== TYPE_STRING)) {
+  const { reply } = ctx;
+  const lengths = [lengthAt(ctx, 1), lengthAt(ctx, 2)];
+  if (lengths.includes(-1)) {
     reply.error(ERR.lcsNotStrings);
     return;
   }
   const options = lcsOptions(ctx);
   if (options === null) return;
-  const lengths = [1, 2].map((i) => (db.keys.lookup(r.buf, r.off[i], r.len[i]) === TYPE_NONE ? 0 : db.keys.valueLen));
   if ((lengths[0] + 1) * (lengths[1] + 1) * CELL_BYTES > TABLE_BYTES_MAX) {
     reply.error(ERR.lcsTooLarge);
     return;
@@ -52,6 +51,13 @@ function lcs(ctx: CommandContext): void {
     });
     reply.bulk(common, 0, length);
   }
+}
+
+/** How long the string at argument `i` is, 0 where there is none; -1 where something else is. */
+function lengthAt(ctx: CommandContext, i: number): number {
+  const type = lookupReadAt(ctx, i);
+  if (type === TYPE_NONE) return 0;
+  return type === TYPE_STRING ? ctx.db.keys.valueLen : -1;
 }
 
 /** Null after an error reply. */

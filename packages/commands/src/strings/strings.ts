@@ -36,7 +36,7 @@ function set(ctx: CommandContext): void {
 }
 
 function setWithOptions(ctx: CommandContext): void {
-  const { request: r, db, reply } = ctx;
+  const { db, reply } = ctx;
   const flags = parseOptions(ctx, 3, SET_OPTIONS);
   if (flags < 0) return;
   let expireAt = 0;
@@ -54,11 +54,7 @@ function setWithOptions(ctx: CommandContext): void {
     }
     if ((flags & KEEPTTL) !== 0 && type !== TYPE_NONE) expireAt = db.keys.expireAt;
   }
-  if ((flags & NX) !== 0) setValue(ctx, 2, expireAt, OP_SETNX);
-  else {
-    db.strings.set(r.buf, r.off[1], r.len[1], r.buf, r.off[2], r.len[2], expireAt);
-    notify(ctx, EVENT_STRING, "set", 1);
-  }
+  setValue(ctx, 2, expireAt, (flags & NX) !== 0 ? OP_SETNX : undefined);
   if ((flags & ANY_TIME) !== 0) notify(ctx, EVENT_GENERIC, "expire", 1);
   if (!wantsOld) reply.ok();
 }
