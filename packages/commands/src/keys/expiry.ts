@@ -244,7 +244,7 @@ export const expiryCommands = family("generic", [
     keys: [key(1, "RW update")],
     since: "2.2.0",
     complexity: "O(1)",
-    summary: "Removes the expiry of a key.",
+    summary: "Lets a key live for ever.",
     syntax: "@key",
     run: persist,
   },

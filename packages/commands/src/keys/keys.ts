@@ -233,7 +233,7 @@ export const keyCommands = family("generic", [
     keys: [key(1, "RO")],
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Returns the type of the value at a key.",
+    summary: "Tells whether a key holds a string, list, set, sorted set or hash.",
     syntax: "@key",
     run: type,
   },

@@ -9,13 +9,13 @@ import { key } from "../table/keys.js";
 
 const HELP = [
   "ENCODING <key>",
-  "    Return the kind of internal representation that Redis would use for the value.",
+  "    Name the encoding that the value would have in Redis.",
   "FREQ <key>",
-  "    Return the access frequency index of the key; it is not tracked.",
+  "    Tell how often the key is used: an error, as that is not tracked.",
   "IDLETIME <key>",
-  "    Return the idle time of the key, which is not tracked and always 0.",
+  "    Tell how long the key was not used: always 0, as that is not tracked.",
   "REFCOUNT <key>",
-  "    Return the number of references of the value, which is always 1.",
+  "    Count the references of the value: always 1.",
 ];
 
 function encoding(ctx: CommandContext): void {
@@ -57,7 +57,7 @@ export const objectCommands = family("generic", [
         keys: [key(2, "RO")],
         since: "2.2.3",
         complexity: "O(1)",
-        summary: "Returns the encoding of a value.",
+        summary: "Names the encoding that a value would have in Redis.",
         syntax: "@key",
         tips: ["nondeterministic_output"],
         run: encoding,

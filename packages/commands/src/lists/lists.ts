@@ -221,7 +221,7 @@ export const listCommands = family("list", [
     keys: [key(1, "RO")],
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Returns the length of a list.",
+    summary: "Counts the elements of a list.",
     syntax: "@key",
     run: llen,
   },

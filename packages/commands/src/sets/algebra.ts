@@ -281,7 +281,7 @@ export const setAlgebraCommands = family("set", [
     keys: [key(1, "RW access delete"), key(2, "RW insert")],
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Moves a member from one set to another.",
+    summary: "Takes a member out of one set and puts it into another, in one step.",
     syntax: "@source @destination/1 member",
     run: smove,
   },

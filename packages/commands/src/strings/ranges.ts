@@ -89,7 +89,7 @@ export const stringRangeCommands = family("string", [
     keys: [key(1, "RO")],
     since: "2.2.0",
     complexity: "O(1)",
-    summary: "Returns the length of a string in bytes.",
+    summary: "Counts the bytes of a string.",
     syntax: "@key",
     run: strlen,
   },

@@ -215,7 +215,7 @@ export const stringCommands = family("string", [
     keys: [key(1, "RO access")],
     since: "1.0.0",
     complexity: "O(1)",
-    summary: "Returns the string value of a key.",
+    summary: "Returns a string; null where there is none.",
     syntax: "@key",
     run: get,
   },
